@@ -1,33 +1,78 @@
 """One distribution, two connectors: ranges live here, the pinned and hashed set that images install in requirements.txt."""
 
+from pathlib import Path
+
 from setuptools import find_packages, setup
+
+# The one place the version is set. metadata.yaml, the Dockerfile's label and the changelogs repeat it; a test holds them to it.
+VERSION = "0.1.0"
+
+README = Path(__file__).with_name("README.md")
 
 setup(
     name="airbyte-squadstack",
-    version="0.1.0",
+    version=VERSION,
     description="Airbyte source and destination for SquadStack campaigns and the FonoUC contact center",
+    long_description=README.read_text(encoding="utf-8") if README.exists() else "",
+    long_description_content_type="text/markdown",
     author="The airbyte-squadstack maintainers",
-    license="MIT",
-    python_requires=">=3.11,<3.14",
-    packages=find_packages(include=["source_squadstack*", "destination_squadstack*", "squadstack_emulator*"]),
-    package_data={
-        "source_squadstack": ["manifest.yaml", "schemas/*.json", "py.typed"],
-        "destination_squadstack": ["spec.json", "schemas/*.json", "metadata.yaml", "py.typed"],
-        "squadstack_emulator": ["py.typed"],
+    license_expression="MIT",
+    license_files=["LICENSE"],
+    keywords=["airbyte", "connector", "elt", "reverse-etl", "squadstack", "call-center"],
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Environment :: Console",
+        "Intended Audience :: Developers",
+        "Operating System :: POSIX",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3 :: Only",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Database",
+        "Topic :: Office/Business",
+        "Typing :: Typed",
+    ],
+    project_urls={
+        "Source API": "https://docs.squadstack.com",
+        "Platform": "https://docs.airbyte.com",
     },
+    python_requires=">=3.11,<3.14",
+    # "." puts the whole checkout on the path of an editable install, so that squadstack_emulator and demo can be imported
+    # there. A wheel holds what `packages` names and nothing else: the emulator has no business beside a user's connector.
+    package_dir={"": "."},
+    packages=find_packages(include=["source_squadstack*", "destination_squadstack*"]),
+    package_data={
+        "source_squadstack": ["*.yaml", "schemas/*.json", "py.typed"],
+        "destination_squadstack": ["*.yaml", "*.json", "schemas/*.json", "py.typed"],
+    },
+    # Why each one is here: CONTRIBUTING.md, "Dependencies". A test holds that table to these lists.
     install_requires=[
         "airbyte-cdk>=7.39.1,<8",
         "fsspec>=2026.2",
         "jsonschema>=4.17,<5",
         "orjson>=3.10,<4",
         "requests>=2.32,<3",
+        "s3fs>=2026.2",
     ],
     extras_require={
         "emulator": ["httptools>=0.6", "starlette>=1,<2", "uvicorn>=0.40"],
-        "demo": ["duckdb>=1.4", "rich>=14"],
-        "dev": ["hypothesis>=6.140", "mypy>=2", "pre-commit>=4", "pytest>=9,<10", "ruff>=0.17,<0.18"],
+        "dev": [
+            "airbyte-squadstack[emulator]",
+            "duckdb>=1.4",
+            "hypothesis>=6.140",
+            "mypy>=2",
+            "pip-tools>=7.5",
+            "pre-commit>=4",
+            "pytest>=9,<10",
+            "rich>=14",
+            "ruff>=0.17,<0.18",
+            "setuptools>=77",
+            "types-PyYAML>=6",
+            "types-jsonschema>=4.17",
+            "types-requests>=2.32",
+        ],
         "pyairbyte": ["airbyte>=0.71"],
-        "s3": ["s3fs>=2026.2"],
     },
     entry_points={
         "console_scripts": [
