@@ -7,6 +7,9 @@ from setuptools import find_packages, setup
 # The one place the version is set. metadata.yaml, the Dockerfile's label and the changelogs repeat it; a test holds them to it.
 VERSION = "0.1.0"
 
+# Asked for by both extras. (An extra that names "airbyte-squadstack[emulator]" is locked as a path of the machine that locks.)
+EMULATOR = ["httptools>=0.6", "starlette>=1,<2", "uvicorn>=0.40"]
+
 README = Path(__file__).with_name("README.md")
 
 setup(
@@ -34,8 +37,8 @@ setup(
         "Typing :: Typed",
     ],
     project_urls={
-        "Source API": "https://docs.squadstack.com",
-        "Platform": "https://docs.airbyte.com",
+        "SquadStack": "https://www.squadstack.ai",
+        "Airbyte": "https://docs.airbyte.com",
     },
     python_requires=">=3.11,<3.14",
     # "." puts the whole checkout on the path of an editable install, so that squadstack_emulator and demo can be imported
@@ -56,9 +59,9 @@ setup(
         "s3fs>=2026.2",
     ],
     extras_require={
-        "emulator": ["httptools>=0.6", "starlette>=1,<2", "uvicorn>=0.40"],
+        "emulator": EMULATOR,
         "dev": [
-            "airbyte-squadstack[emulator]",
+            *EMULATOR,
             "duckdb>=1.4",
             "hypothesis>=6.140",
             "mypy>=2",

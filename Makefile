@@ -1,0 +1,85 @@
+# Everything runs in .venv, made from requirements-dev.txt: pinned, hashed, the same on every machine.
+# A fresh machine needs Python 3.11, 3.12 or 3.13 and make; `make venv PYTHON=/path/to/python` names one by hand.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+# The first interpreter that answers and is supported: a version manager's shim may be on the path and still run nothing.
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3 python,\
+	$(if $(shell $(name) -c '$(SUPPORTED)' >/dev/null 2>&1 && echo found),$(name))))
+PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
+
+VERSION = $(shell sed -n 's/^VERSION = "\(.*\)"$$/\1/p' setup.py)
+# Docker where a daemon answers, else podman, else buildah: all three know `build`.
+ENGINE ?= $(firstword $(foreach name,docker podman buildah,$(if $(shell $(name) info >/dev/null 2>&1 && echo found),$(name))))
+REPOSITORY ?= squadstack
+
+PYTEST_ARGS ?=
+IMAGE_ARGS ?=
+
+.PHONY: help
+help:  ## Show this list.
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: venv
+venv: .venv/.project  ## Make .venv: the pinned set of requirements-dev.txt, and this checkout installed in place.
+
+.venv/.requirements: requirements-dev.txt
+	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 found; name one with PYTHON=…" >&2; exit 1; }
+	@$(PYTHON) -c '$(SUPPORTED)' || { echo "$(PYTHON) is not Python 3.11, 3.12 or 3.13." >&2; exit 1; }
+	@echo "Making .venv with $$($(PYTHON) --version) …"
+	@$(PYTHON) -m venv --clear .venv
+	@$(PIP) install --require-hashes --only-binary :all: --requirement requirements-dev.txt
+	@touch $@
+
+.venv/.project: .venv/.requirements setup.py pyproject.toml
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: demo
+demo: venv  ## Send 5,000 leads round the loop: CSV, destination, emulator, source, DuckDB.
+	@.venv/bin/python -m demo
+
+.PHONY: test
+test: venv  ## Run every test; PYTEST_ARGS="-k ledger -x" narrows it.
+	@.venv/bin/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: unit
+unit: venv  ## Run the unit tests alone.
+	@.venv/bin/python -m pytest unit_tests $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: venv  ## Check rules, format and types; change nothing.
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+
+.PHONY: format
+format: venv  ## Format the code and repair what the rules can repair.
+	@.venv/bin/ruff check --fix .
+	@.venv/bin/ruff format .
+
+.PHONY: image
+image:  ## Build both images with docker, podman or buildah; IMAGE_ARGS go to the build.
+	@test -n "$(ENGINE)" || { echo "No docker, podman or buildah answers; name one with ENGINE=…" >&2; exit 1; }
+	$(ENGINE) build --target source --tag $(REPOSITORY)/source-squadstack:$(VERSION) $(IMAGE_ARGS) .
+	$(ENGINE) build --target destination --tag $(REPOSITORY)/destination-squadstack:$(VERSION) $(IMAGE_ARGS) .
+
+# The package index alone is asked, whatever this machine's pip is configured to add: a hash must hold everywhere.
+COMPILE = env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL PIP_CONFIG_FILE=/dev/null CUSTOM_COMPILE_COMMAND="make lock" \
+	.venv/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host $(LOCK_ARGS)
+# LOCK_ARGS=--upgrade takes the newest of everything, LOCK_ARGS="--upgrade-package orjson" of one.
+LOCK_ARGS ?=
+
+.PHONY: lock
+lock: venv  ## Pin and hash the requirements anew; LOCK_ARGS=--upgrade takes newer versions.
+	@$(COMPILE) --output-file requirements.txt setup.py
+	@$(COMPILE) --extra dev --constraint requirements.txt --output-file requirements-dev.txt setup.py
+
+.PHONY: clean
+clean:  ## Remove everything that the other targets made.
+	@rm -rf .venv .demo build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
