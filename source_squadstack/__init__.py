@@ -1,0 +1,1 @@
+"""`source-squadstack`: SquadStack lead responses for any Airbyte destination."""

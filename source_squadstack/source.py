@@ -1,0 +1,121 @@
+"""The source: the manifest beside this file, and what a manifest cannot say about a whole run."""
+
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from airbyte_cdk.models import (
+    AirbyteConnectionStatus,
+    AirbyteMessage,
+    AirbyteStateMessage,
+    ConfiguredAirbyteCatalog,
+    FailureType,
+    Status,
+    TraceType,
+)
+from airbyte_cdk.models import Type as MessageType
+from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
+from airbyte_cdk.sources.declarative.models.declarative_component_schema import CustomRequester as CustomRequesterModel
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from airbyte_cdk.utils.yaml_loader import safe_load_yaml
+
+from source_squadstack import components
+from source_squadstack.check import check_campaigns
+from source_squadstack.components import LeadsRequester
+from source_squadstack.config import problems, without_empty_sections
+
+MANIFEST = Path(__file__).with_name("manifest.yaml")
+
+# The name under which the stock runner injects components.py, so that one manifest serves both.
+sys.modules["source_declarative_manifest.components"] = components
+
+
+class SourceSquadstack(ConcurrentDeclarativeSource):
+    """`source-squadstack`. Catalog, config and state belong to the constructor: the CDK builds its streams there."""
+
+    def __init__(
+        self,
+        catalog: ConfiguredAirbyteCatalog | None = None,
+        config: Mapping[str, Any] | None = None,
+        state: list[AirbyteStateMessage] | None = None,
+    ) -> None:
+        manifest = safe_load_yaml(MANIFEST.read_text(encoding="utf-8"))
+        schema = manifest["spec"]["connection_specification"]
+        self._filled_in = without_empty_sections(config or {}, schema)
+        super().__init__(
+            catalog=catalog or ConfiguredAirbyteCatalog(streams=[]),
+            # The manifest is evaluated with the config at once: a wrong one would end in a Jinja error that prints it.
+            config=None if problems(self._filled_in, schema) else self._filled_in,
+            state=state or [],
+            source_config=manifest,
+        )
+
+    def configure(self, config: Mapping[str, Any], temp_dir: str) -> Mapping[str, Any]:  # noqa: ARG002
+        """Return the config to validate and run with: the one given to the constructor, without empty sections."""
+        return self._config or self._filled_in
+
+    def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:  # noqa: ARG002
+        """Try every configured section with the requests that `read` makes; say what to fix in a sentence."""
+        self._config = {**(self._config or {}), "__checking": True}
+        try:
+            self._prepare_for_stream_build()
+            requester = self._constructor.create_component(
+                CustomRequesterModel,
+                self.resolved_manifest["definitions"]["requesters"]["leads"],
+                self._config,
+                name="check",
+            )
+            assert isinstance(requester, LeadsRequester)  # noqa: S101  # by the manifest
+            check_campaigns(requester, self._config["squadstack"], logger)
+        except AirbyteTracedException as error:
+            return AirbyteConnectionStatus(status=Status.FAILED, message=str(error))
+        return AirbyteConnectionStatus(status=Status.SUCCEEDED)
+
+    def read(
+        self,
+        logger: logging.Logger,
+        config: Mapping[str, Any],
+        catalog: ConfiguredAirbyteCatalog,
+        state: list[AirbyteStateMessage] | None = None,
+    ) -> Iterator[AirbyteMessage]:
+        """Read the catalog's streams.
+
+        Raises:
+            AirbyteTracedException: at the end, if a stream failed, with the stream's own message and type: the CDK's
+                closing error calls an outage a config_error, which stops the platform from trying again.
+        """
+        self._refuse_unknown_streams(catalog)
+        failures = []
+        try:
+            for message in super().read(logger, config, catalog, state):
+                if message.type == MessageType.TRACE and message.trace and message.trace.type == TraceType.ERROR:
+                    failures.append(message.trace.error)
+                yield message
+        except AirbyteTracedException as closing:
+            if not failures:
+                raise
+            worst = min(failures, key=lambda error: GRAVITY.index(FailureType(error.failure_type)))
+            raise AirbyteTracedException(
+                message=worst.message,
+                internal_message=closing.message,
+                failure_type=FailureType(worst.failure_type),
+                stream_descriptor=worst.stream_descriptor,
+            ) from closing
+
+    def _refuse_unknown_streams(self, catalog: ConfiguredAirbyteCatalog) -> None:
+        """Refuse a catalog's stream that the configuration lacks: the CDK would skip it and end with success."""
+        known = {stream.name for stream in self.streams(self._config)}
+        unknown = [entry.stream.name for entry in catalog.streams if entry.stream.name not in known]
+        if unknown:
+            raise AirbyteTracedException(
+                message=f"The configuration has no stream {', '.join(unknown)}; "
+                f"it has {', '.join(sorted(known)) or 'none'}. Fill in the section "
+                "that the stream belongs to, or refresh the connection's schema.",
+                failure_type=FailureType.config_error,
+            )
+
+
+# What the user has to act on first comes first.
+GRAVITY = (FailureType.config_error, FailureType.system_error, FailureType.transient_error)
