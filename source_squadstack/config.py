@@ -33,7 +33,8 @@ def is_shell(section: Any, schema: Mapping[str, Any]) -> bool:
 
 def problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with a configuration, a sentence each, without any of its values."""
-    found = [describe(error) for error in sorted(Draft7Validator(schema).iter_errors(config), key=str_path)]
+    errors = sorted(Draft7Validator(schema).iter_errors(config), key=str_path)
+    found = list(dict.fromkeys(describe(error) for error in errors))  # each missing field comes as an error of all
     if not found and not any(name in config for name in SECTIONS):
         needs = " or ".join(f"`{name}` ({', '.join(schema['properties'][name]['required'])})" for name in SECTIONS)
         found.append(f"No section is filled in: the source needs {needs}.")
@@ -56,10 +57,10 @@ def describe(error: ValidationError) -> str:
     prefix = f"{path}." if path else ""
     if rule == "required":
         missing: Any = limit
-        return f"{', '.join(f'`{prefix}{name}`' for name in missing if name not in value)} is missing."
+        return f"Missing: {', '.join(f'`{prefix}{name}`' for name in missing if name not in value)}."
     if rule == "additionalProperties":
         unknown = sorted(set(value) - set(schema["properties"]))
-        return f"{', '.join(f'`{prefix}{name}`' for name in unknown)} is not a known field."
+        return f"Not a known field: {', '.join(f'`{prefix}{name}`' for name in unknown)}."
     return f"`{path}` {demand(rule, limit, schema)}."
 
 

@@ -1,0 +1,86 @@
+"""A configuration: shells are dropped, errors name the field and never print its value."""
+
+import pytest
+
+from source_squadstack.config import problems, without_empty_sections
+from source_squadstack.source import SourceSquadstack
+
+SCHEMA = SourceSquadstack().spec(None).connectionSpecification
+SECTION = {"token": "canary", "campaign_ids": ["0PT711"], "start_date": "2024-01-01T00:00:00Z"}
+
+
+def wrong(**changes):
+    return problems({"squadstack": {**SECTION, **changes}}, SCHEMA)
+
+
+def test_the_documented_example_is_right():
+    full = {
+        **SECTION,
+        "api_version": "v4",
+        "base_url": "https://api.squadstack.com",
+        "timestamp_unit": "milliseconds",
+        "page_size": 100,
+        "calls_per_minute": 100,
+        "lookback_minutes": 60,
+        "window_days": 30,
+    }
+    assert problems({"squadstack": full, "num_workers": 4}, SCHEMA) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"token": ""}, "`squadstack.token` must not be empty."),
+        ({"token": 5}, "`squadstack.token` must be of type string."),
+        ({"campaign_ids": []}, "`squadstack.campaign_ids` must name at least one."),
+        ({"campaign_ids": ["a", "a"]}, "`squadstack.campaign_ids` must not name one twice."),
+        ({"campaign_ids": ["../canary"]}, "`squadstack.campaign_ids[0]` must look like ^[A-Za-z0-9_-]+$."),
+        ({"start_date": "canary"}, "`squadstack.start_date` must look like YYYY-MM-DDTHH:mm:ssZ."),
+        ({"base_url": "http://canary.example"}, "`squadstack.base_url` must look like https://host."),
+        ({"base_url": "https://canary@evil.example"}, "`squadstack.base_url` must look like https://host."),
+        ({"timestamp_unit": "canary"}, "`squadstack.timestamp_unit` must be one of milliseconds, seconds."),
+        ({"page_size": 1001}, "`squadstack.page_size` must be at most 1000."),
+        ({"page_size": 0}, "`squadstack.page_size` must be at least 1."),
+        ({"lookback_minutes": -1}, "`squadstack.lookback_minutes` must be at least 0."),
+        ({"window_days": 3651}, "`squadstack.window_days` must be at most 3650."),
+        ({"calls_per_minute": 1_000_001}, "`squadstack.calls_per_minute` must be at most 1000000."),
+        ({"canary_ids": 1}, "Not a known field: `squadstack.canary_ids`."),
+    ],
+)
+def test_a_wrong_field_is_named_and_its_value_is_not(changes, sentence):
+    assert wrong(**changes) == [sentence]
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8899", "http://127.0.0.1:1/x", "http://[::1]:5", "https://a.b/c"])
+def test_https_is_demanded_of_all_but_this_very_machine(url):
+    assert wrong(base_url=url) == []
+
+
+def test_what_is_missing_is_named():
+    assert problems({"squadstack": {"token": "canary"}}, SCHEMA) == [
+        "Missing: `squadstack.campaign_ids`, `squadstack.start_date`."
+    ]
+
+
+def test_a_config_without_any_section_says_what_it_needs():
+    assert problems({}, SCHEMA) == [
+        "No section is filled in: the source needs `squadstack` (token, campaign_ids, start_date)."
+    ]
+
+
+@pytest.mark.parametrize(
+    "shell", [None, {}, {"page_size": 100}, {"token": "", "campaign_ids": [], "api_version": "v4"}]
+)
+def test_the_shell_that_a_form_leaves_behind_counts_as_absent(shell):
+    assert without_empty_sections({"squadstack": shell, "num_workers": 4}, SCHEMA) == {"num_workers": 4}
+
+
+@pytest.mark.parametrize("section", [{"page_size": 50}, {"token": "canary"}, "canary", {"campaign_ids": ["a"]}])
+def test_a_section_that_somebody_began_to_fill_in_is_kept(section):
+    assert without_empty_sections({"squadstack": section}, SCHEMA) == {"squadstack": section}
+
+
+@pytest.mark.parametrize("workers", [0, 21, "canary"])
+def test_workers_are_bounded(workers):
+    (sentence,) = problems({"squadstack": SECTION, "num_workers": workers}, SCHEMA)
+    assert sentence.startswith("`num_workers` must be")

@@ -1,0 +1,145 @@
+"""What an attempt's outcome means, and how long to wait for the next: without a word of the response's text."""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+import requests
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.sources.declarative.requesters.error_handlers import HttpResponseFilter
+from airbyte_cdk.sources.streams.http.error_handlers import ResponseAction
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_squadstack.components import LeadsErrorHandler, WindowChangedError, stated_wait
+
+PAGE = b'{"count": 0, "next": null, "results": []}'
+CANARY = "Zed Canary +919999999999"
+
+
+def answer(status: int, body: bytes = CANARY.encode(), page: int = 1, **headers: str) -> requests.Response:
+    response = requests.Response()
+    response.status_code = status
+    response._content = body
+    response.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
+    response.request = requests.Request("GET", f"https://api.squadstack.com/x/0PT711/?page={page}").prepare()
+    response.url = response.request.url
+    return response
+
+
+def handler(**config) -> LeadsErrorHandler:
+    filters = [
+        HttpResponseFilter(http_codes={429}, action="RATE_LIMITED", config={}, parameters={}),
+        HttpResponseFilter(
+            http_codes={404},
+            action="FAIL",
+            failure_type="config_error",
+            error_message="no such",
+            config={},
+            parameters={},
+        ),
+    ]
+    return LeadsErrorHandler(config=config, parameters={}, response_filters=filters)
+
+
+def test_a_readable_page_is_a_success():
+    assert handler().interpret_response(answer(200, PAGE)).response_action == ResponseAction.SUCCESS
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", PAGE[:20], b"[]", b'{"results": null}'])
+def test_an_unreadable_200_is_retried_as_an_outage(body):
+    resolution = handler().interpret_response(answer(200, body))
+    assert (resolution.response_action, resolution.failure_type) == (ResponseAction.RETRY, FailureType.transient_error)
+
+
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 504, 599])
+def test_an_outage_is_retried_and_its_text_goes_nowhere(status):
+    resolution = handler().interpret_response(answer(status))
+    assert resolution.response_action == ResponseAction.RETRY
+    assert resolution.error_message == f"SquadStack: HTTP {status}."
+
+
+@pytest.mark.parametrize("error", [requests.ReadTimeout(CANARY), requests.ConnectionError(CANARY)])
+def test_no_answer_is_retried_and_said_by_its_kind(error):
+    resolution = handler().interpret_response(error)
+    assert resolution.response_action == ResponseAction.RETRY
+    assert resolution.error_message == f"SquadStack: no answer ({type(error).__name__})."
+
+
+def test_a_refusal_raises_the_tables_sentence_alone():
+    with pytest.raises(AirbyteTracedException) as caught:
+        handler().interpret_response(answer(404))
+    assert (caught.value.message, caught.value.internal_message) == ("no such", "HTTP 404")
+    assert caught.value.failure_type == FailureType.config_error
+
+
+def test_a_404_behind_the_first_page_means_that_the_set_shrank():
+    with pytest.raises(WindowChangedError):
+        handler().interpret_response(answer(404, page=2))
+
+
+def test_a_redirect_is_refused_and_names_the_field():
+    with pytest.raises(AirbyteTracedException, match=r"squadstack\.base_url") as caught:
+        handler().interpret_response(requests.TooManyRedirects(CANARY))
+    assert caught.value.failure_type == FailureType.config_error
+
+
+def attempts(errors: LeadsErrorHandler, outcome: requests.Response) -> list[float]:
+    waits = []
+    with pytest.raises(AirbyteTracedException) as caught:
+        while True:
+            waits.append(errors.backoff_time(outcome))
+    assert caught.value.failure_type == FailureType.transient_error
+    assert "Canary" not in str(caught.value)
+    return waits
+
+
+def test_an_outage_gets_six_attempts_each_waiting_twice_as_long():
+    assert attempts(handler(), answer(500)) == [1, 2, 4, 8, 16]
+
+
+def test_an_outage_is_waited_out_once_not_once_a_request():
+    errors = handler()
+    attempts(errors, answer(500))
+    assert attempts(errors, answer(500)) == []
+
+
+def test_after_a_success_the_next_outage_is_waited_out_again():
+    errors = handler()
+    attempts(errors, answer(500))
+    errors.interpret_response(answer(200, PAGE))
+    assert attempts(errors, answer(500)) == [1, 2, 4, 8, 16]
+
+
+def test_throttling_never_fails_a_sync_and_does_not_use_up_the_attempts():
+    errors, throttled = handler(), answer(429)
+    failed = answer(500)
+    failed.request = throttled.request
+    assert [errors.backoff_time(throttled) for _ in range(8)] == [2, 4, 8, 16, 32, 60, 60, 60]
+    assert errors.backoff_time(failed) == 1
+
+
+def test_check_waits_out_one_429_and_then_says_why_it_failed():
+    errors, throttled = handler(__checking=True), answer(429, Retry_After="60")
+    assert errors.backoff_time(throttled) == 59
+    with pytest.raises(AirbyteTracedException, match="HTTP 429"):
+        errors.backoff_time(throttled)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "seconds"),
+    [
+        ({"Retry_After": "7"}, b"", 7),
+        ({"Retry_After": "7"}, b"Please try after 60 seconds", 7),
+        ({"Retry_After": "soon"}, b"Please try after 60 seconds", 60),
+        ({}, b"Request was throttled. Please try after 60 seconds", 60),
+        ({}, b'{"detail": "Request was throttled. Please try after 1 second"}', 1),
+        ({}, b"Request was throttled", None),
+    ],
+)
+def test_the_wait_a_429_states_is_its_header_else_its_text(headers, body, seconds):
+    assert stated_wait(answer(429, body, **headers)) == seconds
+
+
+def test_a_date_in_retry_after_is_read():
+    in_a_minute = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+    assert 55 < stated_wait(answer(429, b"", Retry_After=in_a_minute)) <= 60

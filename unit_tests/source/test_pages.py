@@ -1,0 +1,106 @@
+"""A page: what counts as one, and when a window's pages are enough."""
+
+from types import SimpleNamespace
+
+import pytest
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from hypothesis import given
+from hypothesis import strategies as st
+
+from source_squadstack.components import NextPageNumber, UnreadablePageError, WindowPasses, read_page
+
+
+def response(content: bytes):
+    return SimpleNamespace(content=content)
+
+
+@pytest.mark.parametrize(
+    ("content", "how"),
+    [
+        (b"", "empty"),
+        (b" \n", "empty"),
+        (b"<html>maintenance</html>", "not JSON"),
+        (b'{"count": 1, "next": null, "resul', "not JSON"),
+        (b"[]", "list"),
+        (b"null", "NoneType"),
+        (b"{}", "results"),
+        (b'{"count": 0, "next": null, "results": null}', "results"),
+        (b'{"count": 1, "next": null, "results": ["x"]}', "results"),
+        (b'{"next": null, "results": []}', "count"),
+        (b'{"count": true, "next": null, "results": []}', "count"),
+        (b'{"count": 0, "next": 2, "results": []}', "next"),
+        (b'{"detail": "Ms. Canary is out"}', "results"),
+    ],
+)
+def test_a_body_that_is_not_the_page_is_never_taken_for_an_empty_one(content, how):
+    with pytest.raises(UnreadablePageError, match=how) as caught:
+        read_page(response(content))
+    assert "Canary" not in str(caught.value)
+
+
+def test_integers_beyond_64_bits_stay_exact():
+    page = read_page(response(b'{"count": 1, "next": null, "results": [{"account": 1180591620717411303424}]}'))
+    assert page["results"] == [{"account": 1180591620717411303424}]
+
+
+def test_a_page_is_parsed_once():
+    answer = response(b'{"count": 0, "next": null, "results": []}')
+    assert read_page(answer) is read_page(answer)
+
+
+def next_number(page: bytes, last: int | None):
+    strategy = NextPageNumber(config={}, page_size=100, parameters={})
+    return strategy.next_page_token(response(page), 0, None, last)
+
+
+def test_the_page_number_counts_on_while_there_is_a_next_even_behind_an_empty_page():
+    assert next_number(b'{"count": 250, "next": "http://elsewhere/?page=9", "results": []}', 2) == 3
+
+
+def test_paging_ends_where_there_is_no_next_even_behind_a_full_page():
+    assert next_number(b'{"count": 1, "next": null, "results": [{}]}', 1) is None
+
+
+def test_a_next_without_end_is_an_error():
+    with pytest.raises(AirbyteTracedException, match="yet another"):
+        next_number(b'{"count": 3, "next": "http://elsewhere/", "results": [{}]}', 5)
+
+
+def page(count, *lead_ids):
+    return {"count": count, "next": None, "results": [{"lead_id": lead, "processed_at": "t"} for lead in lead_ids]}
+
+
+def passes(*page_lists):
+    window = WindowPasses()
+    for pages in page_lists:
+        window.start_pass()
+        for one in pages:
+            window.see(one)
+    return window
+
+
+def test_a_pass_with_the_same_count_on_its_first_and_last_page_is_complete():
+    assert passes([page(3, "a", "b"), page(3, "c")]).complete()
+
+
+def test_an_empty_window_is_complete():
+    assert passes([page(0)]).complete()
+
+
+def test_a_count_that_shrank_while_paging_means_that_a_lead_may_be_missing():
+    assert not passes([page(3, "a", "b"), page(2)]).complete()
+
+
+def test_several_passes_are_complete_together_when_they_saw_as_many_as_the_first_page_counted():
+    assert passes([page(3, "a", "b"), page(2)], [page(2, "a", "c"), page(1)]).complete()
+
+
+def test_a_row_sent_twice_in_place_of_another_is_noticed_though_the_count_stays():
+    assert not passes([page(3, "a", "b"), page(3, "b")]).complete()
+
+
+@given(st.permutations(range(20)), st.integers(1, 7))
+def test_the_order_of_rows_makes_no_difference(order, size):
+    pages = [page(20, *order[start : start + size]) for start in range(0, 20, size)]
+    assert passes(pages).complete()
+    assert not passes(pages[:-1]).complete()

@@ -1,0 +1,112 @@
+"""A row's types: every spelling of time in the vendor's pages, ids as text, all else untouched."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from airbyte_cdk.sources.types import StreamSlice
+from hypothesis import given
+from hypothesis import strategies as st
+
+from source_squadstack.components import LeadWindowFilter, format_time, normalize_lead, parse_time
+
+MOMENT = datetime(2018, 12, 3, 14, 37, 54, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("spelled", "moment"),
+    [
+        ("2018-12-03T14:37:54+00:00", MOMENT),
+        ("2018-12-03T14:37:54", MOMENT),
+        ("2018-12-03T14:37:54Z", MOMENT),
+        ("2018-12-03 14:37:54", MOMENT),
+        ("2018-12-03T20:07:54+05:30", MOMENT),
+        ("2018-12-03T14:37:54.5Z", MOMENT + timedelta(milliseconds=500)),
+        ("2018-12-03T14:37:54.413267+00:00", MOMENT + timedelta(microseconds=413_267)),
+        ("2018-12-03T14:37:54.413267891Z", MOMENT + timedelta(microseconds=413_267)),
+        (1543847874, MOMENT),
+        (1543847874.5, MOMENT + timedelta(milliseconds=500)),
+        (1543847874413, MOMENT + timedelta(milliseconds=413)),
+        ("1543847874", MOMENT),
+        ("1543847874413", MOMENT + timedelta(milliseconds=413)),
+    ],
+)
+def test_every_documented_spelling_of_a_time_is_read(spelled, moment):
+    assert parse_time(spelled) == moment
+
+
+@pytest.mark.parametrize(
+    "value", [None, "", "soon", "20181203", "2018-13-03T14:37:54", True, 0, -1, 1e300, [], {"at": 1}, "9" * 20]
+)
+def test_what_is_no_time_is_not_made_one(value):
+    assert parse_time(value) is None
+
+
+@pytest.mark.parametrize(
+    ("microsecond", "spelled"),
+    [(0, "2018-12-03T14:37:54Z"), (413_000, "2018-12-03T14:37:54.413Z"), (413_267, "2018-12-03T14:37:54.413267Z")],
+)
+def test_a_time_leaves_with_as_many_digits_of_fraction_as_it_needs(microsecond, spelled):
+    assert format_time(MOMENT.replace(microsecond=microsecond)) == spelled
+
+
+@given(st.integers(10**9, 7 * 10**9), st.integers(0, 999_999))
+def test_a_time_survives_being_written_and_read(seconds, microsecond):
+    moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=microsecond)
+    assert parse_time(format_time(moment)) == moment
+
+
+def test_a_row_gets_its_types_and_keeps_all_else():
+    row = {
+        "lead_id": 10,
+        "phone_number": 919899550412,
+        "created_at": 1531409739413,
+        "latest_called_at": None,
+        "processed_at": "2018-12-03T14:37:54+00:00",
+        "city": "Bangalore",
+        "huge": 2**70,
+        "lead_responses": {"visit_at": "2018-12-03T14:37:54+00:00"},
+    }
+    assert normalize_lead(row, "0PT711") == MOMENT
+    assert row == {
+        "campaign_id": "0PT711",
+        "lead_id": "10",
+        "phone_number": "919899550412",
+        "created_at": "2018-07-12T15:35:39.413Z",
+        "latest_called_at": None,
+        "processed_at": "2018-12-03T14:37:54Z",
+        "city": "Bangalore",
+        "huge": 2**70,
+        "lead_responses": {"visit_at": "2018-12-03T14:37:54+00:00"},
+    }
+
+
+def test_the_campaign_a_row_names_is_kept():
+    row = {"lead_id": "1", "campaign_id": "0pt711"}
+    normalize_lead(row, "0PT711")
+    assert row["campaign_id"] == "0pt711"
+
+
+WINDOW = StreamSlice(
+    partition={"campaign_id": "0PT711"},
+    cursor_slice={"start_time": "2024-01-01T00:00:00.000000Z", "end_time": "2024-01-30T23:59:59.999999Z"},
+)
+
+
+def kept(*times):
+    window_filter = LeadWindowFilter(config={}, parameters={})
+    rows = window_filter.filter_records([{"processed_at": at} for at in times], stream_state={}, stream_slice=WINDOW)
+    return [row["processed_at"] for row in rows]
+
+
+def test_a_window_keeps_its_first_instant_and_not_the_next_windows():
+    assert kept("2024-01-01T00:00:00Z", "2024-01-31T00:00:00Z") == ["2024-01-01T00:00:00Z"]
+
+
+def test_a_window_cuts_off_what_the_wider_request_brought():
+    assert kept("2023-12-31T23:59:59.999Z", "2024-01-30T23:59:59.999999Z", "2024-01-31T00:00:00.001Z") == [
+        "2024-01-30T23:59:59.999999Z"
+    ]
+
+
+def test_rows_that_cannot_be_cut_are_kept_as_they_came():
+    assert kept(None, "soon", {"at": "noon"}) == [None, "soon", {"at": "noon"}]

@@ -1,0 +1,21 @@
+"""State: a campaign has its own cursor or starts at the start date, never at another's."""
+
+from source_squadstack.components import PerCampaignState
+
+STATES = [{"partition": {"campaign_id": "0PT711"}, "cursor": {"processed_at": "2024-02-01T00:00:00.000000Z"}}]
+GLOBAL = {"state": {"processed_at": "2024-02-01T00:00:00.000000Z"}, "lookback_window": 5}
+
+
+def test_the_global_cursor_is_dropped_so_that_a_new_campaign_starts_at_the_start_date():
+    state = {"use_global_cursor": False, "states": STATES, **GLOBAL}
+    assert PerCampaignState().should_migrate(state)
+    assert PerCampaignState().migrate(state) == {"use_global_cursor": False, "states": STATES}
+
+
+def test_the_global_cursor_stays_where_it_is_the_only_one():
+    assert not PerCampaignState().should_migrate({"use_global_cursor": True, **GLOBAL})
+
+
+def test_a_state_without_a_global_cursor_is_left_alone():
+    assert not PerCampaignState().should_migrate({"use_global_cursor": False, "states": STATES})
+    assert not PerCampaignState().should_migrate({})
