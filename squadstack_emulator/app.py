@@ -1,0 +1,71 @@
+"""The ASGI application: takes calls from the wire to the desk and the answers back.
+
+Plain ASGI: with two paths and a framework's 404, 405 and 301 to be imitated to the letter, a routing layer in between
+would only have to be switched off again.
+"""
+
+import asyncio
+
+from squadstack_emulator.desk import Desk, Ticket
+from squadstack_emulator.http import Reply, Request
+from squadstack_emulator.scenario import FaultKind
+from squadstack_emulator.wire import Receive, Scope, Send, Wire
+
+_SILENT = frozenset({FaultKind.HANG, FaultKind.HALF_HANG})
+_RESET = frozenset({FaultKind.RESET, FaultKind.RESET_AFTER, *_SILENT})
+
+
+class App:
+    """Serves a desk. The server must put the connection's transport into the scope's state."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._stopping = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def stop(self) -> None:
+        """End every silence, so that the server can stop; to be called from another thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._stopping.set)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take one call from its arrival to its end."""
+        at = self._desk.monotonic()
+        self._loop = asyncio.get_running_loop()
+        wire = Wire(receive, send, scope["state"]["transport"], self._stopping)
+        request = Request(
+            method=scope["method"],
+            path=scope["path"],
+            query_string=scope["query_string"].decode("latin-1"),
+            headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
+            body=await wire.read_body(),
+            at=at,
+        )
+        ticket = self._desk.receive(request)
+        try:
+            await self._serve(ticket, wire)
+        except Exception as error:
+            # A fault of the emulator itself must fail the test that met it, not pass for one it was asked for.
+            self._desk.books.violation(f"the emulator failed: {type(error).__name__}")
+            raise
+        finally:
+            self._desk.close(ticket, None)
+
+    async def _serve(self, ticket: Ticket, wire: Wire) -> None:
+        if ticket.scenario.latency_seconds:
+            await asyncio.sleep(ticket.scenario.latency_seconds)
+        reply = self._desk.serve(ticket)
+        kind = ticket.fault.kind if ticket.fault is not None else None
+        if ticket.fault is not None and kind in _SILENT:
+            await wire.silence(ticket.fault.seconds)
+        # The books are closed first: who has the answer must find the call in them.
+        self._desk.close(ticket, None if kind in _RESET else reply)
+        await self._send(reply, kind, wire)
+
+    async def _send(self, reply: Reply, kind: FaultKind | None, wire: Wire) -> None:
+        if kind in _RESET:
+            await wire.reset()
+        elif kind is FaultKind.CUT_OFF:
+            await wire.cut_off(reply)
+        else:
+            await wire.answer(reply)

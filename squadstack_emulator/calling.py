@@ -1,0 +1,55 @@
+"""The calling floor: what becomes of a lead, as a pure function of seed, lead and round."""
+
+import zlib
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from squadstack_emulator.lead import Lead
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One way a lead's journey may end; `text` is spelt like the v4 page's "Connected : Objective Met"."""
+
+    text: str
+    connected: bool
+    share: int
+
+
+# Shares are percent. The document shows the first text only; the others are of its form.
+OUTCOMES = (
+    Outcome("Connected : Objective Met", connected=True, share=32),
+    Outcome("Connected : Call Back Later", connected=True, share=16),
+    Outcome("Connected : Not Interested", connected=True, share=22),
+    Outcome("Not Connected : No Answer", connected=False, share=18),
+    Outcome("Not Connected : Switched Off", connected=False, share=8),
+    Outcome("Not Connected : Wrong Number", connected=False, share=4),
+)
+_BY_PERCENT = tuple(outcome for outcome in OUTCOMES for _ in range(outcome.share))
+_LANGUAGES = ("English", "Hindi", "Kannada", "Tamil", "Telugu")
+_YES_NO = ("Yes", "No")
+
+
+def dice(*parts: object) -> int:
+    """A number that looks like chance and is the same at every run (`hash` is not)."""
+    return zlib.crc32(":".join(map(str, parts)).encode("utf-8", "surrogatepass")) * 2_654_435_761 % 2**32
+
+
+def judge(lead: Lead, *, seed: int, at: datetime) -> Lead:
+    """The lead after its journey ended at `at`; every further journey throws the dice anew."""
+    number = dice(seed, lead.lead_id, lead.judgements)
+    outcome = _BY_PERCENT[number % 100]
+    rest = number // 100
+    answers = {}
+    if outcome.connected:
+        answers = {"preferred_language": _LANGUAGES[rest % 5], "still_interested": _YES_NO[rest // 5 % 2]}
+    return replace(
+        lead,
+        state="processed" if lead.state == "active" else lead.state,
+        processed_at=at,
+        lead_outcome=outcome.text,
+        latest_called_at=at - timedelta(seconds=30 + rest % 90),
+        latest_recording_url=f"https://www.squadstack.com/recordings/{number:08x}" if outcome.connected else None,
+        lead_responses=answers,
+        judgements=lead.judgements + 1,
+    )

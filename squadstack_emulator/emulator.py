@@ -1,0 +1,177 @@
+"""The emulator as tests, benchmarks and the demo use it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields, replace
+from datetime import datetime, timedelta
+from types import MappingProxyType, TracebackType
+from typing import Any, Self
+
+from squadstack_emulator import instants
+from squadstack_emulator.app import App
+from squadstack_emulator.books import Books
+from squadstack_emulator.calling import judge
+from squadstack_emulator.desk import Desk
+from squadstack_emulator.lead import Lead
+from squadstack_emulator.scenario import Scenario
+from squadstack_emulator.server import ServerThread
+from squadstack_emulator.store import CampaignLeads, RawRow
+
+_DEFAULT_SCENARIO = Scenario()
+_ALL_FIELDS = frozenset(each.name for each in fields(Scenario))
+
+
+class Emulator:
+    """A SquadStack of one's own.
+
+    Use it as a context manager, or call `start` and `stop`. All methods may be called from any thread.
+
+    Args:
+        scenario: How it behaves.
+        port: Port to listen on; 0 picks a free one.
+        clock: Business time: what `created_at` and `processed_at` are stamped with. The rate limit goes by the
+            computer's monotonic clock.
+        host: Address to listen on.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario = _DEFAULT_SCENARIO,
+        *,
+        port: int = 0,
+        clock: Callable[[], datetime] = instants.utc_now,
+        host: str = "127.0.0.1",
+    ) -> None:
+        self._desk = Desk(scenario, clock=clock)
+        self._host = host
+        self._port = port
+        self._server: ServerThread | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start serving; does nothing if it is serving."""
+        if self._server is None:
+            self._server = ServerThread(App(self._desk), host=self._host, port=self._port)
+            self._server.start()
+
+    def stop(self) -> None:
+        """Stop serving; leads and books stay. Does nothing if it is not serving."""
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    @property
+    def url(self) -> str:
+        """Base URL, without a slash at the end.
+
+        Raises:
+            RuntimeError: It has not been started.
+        """
+        if self._server is None:
+            raise RuntimeError("The emulator has no URL before it is started")
+        return f"http://{self._host}:{self._server.port}"
+
+    @property
+    def books(self) -> Books:
+        """What happened so far."""
+        return self._desk.books
+
+    @property
+    def scenario(self) -> Scenario:
+        """How it behaves now."""
+        return self._desk.scenario
+
+    def leads(self, campaign_id: str | None = None) -> Mapping[str, Lead]:
+        """The leads of a campaign (the scenario's first one by default) by lead_id, as they are now.
+
+        Deleted leads are in it, as tombstones; raw rows are not.
+        """
+        with self._desk.lock:
+            return MappingProxyType(dict(self._campaign(campaign_id).leads))
+
+    def call_leads(
+        self,
+        campaign_id: str | None = None,
+        *,
+        limit: int | None = None,
+        first_at: datetime | None = None,
+        last_at: datetime | None = None,
+    ) -> int:
+        """Call the leads that are active, in the order of their arrival, so that each gets its outcome.
+
+        Args:
+            campaign_id: The campaign; by default the scenario's first one.
+            limit: At most so many leads; None is all.
+            first_at: When the first of them is processed; by default `last_at`.
+            last_at: When the last of them is processed, the others evenly in between; by default now.
+
+        Returns:
+            How many leads were called.
+        """
+        with self._desk.lock:
+            campaign = self._campaign(campaign_id)
+            active = [lead for lead in campaign.leads.values() if lead.state == "active"][:limit]
+            last = last_at or self._desk.clock()
+            first = first_at or last
+            steps = max(1, len(active) - 1)
+            for number, lead in enumerate(active):
+                at = first + timedelta(microseconds=(last - first) // timedelta(microseconds=1) * number // steps)
+                campaign.put(judge(lead, seed=self.scenario.seed, at=at))
+            return len(active)
+
+    def reprocess(self, campaign_id: str | None, lead_ids: Iterable[str], at: datetime | None = None) -> None:
+        """Process leads (again) at a moment, by default now; each gets a new outcome.
+
+        Raises:
+            KeyError: The campaign has no such lead.
+        """
+        with self._desk.lock:
+            campaign = self._campaign(campaign_id)
+            for lead_id in lead_ids:
+                campaign.put(judge(campaign.leads[lead_id], seed=self.scenario.seed, at=at or self._desk.clock()))
+
+    def put_response(self, campaign_id: str | None, row: Mapping[str, object], at: datetime | None = None) -> None:
+        """Add or replace one row of Get Leads, shown verbatim; it hides a lead of the same id from reads.
+
+        Args:
+            campaign_id: The campaign; None is the scenario's first one.
+            row: The row. It is filtered by its `processed_at`, in whatever spelling; if that is no time at all (null,
+                odd), every read has the row, filtered or not.
+            at: What to filter the row by instead.
+        """
+        processed = instants.parse(row.get("processed_at")) if at is None else instants.microseconds(at)
+        with self._desk.lock:
+            self._campaign(campaign_id).put_raw(RawRow(str(row.get("lead_id")), dict(row), processed))
+
+    def set_scenario(self, scenario: Scenario) -> None:
+        """Behave differently from the next call on; faults, drift and busy leads count from the beginning.
+
+        Leads and books stay. Campaigns that are new are seeded; those that are gone are unknown, until they come back.
+        """
+        self._desk.set_scenario(scenario, _ALL_FIELDS)
+
+    def change(self, **changes: Any) -> None:
+        """Replace fields of the scenario.
+
+        Of faults, drift and busy leads only what is named counts from the beginning.
+        """
+        self._desk.set_scenario(replace(self.scenario, **changes), frozenset(changes))
+
+    def assert_clean(self) -> None:
+        """Check that no call broke the documents.
+
+        Raises:
+            AssertionError: Some did; the message lists how.
+        """
+        if violations := self.books.violations:
+            raise AssertionError("Calls that break the documents:\n" + "\n".join(f"- {each}" for each in violations))
+
+    def _campaign(self, campaign_id: str | None) -> CampaignLeads:
+        return self._desk.store[campaign_id or self.scenario.campaigns[0].id]

@@ -1,0 +1,35 @@
+"""Which call a fault strikes: counters over the faults of a scenario."""
+
+from squadstack_emulator.scenario import ONLY_ON, Fault, Traffic
+
+
+class FaultPlan:
+    """The faults of a scenario and how far each has counted. Faults count independently of each other."""
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        self._faults = faults
+        self._matched = [0] * len(faults)
+        self._struck = [0] * len(faults)
+
+    def strike(self, traffic: Traffic, names: frozenset[str]) -> Fault | None:
+        """The fault that hits this call; of several that are due the first, and the others let it pass.
+
+        Args:
+            traffic: Whether the call reads or writes.
+            names: Campaign id and ref id of what the call is for.
+        """
+        due = [place for place, fault in enumerate(self._faults) if self._is_due(place, fault, traffic, names)]
+        if not due:
+            return None
+        self._struck[due[0]] += 1
+        return self._faults[due[0]]
+
+    def _is_due(self, place: int, fault: Fault, traffic: Traffic, names: frozenset[str]) -> bool:
+        if fault.on not in {traffic, "any"} or ONLY_ON.get(fault.kind, traffic) != traffic:
+            return False
+        if fault.campaign is not None and fault.campaign not in names:
+            return False
+        self._matched[place] += 1
+        beyond = self._matched[place] - fault.skip
+        is_turn = beyond > 0 and beyond % fault.every == 0
+        return is_turn and (fault.times is None or self._struck[place] < fault.times)

@@ -1,0 +1,146 @@
+"""A call and its answer, and the two ways the vendor's APIs spell the errors that come before any business."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Protocol
+from urllib.parse import parse_qsl
+
+from squadstack_emulator import json_text
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP call as it arrived; header names are in lower case, `at` is monotonic seconds."""
+
+    method: str
+    path: str
+    query_string: str
+    headers: Mapping[str, str]
+    body: bytes
+    at: float
+
+    @property
+    def query(self) -> dict[str, str]:
+        """Query parameters; of one given twice the last counts, as in the vendor's framework."""
+        return dict(parse_qsl(self.query_string, keep_blank_values=True))
+
+    @property
+    def repeated(self) -> list[str]:
+        """Names of query parameters that were given more than once."""
+        names = Counter(name for name, _ in parse_qsl(self.query_string, keep_blank_values=True))
+        return [name for name, times in names.items() if times > 1]
+
+    @property
+    def host(self) -> str:
+        """The host and port the client spoke to."""
+        return self.headers.get("host", "localhost")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One HTTP answer; `leads` is the number of leads in it, or in the body it answers."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+    headers: Headers = ()
+    leads: int = 0
+
+
+def json_reply(status: int, content: object, *, headers: Headers = (), leads: int = 0) -> Reply:
+    """An answer in JSON."""
+    return Reply(status, json_text.dumps(content), headers=headers, leads=leads)
+
+
+def html_reply(status: int, title: str, text: str, *, headers: Headers = ()) -> Reply:
+    """A web page, as servers in front of an API give."""
+    page = f"<!doctype html><html><head><title>{title}</title></head><body><h1>{title}</h1><p>{text}</p></body></html>"
+    return Reply(status, page.encode(), content_type="text/html; charset=utf-8", headers=headers)
+
+
+class Dialect(Protocol):
+    """How an API spells the errors that do not depend on its business."""
+
+    def no_token(self) -> Reply: ...  # noqa: D102
+    def wrong_token(self) -> Reply: ...  # noqa: D102
+    def expired_token(self) -> Reply: ...  # noqa: D102
+    def forbidden(self) -> Reply: ...  # noqa: D102
+    def wrong_method(self, method: str) -> Reply: ...  # noqa: D102
+    def server_error(self) -> Reply: ...  # noqa: D102
+
+
+class V4Dialect:
+    """v4: `{"detail": …}` of Django REST framework.
+
+    The page says "401 Authentication failed. API credentials are incorrect" and "403 Forbidden if the request
+    authentication was not successful": here a missing token is the 401 and a wrong one the 403, and an expired token
+    is a wrong one. The texts are the framework's.
+    """
+
+    def no_token(self) -> Reply:
+        """401."""
+        headers = (("WWW-Authenticate", 'Bearer realm="api"'),)
+        detail = {"detail": "Authentication credentials were not provided."}
+        return json_reply(HTTPStatus.UNAUTHORIZED, detail, headers=headers)
+
+    def wrong_token(self) -> Reply:
+        """403."""
+        return json_reply(HTTPStatus.FORBIDDEN, {"detail": "Incorrect authentication credentials."})
+
+    def expired_token(self) -> Reply:
+        """401: what the page's table calls "Authentication failed"."""
+        return json_reply(HTTPStatus.UNAUTHORIZED, {"detail": "Incorrect authentication credentials."})
+
+    def forbidden(self) -> Reply:
+        """403."""
+        return json_reply(HTTPStatus.FORBIDDEN, {"detail": "You do not have permission to perform this action."})
+
+    def wrong_method(self, method: str) -> Reply:
+        """405."""
+        detail = {"detail": f'Method "{method}" not allowed.'}
+        return json_reply(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers=(("Allow", "GET, HEAD, OPTIONS"),))
+
+    def server_error(self) -> Reply:
+        """500: the framework's own page."""
+        return html_reply(HTTPStatus.INTERNAL_SERVER_ERROR, "Server Error (500)", "")
+
+
+class CrmDialect:
+    """CRM v2: `{"error_msg": …}`, as in "Common status codes and their meanings" of the bulk page."""
+
+    def no_token(self) -> Reply:
+        """401; a missing token is not told from a wrong one."""
+        return self.wrong_token()
+
+    def wrong_token(self) -> Reply:
+        """401."""
+        return json_reply(HTTPStatus.UNAUTHORIZED, {"error_msg": "Invalid auth token"})
+
+    def expired_token(self) -> Reply:
+        """401."""
+        return json_reply(HTTPStatus.UNAUTHORIZED, {"error_msg": "Token expired"})
+
+    def forbidden(self) -> Reply:
+        """403."""
+        return json_reply(HTTPStatus.FORBIDDEN, {"error_msg": "You do not have permission to perform this action."})
+
+    def wrong_method(self, method: str) -> Reply:
+        """405 or 400.
+
+        The page lists "You may be using the wrong request type" under 400, and its recorded answers carry
+        "Allow: GET, POST, PATCH, HEAD, OPTIONS": those methods reach the code that answers 400, all others do not.
+        """
+        text = f'Method "{method}" not allowed.'
+        if method in {"GET", "PATCH", "HEAD", "OPTIONS"}:
+            return json_reply(HTTPStatus.BAD_REQUEST, {"error_msg": text})
+        headers = (("Allow", "GET, POST, PATCH, HEAD, OPTIONS"),)
+        return json_reply(HTTPStatus.METHOD_NOT_ALLOWED, {"detail": text}, headers=headers)
+
+    def server_error(self) -> Reply:
+        """500."""
+        text = "We're facing some technical issues. Please try again in a while."
+        return json_reply(HTTPStatus.INTERNAL_SERVER_ERROR, {"error_msg": text})

@@ -1,0 +1,160 @@
+"""v4 Get Leads, `GET /api/v4/leads/responses/{campaign_id}/` (page "Get Leads" of squadvoice-v4).
+
+Where the page is silent the answers are those of the framework behind it, Django REST framework with its page-number
+pagination: a page past the end, below 1 or not a number is a 404 "Invalid page."; page 1 of an empty set is an empty
+page; a page size that is no positive number means the default; `next` and `previous` repeat the parameters of the
+call, sorted, with another `page`, and `previous` of page 2 has none.
+
+Undocumented, decided here: a time that is not a whole number is a 400 naming the parameter; a filter by time leaves out
+leads that have not been processed; deleted leads are in no read.
+"""
+
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from urllib.parse import parse_qsl, urlencode
+
+from squadstack_emulator import instants
+from squadstack_emulator.http import Reply, json_reply
+from squadstack_emulator.json_text import dumps
+from squadstack_emulator.lead import Lead
+from squadstack_emulator.scenario import Scenario, TimeStyle
+from squadstack_emulator.store import CampaignLeads, RawRow, Row, Window
+from squadstack_emulator.visit import Visit
+
+PARAMETERS = frozenset({"lead_id", "processed_after", "processed_before", "page", "page_size"})
+DEFAULT_PAGE_SIZE = 100
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,30}")
+
+
+class _BadParameterError(ValueError):
+    """A parameter the framework refuses; holds the answer."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.status)
+        self.reply = reply
+
+
+def get_leads(visit: Visit) -> Reply:
+    """One page of a campaign's leads: `{count, next, previous, results}`."""
+    _note_unknown_parameters(visit)
+    if visit.leads is None:
+        return json_reply(HTTPStatus.NOT_FOUND, {"detail": "Not found."})
+    try:
+        window = read_window(visit)
+        number = _page_number(visit)
+    except _BadParameterError as refusal:
+        return refusal.reply
+    size = _page_size(visit)
+    if visit.scenario.order == "reshuffled":
+        return _page(visit, visit.leads, window, number, size)
+    key = (visit.target, visit.request.host, visit.request.query_string)
+    known = visit.cache.get(key, visit.leads.version)
+    if known is not None:
+        return known
+    return visit.cache.put(key, visit.leads.version, _page(visit, visit.leads, window, number, size))
+
+
+def read_window(visit: Visit) -> Window:
+    """What the call asks for, in the scenario's unit and bounds."""
+    return Window(
+        after=_moment(visit, "processed_after"),
+        before=_moment(visit, "processed_before"),
+        lead_id=visit.request.query.get("lead_id"),
+        after_inclusive=visit.scenario.after_inclusive,
+        before_inclusive=visit.scenario.before_inclusive,
+    )
+
+
+def leads_passed(visit: Visit) -> list[str]:
+    """Ids of the leads on the page the call asks for, if it is of a filtered read and another page follows."""
+    if visit.leads is None:
+        return []
+    window, number, size = read_window(visit), _page_number(visit), _page_size(visit)
+    rows = visit.leads.select(window, visit.scenario.order, visit.seq)
+    if not window.is_filtered or number * size >= len(rows):
+        return []
+    return [row.lead_id for row in rows[(number - 1) * size : number * size] if isinstance(row, Lead)]
+
+
+def _page(visit: Visit, leads: CampaignLeads, window: Window, number: int, size: int) -> Reply:
+    rows = leads.select(window, visit.scenario.order, visit.seq)
+    first = (number - 1) * size
+    if number < 1 or (first >= len(rows) and number > 1):
+        return _invalid_page()
+    shown = rows[first : first + size]
+    content = {
+        "count": len(rows),
+        "next": _link(visit, number + 1) if first + size < len(rows) else None,
+        "previous": _link(visit, number - 1) if number > 1 else None,
+        "results": [row_content(row, visit.target, visit.scenario) for row in shown],
+    }
+    return Reply(HTTPStatus.OK, dumps(content), leads=len(shown))
+
+
+def row_content(row: Row, campaign_id: str, scenario: Scenario) -> Mapping[str, object]:
+    """A row of `results`: the keys of the page's example, in its order."""
+    return row.row if isinstance(row, RawRow) else _lead_content(row, campaign_id, scenario.time_style)
+
+
+def _lead_content(lead: Lead, campaign_id: str, style: TimeStyle) -> dict[str, object]:
+    return {
+        "phone_number": lead.phone_number,
+        "lead_id": lead.lead_id,
+        "latest_recording_url": lead.latest_recording_url,
+        "campaign_id": campaign_id,
+        "latest_called_at": instants.spell(lead.latest_called_at, style),
+        "lead_outcome": lead.lead_outcome,
+        "processed_at": instants.spell(lead.processed_at, style),
+        "contact_name": lead.contact_name,
+        "created_at": instants.spell(lead.created_at, style),
+        "lead_responses": lead.lead_responses,
+    }
+
+
+def _link(visit: Visit, number: int) -> str:
+    parameters = dict(parse_qsl(visit.request.query_string, keep_blank_values=True))
+    parameters.pop("page", None)
+    if number > 1:
+        parameters["page"] = str(number)
+    query = urlencode(sorted(parameters.items()))
+    base = f"{visit.scenario.next_scheme}://{visit.request.host}{visit.request.path}"
+    return f"{base}?{query}" if query else base
+
+
+def _invalid_page() -> Reply:
+    return json_reply(HTTPStatus.NOT_FOUND, {"detail": "Invalid page."})
+
+
+def _note_unknown_parameters(visit: Visit) -> None:
+    for name in visit.request.query.keys() - PARAMETERS:
+        visit.violation(f"there is no query parameter {name!r}")
+    for name in visit.request.repeated:
+        visit.violation(f"the query parameter {name!r} was given more than once")
+
+
+def _moment(visit: Visit, name: str) -> int | None:
+    text = visit.request.query.get(name)
+    if text is None:
+        return None
+    if not _WHOLE_NUMBER.fullmatch(text):
+        visit.violation(f"{name} is not an epoch timestamp")
+        raise _BadParameterError(json_reply(HTTPStatus.BAD_REQUEST, {name: ["A valid integer is required."]}))
+    return instants.from_epoch(int(text), visit.scenario.timestamp_unit)
+
+
+def _page_number(visit: Visit) -> int:
+    text = visit.request.query.get("page", "1")
+    if not _WHOLE_NUMBER.fullmatch(text):
+        visit.violation("page is not a number")
+        raise _BadParameterError(_invalid_page())
+    return int(text)
+
+
+def _page_size(visit: Visit) -> int:
+    text = visit.request.query.get("page_size", str(DEFAULT_PAGE_SIZE))
+    size = int(text) if _WHOLE_NUMBER.fullmatch(text) else 0
+    if size < 1:
+        visit.violation("page_size is not a positive number")
+        size = DEFAULT_PAGE_SIZE
+    return size if visit.scenario.page_size_cap is None else min(size, visit.scenario.page_size_cap)

@@ -1,0 +1,180 @@
+"""What the emulator is to be: its campaigns, its limits, its open points and its faults, as frozen values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Literal
+
+ThrottleAnswer = Literal["documented", "retry_after", "bare"]
+TimestampUnit = Literal["milliseconds", "seconds"]
+Order = Literal["processed_at", "lead_id", "shuffled", "reshuffled"]
+TimeStyle = Literal["iso", "iso_fraction", "epoch_milliseconds", "epoch_seconds"]
+Traffic = Literal["read", "write"]
+
+
+class FaultKind(StrEnum):
+    """A way in which one call goes wrong; the comment says what the client sees.
+
+    Whether the operation behind the call was applied is `Fault.applied`; the default of each kind is in `APPLIED`.
+    """
+
+    HTTP_500 = "http_500"
+    HTTP_502 = "http_502"
+    HTTP_503 = "http_503"
+    THROTTLE = "throttle"  # a 429 in the scenario's `throttle_answer`, though the window has room
+    RESET = "reset"  # the connection is reset before anything happened
+    RESET_AFTER = "reset_after"  # the call was carried out, then the connection is reset
+    TRUNCATED = "truncated"  # a 200 whose body ends in the middle, with the Content-Length of what is sent
+    CUT_OFF = "cut_off"  # a 200 whose Content-Length promises more than arrives before the connection closes
+    HTML_200 = "html_200"  # a 200 with a web page, as a proxy in front of the API gives
+    EMPTY_200 = "empty_200"  # a 200 with no body at all
+    NULL_RESULTS = "null_results"  # v4 read: `"results": null`
+    HANG = "hang"  # no answer for `Fault.seconds`, then a reset; nothing was applied
+    HALF_HANG = "half_hang"  # bulk write: the first half is applied, then no answer for `Fault.seconds`, then a reset
+    REDIRECT_302 = "redirect_302"  # a redirect to a login page that does not exist
+    UNAUTHORIZED_401 = "unauthorized_401"  # "Token expired"
+    FORBIDDEN_403 = "forbidden_403"
+    WRONG_LENGTH = "wrong_length"  # bulk write: applied, but `result` has one entry too few
+
+
+ONLY_ON: Mapping[FaultKind, Traffic] = {
+    FaultKind.NULL_RESULTS: "read",
+    FaultKind.HALF_HANG: "write",
+    FaultKind.WRONG_LENGTH: "write",
+}
+APPLIED = frozenset(
+    {
+        FaultKind.RESET_AFTER,
+        FaultKind.TRUNCATED,
+        FaultKind.CUT_OFF,
+        FaultKind.EMPTY_200,
+        FaultKind.NULL_RESULTS,
+        FaultKind.WRONG_LENGTH,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault and the calls it hits.
+
+    Only calls that would have been served count: a call that fails on its token, or is throttled, is not touched.
+
+    Attributes:
+        kind: What goes wrong.
+        on: The traffic it hits. `NULL_RESULTS` hits reads only, `HALF_HANG` and `WRONG_LENGTH` writes only.
+        every: Every nth matching call is hit.
+        skip: So many matching calls at the beginning are spared.
+        times: How often it strikes at most; None is for ever.
+        seconds: How long `HANG` and `HALF_HANG` keep silent. A client that hangs up earlier ends it.
+        campaign: Only calls to this campaign id or ref id.
+        applied: Whether a write was carried out although the answer is spoilt; None is the kind's default (`APPLIED`).
+            `HALF_HANG` always applies half.
+    """
+
+    kind: FaultKind
+    on: Literal["read", "write", "any"] = "any"
+    every: int = 1
+    skip: int = 0
+    times: int | None = None
+    seconds: float = 30.0
+    campaign: str | None = None
+    applied: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.every < 1 or self.skip < 0 or self.seconds < 0 or (self.times is not None and self.times < 0):
+            raise ValueError("A fault needs every >= 1 and skip, times and seconds >= 0")
+
+    @property
+    def is_applied(self) -> bool:
+        """Whether the operation behind the call is carried out in full."""
+        return self.kind in APPLIED if self.applied is None else self.applied
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A campaign and what is in it at the start.
+
+    Attributes:
+        id: The campaign id of the v4 paths.
+        ref_id: The reference id of the CRM v2 paths of the same campaign.
+        responses: Leads that have been processed already, spread evenly over [`seed_from`, `seed_to`).
+        seed_from: Time at which the first seeded lead was processed.
+        seed_to: Time before which the last seeded lead was processed.
+        unprocessed: Seeded leads that have not been called yet.
+    """
+
+    id: str = "0PT711"
+    ref_id: str = "ref-0PT711"
+    responses: int = 0
+    seed_from: datetime = datetime(2024, 1, 1, tzinfo=UTC)
+    seed_to: datetime = datetime(2024, 3, 1, tzinfo=UTC)
+    unprocessed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.responses < 0 or self.unprocessed < 0:
+            raise ValueError("A campaign cannot hold fewer than 0 leads")
+        if self.seed_from >= self.seed_to:
+            raise ValueError("A campaign's seed_from must lie before its seed_to")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """How the emulator behaves. Where the documents leave a point open, a field here takes every side of it.
+
+    Attributes:
+        token: The one access token that is good.
+        campaigns: The campaigns of the business; all others are unknown.
+        seed: Everything that looks like chance (outcomes, names, shuffles) follows from it.
+        calls_per_minute: Calls admitted in any `window_seconds`, over all endpoints; None is no limit.
+        window_seconds: Length of the moving window of the rate limit, in seconds.
+        throttle_answer: A 429 with the documented text, with a Retry-After header instead, or with neither.
+        page_size_cap: The server silently gives no more rows a page than this; None is no cap.
+        next_scheme: Scheme of the `next` and `previous` links.
+        timestamp_unit: Unit of `processed_after` and `processed_before`.
+        after_inclusive: Whether a lead processed exactly at `processed_after` is returned.
+        before_inclusive: Whether a lead processed exactly at `processed_before` is returned.
+        order: Order of the rows; `shuffled` is one fixed random order, `reshuffled` another one at every call.
+        time_style: Spelling of the times in the rows. All but `iso_fraction` show less than the server knows: times
+            are kept, and filtered, to the microsecond.
+        latency_seconds: Time between the arrival of a call and its being served.
+        faults: What goes wrong; of several that are due at one call, the first strikes.
+        drift_leads_per_page: After a page of a filtered read that has a next page, so many leads of that page are
+            processed again "now", so that they leave the window and later rows move up.
+        drift_pages: How many pages drift; then the window stands still.
+        busy_leads: How many times a lead answers the busy 409 before an operation on it is accepted.
+        disabled_endpoints: CRM v2 endpoints that are not enabled in the integration, like "lead-upserted".
+        forbidden: The token is good but lacks the permission: every call is a 403.
+        reactivates: The integration re-activates judged leads: create, update and upsert of a processed lead put it
+            back into calling, and of an active one answer "Unjudged leads cannot be re-activated".
+    """
+
+    token: str = "emulator-token"  # noqa: S105 - a token of the emulator only, documented for its users
+    campaigns: tuple[Campaign, ...] = (Campaign(),)
+    seed: int = 1
+    calls_per_minute: int | None = 100
+    window_seconds: float = 60.0
+    throttle_answer: ThrottleAnswer = "documented"
+    page_size_cap: int | None = None
+    next_scheme: str = "http"
+    timestamp_unit: TimestampUnit = "milliseconds"
+    after_inclusive: bool = True
+    before_inclusive: bool = True
+    order: Order = "processed_at"
+    time_style: TimeStyle = "iso"
+    latency_seconds: float = 0.0
+    faults: tuple[Fault, ...] = ()
+    drift_leads_per_page: int = 0
+    drift_pages: int = 0
+    busy_leads: Mapping[str, int] = field(default_factory=dict)
+    disabled_endpoints: frozenset[str] = frozenset()
+    forbidden: bool = False
+    reactivates: bool = False
+
+    def __post_init__(self) -> None:
+        for names in ([each.id for each in self.campaigns], [each.ref_id for each in self.campaigns]):
+            if len(set(names)) < len(names):
+                raise ValueError("Campaign ids and ref ids must be unique within a scenario")
+        if self.page_size_cap is not None and self.page_size_cap < 1:
+            raise ValueError("page_size_cap must be at least 1")

@@ -1,0 +1,48 @@
+"""One call on its way through the emulator: what the code of an endpoint gets to see."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from squadstack_emulator.books import Books
+from squadstack_emulator.http import Request
+from squadstack_emulator.page_cache import PageCache
+from squadstack_emulator.scenario import Scenario
+from squadstack_emulator.store import CampaignLeads
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A call that got past token and rate limit.
+
+    Attributes:
+        seq: Number of the call in the books.
+        request: The call.
+        body: Its parsed JSON, None for a read.
+        target: Campaign id or ref id of the path.
+        endpoint: Last part of the path of a CRM v2 call, "" for v4.
+        leads: What the path points at, None if there is no such campaign or integration.
+        scenario: The scenario at the moment of arrival.
+        books: Where violations and applied operations go.
+        now: The time by the business clock.
+        cache: Rendered pages.
+        is_busy: Whether another request for a lead, by its id, "is getting processed already".
+        only_first: So many entries of a bulk write are carried out, then the server falls silent; None is all.
+    """
+
+    seq: int
+    request: Request
+    body: object
+    target: str
+    endpoint: str
+    leads: CampaignLeads | None
+    scenario: Scenario
+    books: Books
+    now: datetime
+    cache: PageCache
+    is_busy: Callable[[str], bool]
+    only_first: int | None = None
+
+    def violation(self, what: str) -> None:
+        """Enter a breach of the documents by this call."""
+        self.books.violation(f"{self.request.method} {self.request.path}: {what}")

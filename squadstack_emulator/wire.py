@@ -1,0 +1,76 @@
+"""Bytes on the connection: whole answers, and the ways in which a connection fails half-way."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+from squadstack_emulator.http import Reply
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+_LINGER_NOT = struct.pack("ii", 1, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """The connection of one call; `stopping` is set when the emulator is about to stop."""
+
+    receive: Receive
+    send: Send
+    transport: asyncio.Transport
+    stopping: asyncio.Event
+
+    async def read_body(self) -> bytes:
+        """The whole body of the call."""
+        message = await self.receive()
+        body: bytes = message.get("body", b"")
+        while message.get("more_body"):
+            message = await self.receive()
+            body += message.get("body", b"")
+        return body
+
+    async def answer(self, reply: Reply) -> None:
+        """Send an answer."""
+        await self._start(reply)
+        await self.send({"type": "http.response.body", "body": reply.body})
+
+    async def cut_off(self, reply: Reply) -> None:
+        """Promise the whole body, send half of it and close the connection."""
+        await self._start(reply)
+        half = reply.body[: len(reply.body) // 2]
+        await self.send({"type": "http.response.body", "body": half, "more_body": True})
+        self.transport.close()  # after what is buffered has been sent, unlike a reset
+        await self._gone()
+
+    async def reset(self) -> None:
+        """Reset the connection: a RST, not an orderly end."""
+        # Without this the kernel ends the connection in good order, which clients take for an empty answer.
+        connection = self.transport.get_extra_info("socket")
+        if connection is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+        self.transport.abort()
+        await self._gone()
+
+    async def silence(self, seconds: float) -> None:
+        """Say nothing for so long, or until the client hangs up or the emulator stops."""
+        waiters = [asyncio.ensure_future(self._gone()), asyncio.ensure_future(self.stopping.wait())]
+        await asyncio.wait(waiters, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for waiter in waiters:
+            waiter.cancel()
+
+    async def _start(self, reply: Reply) -> None:
+        headers = [
+            (b"content-type", reply.content_type.encode()),
+            (b"content-length", str(len(reply.body)).encode()),
+            *((name.encode(), value.encode()) for name, value in reply.headers),
+        ]
+        await self.send({"type": "http.response.start", "status": int(reply.status), "headers": headers})
+
+    async def _gone(self) -> None:
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
