@@ -18,7 +18,6 @@ from dataclasses import InitVar, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
-from weakref import WeakKeyDictionary
 
 import orjson
 import requests
@@ -444,8 +443,7 @@ class LeadsErrorHandler(DefaultErrorHandler, BackoffStrategy):
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         super().__post_init__(parameters)
         self.backoff_strategies = [self]
-        self._failures: WeakKeyDictionary[requests.PreparedRequest, int] = WeakKeyDictionary()
-        self._throttled: WeakKeyDictionary[requests.PreparedRequest, int] = WeakKeyDictionary()
+        self._tries = Tries()
         self._checking = bool(self.config.get("__checking"))
         self._outage = False
 
@@ -483,42 +481,55 @@ class LeadsErrorHandler(DefaultErrorHandler, BackoffStrategy):
     def backoff_time(
         self,
         response_or_exception: requests.Response | requests.RequestException | None,
-        attempt_count: int = 0,  # noqa: ARG002  # counts 429s and failures together
+        attempt_count: int = 1,
     ) -> float:
         """Return the seconds to wait before the next attempt; raises when there is to be none."""
+        if attempt_count <= 1:
+            self._tries.start()
         if isinstance(response_or_exception, requests.Response) and response_or_exception.status_code == 429:  # noqa: PLR2004
             return self._wait_out_throttle(response_or_exception)
-        request = getattr(response_or_exception, "request", None)
-        failures = self._count(self._failures, request)
+        self._tries.failed += 1
         allowed = 1 if self._outage else ATTEMPTS_IN_CHECK if self._checking else ATTEMPTS
-        if failures >= allowed:
+        if self._tries.failed >= allowed:
             self._outage = True
             raise AirbyteTracedException(
-                message=f"SquadStack kept failing: {describe_failure(response_or_exception)}, {failures} attempt(s). "
-                "Check `squadstack.base_url` and the network if it never worked; else sync again later: nothing is "
-                "skipped, the next sync goes on from the last state.",
+                message=f"SquadStack kept failing: {describe_failure(response_or_exception)}, "
+                f"{self._tries.failed} attempt(s). Check `squadstack.base_url` and the network if it never worked; "
+                "else sync again later: nothing is skipped, the next sync goes on from the last state.",
                 failure_type=FailureType.transient_error,
             )
-        return float(min(2 ** (failures - 1), LONGEST_WAIT))
+        return sleep_for(2 ** (self._tries.failed - 1))
 
     def _wait_out_throttle(self, response: requests.Response) -> float:
-        times = self._count(self._throttled, response.request)
-        if self._checking and times > 1:
+        self._tries.throttled += 1
+        if self._checking and self._tries.throttled > 1:
             raise AirbyteTracedException(
                 message="SquadStack still answers HTTP 429 after a minute's wait: the business's calls are used up, "
                 "perhaps by a running sync. Test again when it is over, or lower its `squadstack.calls_per_minute`.",
                 failure_type=FailureType.transient_error,
             )
-        wait = stated_wait(response) or float(min(2**times, LONGEST_WAIT))
-        # The CDK sleeps one second more than it is told.
-        return max(min(wait, LONGEST_WAIT) - 1, 0.1) if self._checking else wait
+        wait = stated_wait(response) or min(2**self._tries.throttled, LONGEST_WAIT)
+        return sleep_for(min(wait, LONGEST_WAIT) if self._checking else wait)
 
-    @staticmethod
-    def _count(counts: "WeakKeyDictionary[requests.PreparedRequest, int]", request: Any) -> int:
-        if request is None:  # an exception without its request: count it as the last attempt
-            return ATTEMPTS
-        counts[request] = counts.get(request, 0) + 1
-        return counts[request]
+
+class Tries(threading.local):
+    """How often the request that this thread is sending has failed, and was throttled.
+
+    A thread sends one request at a time. The request itself cannot be the key: a body cut off in the middle raises an
+    error that does not know its request.
+    """
+
+    failed = 0
+    throttled = 0
+
+    def start(self) -> None:
+        """Count anew for a new request."""
+        self.failed = self.throttled = 0
+
+
+def sleep_for(seconds: float) -> float:
+    """Return what to tell the CDK, which sleeps a second more than it is told and takes 0 for "you decide"."""
+    return max(float(seconds) - 1, 0.01)
 
 
 def retry(outcome: requests.Response | Exception | None) -> ErrorResolution:

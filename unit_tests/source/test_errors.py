@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from itertools import count
 
 import pytest
 import requests
@@ -86,15 +87,15 @@ def test_a_redirect_is_refused_and_names_the_field():
 def attempts(errors: LeadsErrorHandler, outcome: requests.Response) -> list[float]:
     waits = []
     with pytest.raises(AirbyteTracedException) as caught:
-        while True:
-            waits.append(errors.backoff_time(outcome))
+        waits.extend(errors.backoff_time(outcome, attempt) for attempt in count(1))
     assert caught.value.failure_type == FailureType.transient_error
     assert "Canary" not in str(caught.value)
     return waits
 
 
 def test_an_outage_gets_six_attempts_each_waiting_twice_as_long():
-    assert attempts(handler(), answer(500)) == [1, 2, 4, 8, 16]
+    # The CDK sleeps a second more than these: 1, 2, 4, 8 and 16.
+    assert attempts(handler(), answer(500)) == [0.01, 1, 3, 7, 15]
 
 
 def test_an_outage_is_waited_out_once_not_once_a_request():
@@ -107,22 +108,25 @@ def test_after_a_success_the_next_outage_is_waited_out_again():
     errors = handler()
     attempts(errors, answer(500))
     errors.interpret_response(answer(200, PAGE))
-    assert attempts(errors, answer(500)) == [1, 2, 4, 8, 16]
+    assert attempts(errors, answer(500)) == [0.01, 1, 3, 7, 15]
+
+
+def test_an_error_that_does_not_know_its_request_counts_like_any_other():
+    assert attempts(handler(), requests.exceptions.ChunkedEncodingError(CANARY)) == [0.01, 1, 3, 7, 15]
 
 
 def test_throttling_never_fails_a_sync_and_does_not_use_up_the_attempts():
-    errors, throttled = handler(), answer(429)
-    failed = answer(500)
-    failed.request = throttled.request
-    assert [errors.backoff_time(throttled) for _ in range(8)] == [2, 4, 8, 16, 32, 60, 60, 60]
-    assert errors.backoff_time(failed) == 1
+    errors = handler()
+    throttled = [errors.backoff_time(answer(429), attempt) for attempt in range(1, 9)]
+    assert throttled == [1, 3, 7, 15, 31, 59, 59, 59]
+    assert errors.backoff_time(answer(500), 9) == 0.01
 
 
 def test_check_waits_out_one_429_and_then_says_why_it_failed():
     errors, throttled = handler(__checking=True), answer(429, Retry_After="60")
-    assert errors.backoff_time(throttled) == 59
+    assert errors.backoff_time(throttled, 1) == 59
     with pytest.raises(AirbyteTracedException, match="HTTP 429"):
-        errors.backoff_time(throttled)
+        errors.backoff_time(throttled, 2)
 
 
 @pytest.mark.parametrize(
