@@ -9,7 +9,8 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 # The first interpreter that answers and is supported: a version manager's shim may be on the path and still run nothing.
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3 python,\
 	$(if $(shell $(name) -c '$(SUPPORTED)' >/dev/null 2>&1 && echo found),$(name))))
-PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
+# Twice quiet: errors only. An extra index that a machine is configured with warns once per package that it lacks.
+PIP := .venv/bin/python -m pip --disable-pip-version-check -qq
 
 VERSION = $(shell sed -n 's/^VERSION = "\(.*\)"$$/\1/p' setup.py)
 # Docker where a daemon answers, else podman, else buildah: all three know `build`.

@@ -1,13 +1,13 @@
-"""One distribution, two connectors: ranges live here, the pinned and hashed set that images install in requirements.txt."""
+"""One distribution, two connectors: ranges live here, the pinned set that images install in requirements.txt."""
 
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
-# The one place the version is set. metadata.yaml, the Dockerfile's label and the changelogs repeat it; a test holds them to it.
+# The one place that sets the version. Metadata, Dockerfile and changelogs repeat it, and a test holds them to it.
 VERSION = "0.1.0"
 
-# Asked for by both extras. (An extra that names "airbyte-squadstack[emulator]" is locked as a path of the machine that locks.)
+# For both extras: one that names "airbyte-squadstack[emulator]" instead is locked as a path of the machine that locks.
 EMULATOR = ["httptools>=0.6", "starlette>=1,<2", "uvicorn>=0.40"]
 
 README = Path(__file__).with_name("README.md")
@@ -41,8 +41,8 @@ setup(
         "Airbyte": "https://docs.airbyte.com",
     },
     python_requires=">=3.11,<3.14",
-    # "." puts the whole checkout on the path of an editable install, so that squadstack_emulator and demo can be imported
-    # there. A wheel holds what `packages` names and nothing else: the emulator has no business beside a user's connector.
+    # "." puts the whole checkout on the path of an editable install, so that squadstack_emulator and demo can be
+    # imported there. A wheel holds what `packages` names: the emulator has no business beside a user's connector.
     package_dir={"": "."},
     packages=find_packages(include=["source_squadstack*", "destination_squadstack*"]),
     package_data={

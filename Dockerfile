@@ -1,0 +1,51 @@
+# Both connectors in one file:
+#   docker build --target source      --tag squadstack/source-squadstack .
+#   docker build --target destination --tag squadstack/destination-squadstack .
+
+ARG BASE=docker.io/airbyte/python-connector-base:4.1.0@sha256:1d1aa21d34e851df4e8a87b391c27724c06e2597608e7161f4d167be853bd7b6
+
+# The pinned set, in an environment of its own: what the base image happens to carry is neither used nor changed.
+FROM ${BASE} AS dependencies
+USER root
+COPY requirements.txt /build/
+RUN python -m venv --without-pip /opt/squadstack \
+ && python -m pip --python /opt/squadstack/bin/python install --no-cache-dir --require-hashes --only-binary :all: \
+    --requirement /build/requirements.txt
+
+# setuptools is part of that set (the CDK asks for it), so the wheel is built with a pinned one and nothing is fetched here.
+FROM dependencies AS wheel
+WORKDIR /build
+COPY setup.py pyproject.toml README.md LICENSE ./
+COPY source_squadstack source_squadstack
+COPY destination_squadstack destination_squadstack
+RUN python -m pip --python /opt/squadstack/bin/python wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels .
+
+FROM dependencies AS installed
+ARG VERSION=0.1.0
+COPY --from=wheel /wheels /wheels
+# The wheel is asked for by name: an image labelled with a version that it does not hold cannot be built.
+# The tests that libraries ship to users (pandas alone: 39 MB) go.
+RUN python -m pip --python /opt/squadstack/bin/python install --no-cache-dir --no-deps --no-index \
+    "/wheels/airbyte_squadstack-${VERSION}-py3-none-any.whl" \
+ && find /opt/squadstack/lib -type d -name tests -prune -exec rm -rf {} +
+
+# What both connectors run in. The number, not a name, lets a cluster see that this is not root; any other uid works as well.
+FROM ${BASE} AS runtime
+COPY --from=installed /opt/squadstack /opt/squadstack
+ENV PYTHONDONTWRITEBYTECODE=1
+WORKDIR /airbyte
+USER 1000
+
+FROM runtime AS source
+ARG VERSION=0.1.0
+LABEL io.airbyte.name="squadstack/source-squadstack" \
+      io.airbyte.version="${VERSION}"
+ENV AIRBYTE_ENTRYPOINT="/opt/squadstack/bin/source-squadstack"
+ENTRYPOINT ["/opt/squadstack/bin/source-squadstack"]
+
+FROM runtime AS destination
+ARG VERSION=0.1.0
+LABEL io.airbyte.name="squadstack/destination-squadstack" \
+      io.airbyte.version="${VERSION}"
+ENV AIRBYTE_ENTRYPOINT="/opt/squadstack/bin/destination-squadstack"
+ENTRYPOINT ["/opt/squadstack/bin/destination-squadstack"]

@@ -1,0 +1,131 @@
+"""Every dependency has its reason, and every file that installs one agrees with the others."""
+
+import ast
+import re
+import sys
+from importlib.metadata import packages_distributions
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+CONNECTORS = ["source_squadstack", "destination_squadstack"]
+REQUIREMENTS = ["requirements.txt", "requirements-dev.txt"]
+REASON = re.compile(r"^\| `([A-Za-z0-9._-]+)` \| (connectors|emulator|dev|pyairbyte) \| (.+) \|$", re.MULTILINE)
+PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==(\S+)", re.MULTILINE)
+HASHED_PIN = re.compile(r"[a-z0-9._-]+(\[[a-z0-9,-]+\])?==\S+( ;.*?)?( +--hash=sha256:[0-9a-f]{64})+")
+
+
+@pytest.fixture
+def asked(setup_arguments: dict[str, Any]) -> dict[str, Requirement]:
+    """Package -> its range in setup.py."""
+    lists = [setup_arguments["install_requires"], *setup_arguments["extras_require"].values()]
+    every = map(Requirement, chain.from_iterable(lists))
+    return {canonicalize_name(requirement.name): requirement for requirement in every}
+
+
+@pytest.fixture
+def askers(setup_arguments: dict[str, Any]) -> dict[str, str]:
+    """Package -> the first of connectors, emulator, dev, pyairbyte that asks for it."""
+    first: dict[str, str] = {}
+    for asker, requirements in {
+        "connectors": setup_arguments["install_requires"],
+        **setup_arguments["extras_require"],
+    }.items():
+        for requirement in requirements:
+            first.setdefault(canonicalize_name(Requirement(requirement).name), asker)
+    return first
+
+
+@pytest.fixture
+def pins(root: Path) -> dict[str, dict[str, str]]:
+    """Requirements file -> package -> version."""
+    texts = {name: (root / name).read_text(encoding="utf-8") for name in REQUIREMENTS}
+    return {
+        name: {canonicalize_name(package): version for package, version in PIN.findall(text)}
+        for name, text in texts.items()
+    }
+
+
+def test_the_extras_are_emulator_dev_and_pyairbyte(setup_arguments: dict[str, Any]):
+    assert set(setup_arguments["extras_require"]) == {"emulator", "dev", "pyairbyte"}
+
+
+def test_contributing_gives_a_reason_for_each_dependency_and_for_no_other_package(root: Path, askers: dict[str, str]):
+    rows = REASON.findall((root / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+
+    assert {canonicalize_name(name): asker for name, asker, _ in rows} == askers
+
+
+@pytest.mark.parametrize("package", CONNECTORS)
+def test_a_connector_imports_no_package_that_setup_py_does_not_ask_for(
+    root: Path, askers: dict[str, str], package: str
+):
+    declared = {name for name, asker in askers.items() if asker == "connectors"}
+    installed = packages_distributions()
+    undeclared = {
+        f"{path.relative_to(root)} imports {module}"
+        for path in (root / package).rglob("*.py")
+        for module in imported_modules(path)
+        if module not in {*sys.stdlib_module_names, *CONNECTORS}
+        and not declared & {canonicalize_name(name) for name in installed.get(module, [])}
+    }
+
+    assert undeclared == set()
+
+
+def imported_modules(path: Path) -> set[str]:
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            modules.add(node.module.partition(".")[0])
+    return modules
+
+
+@pytest.mark.parametrize("name", REQUIREMENTS)
+def test_every_requirement_is_pinned_and_hashed(root: Path, name: str):
+    text = re.sub(r"^ *#.*\n", "", (root / name).read_text(encoding="utf-8"), flags=re.MULTILINE)
+    requirements = [line for line in text.replace("\\\n", "").splitlines() if line]
+
+    assert requirements
+    assert [requirement for requirement in requirements if not HASHED_PIN.fullmatch(requirement)] == []
+
+
+@pytest.mark.parametrize("name", REQUIREMENTS)
+def test_requirements_name_no_index_no_address_and_no_path(root: Path, name: str):
+    lines = (root / name).read_text(encoding="utf-8").splitlines()
+
+    assert [line for line in lines if line.startswith("-") or "://" in line or " @ " in line] == []
+
+
+def test_both_requirements_files_pin_the_same_versions(pins: dict[str, dict[str, str]]):
+    assert pins["requirements.txt"].items() <= pins["requirements-dev.txt"].items()
+
+
+def test_the_pins_fit_the_ranges_of_setup_py(
+    asked: dict[str, Requirement], askers: dict[str, str], pins: dict[str, dict[str, str]]
+):
+    pins_of = {
+        "connectors": pins["requirements.txt"],
+        "emulator": pins["requirements-dev.txt"],
+        "dev": pins["requirements-dev.txt"],
+    }
+    pinned = {name: pins_of[asker].get(name, "none") for name, asker in askers.items() if asker in pins_of}
+
+    assert [f"{asked[name]} is pinned to {pin}" for name, pin in pinned.items() if not fits(asked[name], pin)] == []
+
+
+def fits(requirement: Requirement, pin: str) -> bool:
+    return pin != "none" and pin in requirement.specifier
+
+
+def test_images_install_nothing_that_only_development_needs(askers: dict[str, str], pins: dict[str, dict[str, str]]):
+    development = {name for name, asker in askers.items() if asker != "connectors"}
+    asked_for_by_the_cdk_too = {"rich", "setuptools"}
+
+    assert development & set(pins["requirements.txt"]) <= asked_for_by_the_cdk_too

@@ -1,0 +1,44 @@
+"""setup.py sets the version; every file that repeats it says the same."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+RELEASE = r"\d+\.\d+\.\d+"
+
+
+def test_the_image_tag_of_the_metadata_is_the_version_of_setup_py(metadata: dict[str, Any], version: str):
+    assert metadata["dockerImageTag"] == version
+
+
+def test_every_version_in_the_dockerfile_is_that_of_setup_py(root: Path, version: str):
+    written = re.findall(r"^ARG VERSION=(.*)$", (root / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert set(written) == {version}
+
+
+def test_the_newest_release_in_the_changelog_is_the_version_of_setup_py(root: Path, version: str):
+    released = re.findall(rf"^## \[({RELEASE})\]", (root / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert released[0] == version
+
+
+def test_the_newest_row_in_each_changelog_of_the_docs_is_the_version_of_setup_py(root: Path, version: str):
+    newest = {}
+    for page in (root / "docs").rglob("*.md"):
+        _, heading, changelog = page.read_text(encoding="utf-8").partition("## Changelog")
+        if heading:
+            row = re.search(rf"^\| *({RELEASE}) *\|", changelog, re.MULTILINE)
+            newest[page.name] = row and row[1]
+
+    assert newest == dict.fromkeys(newest, version)
+
+
+def test_every_image_that_a_page_names_with_a_tag_has_the_version_of_setup_py(root: Path, version: str):
+    tags = {
+        tag
+        for page in [*root.glob("*.md"), *(root / "docs").rglob("*.md")]
+        for tag in re.findall(rf"(?:source|destination)-squadstack:({RELEASE})", page.read_text(encoding="utf-8"))
+    }
+
+    assert tags <= {version}
