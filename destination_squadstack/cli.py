@@ -1,0 +1,132 @@
+"""The command line: spec, check, discover, write. Stdout carries Airbyte messages and nothing else."""
+
+import argparse
+import os
+import signal
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from destination_squadstack.clock import SystemClock
+from destination_squadstack.config import Config, load_spec, parse_config, read_json
+from destination_squadstack.errors import SyncError, unexpected
+from destination_squadstack.operations import OPERATIONS
+from destination_squadstack.protocol import Emitter, OutputClosed, register_secrets, spec_message, write_stdout
+from destination_squadstack.routing import Route, plan
+
+_STDIN = 0
+_FAILED = 1
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; return the exit code."""
+    options = _parser().parse_args(arguments)
+    commands: dict[str, Callable[[argparse.Namespace, Emitter], int]] = {
+        "spec": _spec,
+        "check": _check,
+        "discover": _discover,
+        "write": _write,
+    }
+    emitter = Emitter()
+    try:
+        try:
+            return commands[options.command](options, emitter)
+        except OutputClosed:
+            raise
+        except Exception as error:  # noqa: BLE001 - the platform reads traces, not tracebacks; and these quote what they met
+            emitter.trace(unexpected(error))
+    except OutputClosed:
+        pass  # there is nobody left to tell
+    return _FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="destination-squadstack", description="Airbyte destination for SquadStack.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{spec,check,discover,write}")
+    commands.add_parser("spec", help="print the specification of the configuration")
+    check = commands.add_parser("check", help="prove that the configuration works, without changing anything")
+    check.add_argument("--config", required=True, help="path of the configuration file")
+    discover = commands.add_parser("discover", help="print the operations and their schemas")
+    discover.add_argument("--config", help="path of the configuration file; it does not change the answer")
+    write = commands.add_parser("write", help="send the records that arrive on stdin")
+    write.add_argument("--config", required=True, help="path of the configuration file")
+    write.add_argument("--catalog", required=True, help="path of the configured catalog file")
+    return parser
+
+
+def _spec(_: argparse.Namespace, __: Emitter) -> int:
+    write_stdout(spec_message(load_spec()))
+    return 0
+
+
+def _discover(_: argparse.Namespace, emitter: Emitter) -> int:
+    operations = [
+        {
+            "object_name": f"{row.api}.{row.name}",
+            "sync_mode": row.sync_mode,
+            "json_schema": row.schema,
+            "matching_keys": [["lead_id"]],
+        }
+        for row in OPERATIONS.values()
+    ]
+    emitter.emit({"type": "DESTINATION_CATALOG", "destination_catalog": {"operations": operations}})
+    return 0
+
+
+def _check(options: argparse.Namespace, emitter: Emitter) -> int:
+    from destination_squadstack import check  # noqa: PLC0415 - `spec` must not pay for these imports
+    from destination_squadstack.client import Client  # noqa: PLC0415
+
+    try:
+        config = _load_config(options.config)
+        client = Client(config.squadstack.base_url, config.squadstack.token)
+        problem = check.problem(config, client, SystemClock())
+    except SyncError as error:
+        problem = str(error)
+    emitter.connection_status(problem)
+    return 0
+
+
+def _write(options: argparse.Namespace, emitter: Emitter) -> int:
+    from destination_squadstack.client import Client, DryRun  # noqa: PLC0415 - see _check
+    from destination_squadstack.destination import Sync  # noqa: PLC0415
+
+    try:
+        config = _load_config(options.config)
+        routes = plan(config, read_json(options.catalog, "catalog"))
+        sync = Sync(
+            config,
+            routes,
+            api=DryRun() if config.dry_run else Client(config.squadstack.base_url, config.squadstack.token),
+            read=lambda size: os.read(_STDIN, size),
+            emitter=emitter,
+            clock=SystemClock(),
+            run_id=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
+        )
+    except SyncError as error:
+        emitter.trace(error)
+        return _FAILED
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, sync.on_signal)
+    _say_what_will_happen(config, routes, emitter)
+    return sync.run()
+
+
+def _load_config(path: str) -> Config:
+    raw = read_json(path, "config")
+    register_secrets(load_spec(), raw)
+    return parse_config(raw)
+
+
+def _say_what_will_happen(config: Config, routes: Sequence[Route], emitter: Emitter) -> None:
+    for name in config.unknown_fields:
+        emitter.log("WARN", f"The config's field '{name}' is not known to this connector and is ignored.")
+    for route in routes:
+        emitter.log(
+            "INFO",
+            f"The stream '{route.stream}' goes to {route.lane.operation.endpoint} ({route.lane.operation.name}).",
+        )
+    if config.dry_run:
+        emitter.log("WARN", "Dry run: nothing is sent, no state is acknowledged.")
+    elif config.rejects_path is None:
+        emitter.log("WARN", "object_storage_config names no store: rejected records will be counted, not kept.")

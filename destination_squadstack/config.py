@@ -1,0 +1,265 @@
+"""The configuration, checked once and turned into typed values.
+
+Problems are sentences that name the field as a path (squadstack.token, streams[0].ref_id) and never quote its value:
+the CDK's own validation does quote it, which is why it is not used here.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import orjson
+from jsonschema import Draft7Validator
+from jsonschema.exceptions import ValidationError
+
+from destination_squadstack.errors import ConfigError
+from destination_squadstack.operations import CRM_V2
+from destination_squadstack.shaping import Rename
+
+SPEC = Path(__file__).with_name("spec.json")
+
+
+@dataclass(frozen=True, slots=True)
+class SquadStack:
+    """How to reach the API, and how much of its allowance to use."""
+
+    token: str
+    base_url: str
+    calls_per_minute: int
+    records_per_minute: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What one entry of the config says about where records go. `at` is the entry's own path in the config."""
+
+    at: str
+    operation: str | None
+    api: str
+    ref_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEntry:
+    """The config's word on one stream."""
+
+    stream: str
+    namespace: str | None
+    target: Target
+    renames: tuple[Rename, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything the user has decided."""
+
+    squadstack: SquadStack
+    default: Target | None
+    streams: tuple[StreamEntry, ...]
+    workers: int
+    linger_seconds: int
+    send_nulls: bool
+    ignore_duplicates: bool
+    allow_delete: bool
+    max_rejected_percent: int | None
+    dry_run: bool
+    rejects_path: str | None
+    unknown_fields: tuple[str, ...]
+
+
+@cache
+def load_spec() -> dict[str, Any]:
+    """Read the connector's specification."""
+    spec: dict[str, Any] = orjson.loads(SPEC.read_bytes())
+    return spec
+
+
+def read_json(path: str, what: str) -> Any:
+    """Read a JSON file that was named on the command line.
+
+    Raises:
+        ConfigError: It cannot be read or is not JSON.
+    """
+    try:
+        return orjson.loads(Path(path).read_bytes())
+    except OSError as error:
+        raise ConfigError(f"The {what} file cannot be read: {error.strerror}.") from None
+    except orjson.JSONDecodeError:
+        raise ConfigError(f"The {what} file is not JSON.") from None
+
+
+def parse_config(raw: Any) -> Config:
+    """Check a configuration.
+
+    Raises:
+        ConfigError: It cannot be used; all problems are named.
+    """
+    schema = load_spec()["connectionSpecification"]
+    if not isinstance(raw, dict):
+        raise ConfigError("The config must be a JSON object.")
+    given = _without_shells(raw, schema["properties"])
+    if problems := list(_problems(schema, given)):
+        raise ConfigError(" ".join(problems))
+    config = _typed(given, schema["properties"])
+    if problems := list(_contradictions(config)):
+        raise ConfigError(" ".join(problems))
+    return config
+
+
+def _without_shells(raw: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out sections that a form created and nobody filled in: nothing but defaults in them."""
+    shells = {
+        "squadstack": ("token",),
+        "default": ("ref_id", "operation"),
+        "object_storage_config": ("storage_type",),
+    }
+    given = {name: value for name, value in raw.items() if value is not None}
+    for section, essentials in shells.items():
+        value = given.get(section)
+        if not isinstance(value, dict) or any(value.get(name) not in (None, "") for name in essentials):
+            continue
+        rules = properties[section].get("properties", {})
+        if all(
+            content in (None, "") or content == rules.get(name, {}).get("default") for name, content in value.items()
+        ):
+            del given[section]
+    return given
+
+
+def _problems(schema: Mapping[str, Any], value: Any) -> Iterator[str]:
+    for error in sorted(
+        Draft7Validator(schema).iter_errors(value), key=lambda error: [str(part) for part in error.absolute_path]
+    ):
+        if error.validator == "oneOf":
+            yield from _choice_problems(error)
+        else:
+            yield _sentence(error, _path(error.absolute_path))
+
+
+def _choice_problems(error: ValidationError) -> Iterator[str]:
+    """Explain a failed oneOf by the option that its constant names."""
+    at = _path(error.absolute_path)
+    options: Any = error.validator_value
+    key = next(name for name, rule in options[0]["properties"].items() if "const" in rule)
+    by_constant = {option["properties"][key]["const"]: option for option in options}
+    chosen = error.instance.get(key) if isinstance(error.instance, dict) else None
+    if not isinstance(chosen, str) or chosen not in by_constant:
+        yield f"{at}.{key} must be one of: {', '.join(by_constant)}."
+        return
+    for inner in Draft7Validator(by_constant[chosen]).iter_errors(error.instance):
+        yield _sentence(inner, ".".join([at, *map(str, inner.absolute_path)]))
+
+
+def _sentence(error: ValidationError, at: str) -> str:
+    rule: Any = error.schema
+    value: Any = error.validator_value
+    given: Any = error.instance
+    match error.validator:
+        case "required":
+            at, says = _join(at, next(name for name in value if name not in given)), "is missing"
+        case "additionalProperties":
+            at, says = _join(at, min(set(given) - set(rule["properties"]))), "is not a field that this connector knows"
+        case "pattern":
+            says = f"must look like this: {rule.get('pattern_descriptor', value)}"
+        case "enum":
+            says = f"must be one of: {', '.join(value)}"
+        case "minimum":
+            says = f"must be at least {value}"
+        case "maximum":
+            says = f"must be at most {value}"
+        case "minLength":
+            says = "is empty"
+        case "type":
+            says = f"must be {'an' if value[0] in 'aio' else 'a'} {value}"
+        case _:
+            says = f"breaks the rule '{error.validator}' of the specification"
+    return f"{at} {says}."
+
+
+def _join(at: str, name: str) -> str:
+    return f"{at}.{name}" if at else name
+
+
+def _path(parts: Any) -> str:
+    text = ""
+    for part in parts:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def _typed(given: Mapping[str, Any], properties: Mapping[str, Any]) -> Config:
+    def value(name: str) -> Any:
+        return given.get(name, properties[name].get("default"))
+
+    api = given["squadstack"]
+    rules = properties["squadstack"]["properties"]
+    default = given.get("default")
+    store = given.get("object_storage_config", {})
+    return Config(
+        squadstack=SquadStack(
+            token=api["token"],
+            base_url=api.get("base_url", rules["base_url"]["default"]).rstrip("/"),
+            calls_per_minute=api.get("calls_per_minute", rules["calls_per_minute"]["default"]),
+            records_per_minute=api.get("records_per_minute"),
+        ),
+        default=None if default is None else _target(default, "default"),
+        streams=tuple(
+            StreamEntry(
+                stream=entry["stream"],
+                namespace=entry.get("namespace") or None,
+                target=_target(entry, f"streams[{index}]"),
+                renames=tuple(Rename(to=field["to"], source=field["from"]) for field in entry.get("field_map", [])),
+            )
+            for index, entry in enumerate(given.get("streams", []))
+        ),
+        workers=value("workers"),
+        linger_seconds=value("linger_seconds"),
+        send_nulls=value("nulls") == "send",
+        ignore_duplicates=value("on_duplicate") == "ignore",
+        allow_delete=value("allow_delete"),
+        max_rejected_percent=value("max_rejected_percent"),
+        dry_run=value("dry_run"),
+        rejects_path=store.get("bucket_path"),
+        unknown_fields=tuple(sorted(set(given) - set(properties))),
+    )
+
+
+def _target(entry: Mapping[str, Any], at: str) -> Target:
+    return Target(at=at, operation=entry.get("operation"), api=entry.get("api", CRM_V2), ref_id=entry.get("ref_id"))
+
+
+def _contradictions(config: Config) -> Iterator[str]:
+    """What a JSON schema that Airbyte's form can render cannot say."""
+    if config.default is None and not config.streams:
+        yield "default and streams are both empty: fill in one of them, so that records have somewhere to go."
+    if config.default is not None and config.default.ref_id is None:
+        yield "default.ref_id is missing: crm_v2 needs it."
+    seen: set[tuple[str, str | None]] = set()
+    for entry in config.streams:
+        at = entry.target.at
+        if (entry.stream, entry.namespace) in seen:
+            yield f"{at}.stream names a stream that an earlier entry names already."
+        seen.add((entry.stream, entry.namespace))
+        if entry.target.ref_id is None and (config.default is None or config.default.ref_id is None):
+            yield f"{at}.ref_id is missing: crm_v2 needs it."
+        targets = [rename.to for rename in entry.renames]
+        if len(set(targets)) < len(targets):
+            yield f"{at}.field_map fills one field twice."
+    for target in _targets(config):
+        if target.operation == "delete" and not config.allow_delete:
+            yield (
+                f"{target.at}.operation is delete, which purges leads for ever: "
+                "set allow_delete to true if that is meant."
+            )
+    if config.rejects_path is not None and os.environ.get("DEPLOYMENT_MODE", "").lower() == "cloud":
+        yield "object_storage_config.storage_type Local keeps nothing on Airbyte Cloud: choose another store."
+
+
+def _targets(config: Config) -> Iterator[Target]:
+    if config.default is not None:
+        yield config.default
+    for entry in config.streams:
+        yield entry.target

@@ -1,0 +1,316 @@
+"""`write`: threads, signals, stdin and stdout around the pump.
+
+One thread reads and parses, some make calls, and the main thread owns the pump and writes. They meet in one queue. The
+reader may be a few pieces of input ahead and no more, so a slow API slows the source down instead of filling memory.
+"""
+
+import contextlib
+import math
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from types import FrameType
+
+from destination_squadstack.batcher import Batcher
+from destination_squadstack.client import Api
+from destination_squadstack.clock import Clock
+from destination_squadstack.config import Config
+from destination_squadstack.errors import ConfigError, SyncError, unexpected
+from destination_squadstack.limiter import Limiter
+from destination_squadstack.protocol import Emitter, Message, OutputClosed, read_messages
+from destination_squadstack.pump import Call, Pump, Settings
+from destination_squadstack.rejects import LocalFolder, RejectedStore
+from destination_squadstack.report import Report
+from destination_squadstack.routing import Route
+from destination_squadstack.shaping import Shaper
+from destination_squadstack.verdict import Answer
+
+PIECES_AHEAD = 4
+SHUTDOWN_SECONDS = 20.0
+FAILED = 1
+_TERMINATED = 128
+_UNLIMITED = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    messages: list[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class _EndOfInput:
+    error: BaseException | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    call: Call
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class _Signal:
+    number: int
+
+
+_Event = _Piece | _EndOfInput | _Answered | _Broken | _Signal
+
+
+class _Terminated(Exception):  # noqa: N818 - an order, not an error
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class Sync:
+    """One run of `write`."""
+
+    def __init__(
+        self,
+        config: Config,
+        routes: list[Route],
+        *,
+        api: Api,
+        read: Callable[[int], bytes],
+        emitter: Emitter,
+        clock: Clock,
+        run_id: str,
+    ) -> None:
+        self._config = config
+        self._api = api
+        self._read = read
+        self._emitter = emitter
+        self._clock = clock
+        self._report = Report(emitter.log, now=clock.monotonic())
+        self._limiter = _limiter(config)
+        keeps_rejects = config.rejects_path is not None and not config.dry_run
+        place = LocalFolder(config.rejects_path, run_id) if config.rejects_path is not None and keeps_rejects else None
+        self._rejects = RejectedStore(place, run_id=run_id, clock=clock)
+        self._pump = Pump(
+            routes,
+            [Shaper(route.lane.operation, route.renames, send_nulls=config.send_nulls) for route in routes],
+            settings=Settings(
+                workers=config.workers,
+                ignore_duplicates=config.ignore_duplicates,
+                max_rejected_percent=config.max_rejected_percent,
+                patience=api.patience,
+            ),
+            batcher=Batcher(
+                {route.lane.index: route.lane for route in routes}.values(),
+                linger=config.linger_seconds,
+                largest=config.squadstack.records_per_minute,
+            ),
+            limiter=self._limiter,
+            rejects=self._rejects,
+            report=self._report,
+        )
+        self._events: SimpleQueue[_Event] = SimpleQueue()
+        self._outgoing: SimpleQueue[Call | None] = SimpleQueue()
+        self._ahead = threading.Semaphore(PIECES_AHEAD)
+        self._pieces: deque[_Piece | _EndOfInput] = deque()
+        self._piece: Iterator[Message] = iter(())
+        self._more_to_feed = False
+
+    def on_signal(self, number: int, _: FrameType | None = None) -> None:
+        """Ask for an orderly end; safe to call from a signal handler."""
+        self._events.put(_Signal(number))
+        # A reader of our stdout that has stopped reading must not keep us here for ever.
+        watchdog = threading.Timer(SHUTDOWN_SECONDS + 5, _exit_now, [_TERMINATED + number])
+        watchdog.daemon = True
+        watchdog.start()
+
+    def run(self) -> int:
+        """Write everything; return the exit code."""
+        self._start_threads()
+        try:
+            return self._run()
+        except OutputClosed:
+            # Nothing more can be acknowledged, so nothing more is sent.
+            self._wind_down(quiet=True)
+            return FAILED
+        finally:
+            self._finish()
+
+    def _run(self) -> int:
+        try:
+            self._flow()
+        except _Terminated as order:
+            self._emitter.log("WARN", f"Signal {order.number}: finishing the calls under way, then stopping.")
+            self._wind_down()
+            self._rejects.commit()
+            self._report.end(self._clock.monotonic(), waiting=self._pump.waiting)
+            return _TERMINATED + order.number
+        except SyncError as error:
+            return self._fail(error)
+        except OutputClosed:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, ready states leave and the user gets a trace without data in it
+            return self._fail(unexpected(error))
+        self._report.end(self._clock.monotonic(), waiting=0)
+        self._say_what_a_dry_run_found()
+        return 0
+
+    def _fail(self, error: SyncError) -> int:
+        self._wind_down()
+        self._report.end(self._clock.monotonic(), waiting=self._pump.waiting)
+        self._emitter.trace(error)
+        return FAILED
+
+    # --- the loop
+
+    def _flow(self) -> None:
+        while not self._pump.finished:
+            self._take_input()
+            self._make_calls()
+            self._pass_on_states()
+            now = self._clock.monotonic()
+            self._report.tick(
+                now,
+                waiting=self._pump.waiting,
+                used=self._limiter.used(now),
+                allowance=self._config.squadstack.calls_per_minute,
+            )
+            if not self._pump.finished:
+                self._handle_events(wait=self._nap(now))
+        self._pass_on_states()
+        if self._pump.waiting_states and not self._config.dry_run:
+            raise SyncError("The input has ended and all records have an outcome, but a state is left over.")
+
+    def _take_input(self) -> None:
+        """Feed what has been read. A piece that does not fit is continued later, where it stopped, before the next."""
+        pump, now = self._pump, self._clock.monotonic()
+        while not pump.saturated:
+            message = next(self._piece, None)
+            if message is not None:
+                pump.feed(message, now)
+            elif self._pieces:
+                self._begin(self._pieces.popleft())
+            else:
+                self._more_to_feed = False
+                return
+        self._more_to_feed = True
+
+    def _begin(self, piece: _Piece | _EndOfInput) -> None:
+        if isinstance(piece, _Piece):
+            self._ahead.release()
+            self._piece = iter(piece.messages)
+        elif piece.error is not None:
+            raise piece.error
+        else:
+            self._pump.end_input()
+
+    def _make_calls(self) -> None:
+        for call in self._pump.take_calls(self._clock.monotonic()):
+            self._outgoing.put(call)
+
+    def _pass_on_states(self) -> None:
+        states = self._pump.take_states(self._clock.monotonic())
+        if states and not self._config.dry_run:
+            self._emitter.emit(*states)
+
+    def _nap(self, now: float) -> float:
+        if self._more_to_feed and not self._pump.saturated:
+            return 0.0
+        return max(0.0, min(self._report.next_at, self._pump.wake_at(now) or math.inf) - now)
+
+    def _handle_events(self, *, wait: float) -> None:
+        """Wait for something to happen, then handle all that has happened."""
+        try:
+            event = self._events.get(timeout=wait) if wait else self._events.get_nowait()
+            while True:
+                self._handle(event)
+                event = self._events.get_nowait()
+        except Empty:
+            return
+
+    def _handle(self, event: _Event) -> None:
+        match event:
+            case _Piece() | _EndOfInput():
+                self._pieces.append(event)
+            case _Answered(call, answer):
+                self._pump.answered(call, answer, self._clock.monotonic())
+            case _Broken(error):
+                raise error
+            case _Signal(number):
+                raise _Terminated(number)
+
+    # --- the end
+
+    def _wind_down(self, *, quiet: bool = False) -> None:
+        """Make no more calls, wait for those under way, pass on the states that are covered then."""
+        pump, clock = self._pump, self._clock
+        pump.stop()
+        deadline = clock.monotonic() + SHUTDOWN_SECONDS
+        while pump.under_way and (left := deadline - clock.monotonic()) > 0:
+            try:
+                event = self._events.get(timeout=left)
+            except Empty:
+                break
+            if isinstance(event, _Answered):
+                # The first error is the one that counts; what this answer says is lost with it and is sent again by the
+                # next sync.
+                with contextlib.suppress(SyncError):
+                    pump.answered(event.call, event.answer, clock.monotonic())
+        if not quiet:
+            with contextlib.suppress(ConfigError):
+                self._pass_on_states()
+
+    def _finish(self) -> None:
+        for _ in range(self._config.workers):
+            self._outgoing.put(None)
+        self._pump.close()
+
+    def _say_what_a_dry_run_found(self) -> None:
+        if not self._config.dry_run:
+            return
+        calls, allowance = self._report.calls, self._config.squadstack.calls_per_minute
+        self._emitter.log(
+            "INFO",
+            f"Dry run: nothing was sent and no state was acknowledged. {self._report.written} records would be sent "
+            f"in {calls} calls; {allowance} calls a minute make that about {max(0, calls - allowance) / allowance:.1f} "
+            "minutes longer than the calls themselves take.",
+        )
+
+    # --- threads
+
+    def _start_threads(self) -> None:
+        threading.Thread(target=self._read_input, name="reader", daemon=True).start()
+        for number in range(self._config.workers):
+            threading.Thread(target=self._work, name=f"worker-{number}", daemon=True).start()
+
+    def _read_input(self) -> None:
+        try:
+            for messages in read_messages(self._read):
+                self._ahead.acquire()
+                self._events.put(_Piece(messages))
+        except Exception as error:  # noqa: BLE001 - it has to reach the thread that can act on it
+            self._events.put(_EndOfInput(error))
+        else:
+            self._events.put(_EndOfInput(None))
+
+    def _work(self) -> None:
+        while (call := self._outgoing.get()) is not None:
+            try:
+                answer = self._api.send(call.lane.path, [record.body for record in call.records])
+                self._events.put(_Answered(call, answer))
+            except Exception as error:  # noqa: BLE001 - it has to reach the thread that can act on it
+                self._events.put(_Broken(error))
+        self._api.close()
+
+
+def _limiter(config: Config) -> Limiter:
+    if config.dry_run:
+        return Limiter(_UNLIMITED)
+    return Limiter(config.squadstack.calls_per_minute, config.squadstack.records_per_minute)
+
+
+def _exit_now(code: int) -> None:
+    os._exit(code)

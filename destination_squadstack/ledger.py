@@ -1,0 +1,115 @@
+"""Which states may leave: only those before which every record, of any stream, has an outcome. In order, once each.
+
+The input is cut into segments, each ending with a state. A segment counts its unresolved records; the oldest segment's
+state leaves when that count is zero. Counts per stream go along, for the `destinationStats` of the state.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+StreamKey = tuple[str | None, str]
+
+
+@dataclass(slots=True, eq=False)
+class Segment:
+    """The records between two states."""
+
+    unresolved: int = 0
+    written: dict[StreamKey, int] = field(default_factory=dict)
+    rejected: dict[StreamKey, int] = field(default_factory=dict)
+    state: dict[str, Any] | None = None
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """A state that may leave. `difference`: (the source's, our) number of records, where the two are not the same."""
+
+    message: dict[str, Any]
+    difference: tuple[int, int] | None
+
+
+class Ledger:
+    """Owns the account of what has been read and what became of it."""
+
+    def __init__(self) -> None:
+        self._segments: deque[Segment] = deque([Segment()])
+        self._since_state: dict[StreamKey, list[int]] = {}
+        self.unresolved = 0
+        self.held_bytes = 0
+
+    @property
+    def waiting_states(self) -> int:
+        """How many states have been read and have not left."""
+        return len(self._segments) - 1
+
+    def add_record(self, size: int) -> Segment:
+        """Note that a record was read; its outcome is reported on the segment returned."""
+        segment = self._segments[-1]
+        segment.unresolved += 1
+        self.unresolved += 1
+        self.held_bytes += size
+        return segment
+
+    def add_state(self, message: dict[str, Any], size: int) -> None:
+        """Note that a state was read."""
+        self._segments[-1].state = message
+        self._segments[-1].size = size
+        self._segments.append(Segment())
+        self.held_bytes += size
+
+    def resolve(self, segment: Segment, stream: StreamKey, size: int, *, written: bool) -> None:
+        """Note the outcome of one record."""
+        segment.unresolved -= 1
+        self.unresolved -= 1
+        self.held_bytes -= size
+        counts = segment.written if written else segment.rejected
+        counts[stream] = counts.get(stream, 0) + 1
+
+    def take_covered(self) -> list[Covered]:
+        """Return the states that may leave now, oldest first, with their statistics filled in."""
+        covered = []
+        while (segment := self._segments[0]).state is not None and not segment.unresolved:
+            self._segments.popleft()
+            self.held_bytes -= segment.size
+            self._add_up(segment)
+            covered.append(self._with_stats(segment.state))
+        return covered
+
+    def _add_up(self, segment: Segment) -> None:
+        for position, counts in enumerate((segment.written, segment.rejected)):
+            for stream, count in counts.items():
+                self._since_state.setdefault(stream, [0, 0])[position] += count
+
+    def _with_stats(self, message: dict[str, Any]) -> Covered:
+        state = message["state"]
+        written, rejected = self._take_counts(state)
+        state["destinationStats"] = {"recordCount": written, "rejectedRecordCount": rejected}
+        stats = state.get("sourceStats")
+        counted = stats.get("recordCount") if isinstance(stats, Mapping) else None
+        differs = isinstance(counted, int | float) and counted != written + rejected
+        return Covered(message, (int(counted), written + rejected) if differs and counted is not None else None)
+
+    def _take_counts(self, state: Mapping[str, Any]) -> tuple[int, int]:
+        """Return and forget what was counted: a STREAM state speaks for its stream, any other for all of them."""
+        stream = stream_of(state)
+        if stream is not None:
+            written, rejected = self._since_state.pop(stream, (0, 0))
+            return written, rejected
+        written = sum(counts[0] for counts in self._since_state.values())
+        rejected = sum(counts[1] for counts in self._since_state.values())
+        self._since_state.clear()
+        return written, rejected
+
+
+def stream_of(state: Mapping[str, Any]) -> StreamKey | None:
+    """Return the stream that a state is about, or None for one that is about all."""
+    stream = state.get("stream")
+    if state.get("type") != "STREAM" or not isinstance(stream, Mapping):
+        return None
+    descriptor = stream.get("stream_descriptor")
+    if not isinstance(descriptor, Mapping):
+        return None
+    return descriptor.get("namespace") or None, str(descriptor.get("name"))

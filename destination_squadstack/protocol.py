@@ -1,0 +1,178 @@
+"""Airbyte messages on stdin and stdout.
+
+The CDK's message classes are not used for this: they drop `state.id`, without which the platform fails the sync, and
+`rejectedRecordCount`; they log an undecodable line as it is, which is personal data; and nothing is flushed.
+"""
+
+import os
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from destination_squadstack.errors import SyncError
+from destination_squadstack.json_text import dump, load
+
+STDOUT = 1
+_READ_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A RECORD or STATE. `line` is the text it came as."""
+
+    number: int
+    content: dict[str, Any]
+    line: bytes
+
+    @property
+    def size(self) -> int:
+        """How much memory it stands for, about."""
+        return len(self.line)
+
+
+class MalformedInput(SyncError):  # noqa: N818 - it is the input that is at fault
+    """A line that cannot be understood; the message names its number, never its text."""
+
+
+def read_messages(read: Callable[[int], bytes]) -> Iterator[list[Message]]:
+    """Yield the RECORDs and STATEs of a byte stream, a list for each piece that was read.
+
+    Everything else is passed over: blank lines, types that this connector does not know, traces.
+
+    Raises:
+        MalformedInput: After everything before the line has been yielded.
+    """
+    number, rest = 0, b""
+    unfinished: list[bytes] = []
+    while piece := read(_READ_BYTES):
+        if b"\n" not in piece:
+            unfinished.append(piece)
+            continue
+        *lines, rest = (b"".join(unfinished) + piece).split(b"\n")
+        unfinished = [rest]
+        yield from _parse_all(lines, number)
+        number += len(lines)
+    yield from _parse_all([b"".join(unfinished)], number)
+
+
+def _parse_all(lines: Iterable[bytes], number: int) -> Iterator[list[Message]]:
+    messages: list[Message] = []
+    try:
+        for line in lines:
+            number += 1
+            if (content := _parse(line, number)) is not None:
+                messages.append(Message(number, content, line))
+    except MalformedInput:
+        yield messages
+        raise
+    yield messages
+
+
+def _parse(line: bytes, number: int) -> dict[str, Any] | None:
+    if not line or line.isspace():
+        return None
+    try:
+        content = load(line)
+    except ValueError:
+        raise MalformedInput(f"Line {number} of the input is not JSON.") from None
+    if not isinstance(content, dict):
+        raise MalformedInput(f"Line {number} of the input is JSON, but not an Airbyte message.")
+    kind = content.get("type")
+    if kind == "RECORD":
+        record = content.get("record")
+        if (
+            not isinstance(record, dict)
+            or not isinstance(record.get("data"), dict)
+            or not isinstance(record.get("stream"), str)
+        ):
+            raise MalformedInput(f"Line {number} of the input is a RECORD without a stream or without data.")
+        return content
+    if kind == "STATE":
+        if not isinstance(content.get("state"), dict):
+            raise MalformedInput(f"Line {number} of the input is a STATE without a state.")
+        return content
+    return None
+
+
+class OutputClosed(Exception):  # noqa: N818 - it is what happened, to be handled, not reported
+    """Nobody reads our output any more: nothing can be acknowledged."""
+
+
+def write_stdout(text: bytes) -> None:
+    """Write to stdout, all of it, now; no buffer is involved."""
+    view = memoryview(text)
+    while view:
+        view = view[os.write(STDOUT, view) :]
+
+
+class Emitter:
+    """Writes messages, from any thread, one line each. Whatever people read goes through the CDK's secret filter."""
+
+    def __init__(self, write: Callable[[bytes], None] = write_stdout) -> None:
+        self._write = write
+        self._lock = threading.Lock()
+
+    def emit(self, *messages: Mapping[str, Any]) -> None:
+        """Write messages as they are, in one go.
+
+        Raises:
+            OutputClosed: The reader has gone.
+        """
+        text = b"".join(dump(message) + b"\n" for message in messages)
+        with self._lock:
+            try:
+                self._write(text)
+            except OSError:
+                raise OutputClosed from None
+
+    def log(self, level: str, message: str) -> None:
+        """Write a LOG message."""
+        self.emit({"type": "LOG", "log": {"level": level, "message": _masked(message)}})
+
+    def connection_status(self, problem: str | None) -> None:
+        """Write the result of a check."""
+        status = {"status": "SUCCEEDED"} if problem is None else {"status": "FAILED", "message": _masked(problem)}
+        self.emit({"type": "CONNECTION_STATUS", "connectionStatus": status})
+
+    def trace(self, error: SyncError) -> None:
+        """Write what ended the sync as a TRACE ERROR."""
+        from airbyte_cdk.models import AirbyteMessageSerializer, FailureType  # noqa: PLC0415 - 1.3 s that only failures pay
+        from airbyte_cdk.utils.traced_exception import AirbyteTracedException  # noqa: PLC0415
+
+        traced = AirbyteTracedException(
+            message=str(error),
+            internal_message=type(error).__name__,
+            failure_type=FailureType(error.failure_type),
+        )
+        message = AirbyteMessageSerializer.dump(traced.as_sanitized_airbyte_message())
+        message["trace"]["error"]["stack_trace"] = _masked(where(error))
+        self.emit(message)
+
+
+def where(error: BaseException) -> str:
+    """Return where an exception was raised, without its text: that of an unexpected one may hold a record."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return "\n".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames)
+
+
+def register_secrets(spec: Mapping[str, Any], config: Any) -> None:
+    """Have every secret of the config masked in whatever is written from now on."""
+    from airbyte_cdk.utils.airbyte_secrets_utils import get_secrets, update_secrets  # noqa: PLC0415 - see trace
+
+    if isinstance(config, Mapping):
+        update_secrets([str(secret) for secret in get_secrets(spec["connectionSpecification"], config) if secret])
+
+
+def _masked(text: str) -> str:
+    from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets  # noqa: PLC0415 - see trace
+
+    return filter_secrets(text)
+
+
+def spec_message(spec: Mapping[str, Any]) -> bytes:
+    """Return the SPEC message."""
+    return orjson.dumps({"type": "SPEC", "spec": spec}) + b"\n"

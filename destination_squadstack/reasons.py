@@ -1,0 +1,149 @@
+"""What the API says about a refused lead, made readable and free of lead data.
+
+Its texts come as JSON inside a string, as a Python dict in single quotes, as {"detail": …} or as plain text, and often
+quote the lead. Known texts become fixed sentences. Of an unknown text only words of the vocabulary below and names of
+the record's own fields are kept; everything else, which may be a name, a number or an id, becomes "…".
+"""
+
+import ast
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from destination_squadstack.operations import Cause
+
+_NESTED = 5
+_LONGEST = 300
+
+_KNOWN: tuple[tuple[re.Pattern[str], Cause, str], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), cause, sentence)
+    for pattern, cause, sentence in (
+        (r"another request for the same lead", Cause.BUSY, "Another request for the same lead is being processed."),
+        (
+            r"duplicate lead id|internal id already exists|with the given lead id\b.*\balready present",
+            Cause.DUPLICATE_LEAD,
+            "A lead with this lead_id is already present in the campaign.",
+        ),
+        (
+            r"with the same .*already present",
+            Cause.DUPLICATE_FIELD,
+            "A lead with the same value in the campaign's unique field is already present.",
+        ),
+        (r"unjudged leads cannot", Cause.STILL_ACTIVE, "The lead is still active, it cannot be re-activated."),
+        (
+            r"does not exist .* or lead has already been processed",
+            Cause.UNKNOWN_LEAD,
+            "The lead does not exist in the campaign or has already been processed.",
+        ),
+        (r"marked as converted", Cause.CONVERTED, "The lead has already been marked as converted."),
+        (r"has been deleted", Cause.DELETED, "The lead has been deleted."),
+        (r"doesn'?t exist|does not exist", Cause.UNKNOWN_LEAD, "The lead does not exist in the campaign."),
+        (r"no active integration", Cause.NO_INTEGRATION, "No active integration found."),
+        (r"not enabled", Cause.NOT_ENABLED, "This endpoint is not enabled in the integration."),
+    )
+)
+_REQUIRED_FIELD = re.compile(r"""^["']?(\w+)["']? is a required field""", re.IGNORECASE)
+_PIECES = re.compile(r"[^\W\d_]+(?:'[a-z]+)?|[\s.,:;()/-]+|.", re.ASCII | re.DOTALL)
+_BLANKS = re.compile(r"…(?:[\s…]*…)?")
+
+_VOCABULARY = frozenset(
+    """
+    a about access action active add address after again all allow allowed already an and any api are array as at
+    auth authentication authorization bad badly be been before being between body boolean both business but by call
+    calls campaign campaigns can cannot change character characters choice code conflict contact content convert
+    converted country create created credentials currently custom daily data date datetime day delete deleted denied
+    detail dictionary digit digits disable disabled does doesn't don't duplicate e each email empty enable enabled
+    endpoint ensure equal error exceed exceeded exceeds exist existing exists expected expired failed false few
+    field fields for forbidden format found from future given greater has have hour id ids in inactive incorrect
+    input instead integer integration internal invalid is isn't issue issues it item items its json key keys last
+    later lead leads least length less limit list long longer mandatory many may message minute minutes missing
+    mobile month more most must name no non not null number numbers object of off on one only or other out parse
+    password past payload permission phone please present previous process processed processing provided quota rate
+    re reached read reason received record records reference refused request requests required resource retry same
+    second seconds send server service short should some special state status still string support system technical
+    text than that the their then there they this throttled time timestamp to token too true try type unable
+    unauthorized unexpected unique unknown unsupported update updated upsert url use used user using valid value
+    values wait was were when while will with within without wrong year yet you your zero
+    """.split()  # noqa: SIM905 - four hundred quotes would not read better
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a lead was refused: what the program acts on, and what people read."""
+
+    cause: Cause
+    text: str
+
+
+def read_reason(said: Any, field_names: Collection[str] = ()) -> Reason:
+    """Read an error of the API.
+
+    Args:
+        said: The error as it came: an `error_msg`, a `data` object, a whole body.
+        field_names: Names of the record's fields; only these are repeated from what was said.
+    """
+    statements = list(_statements(said, "", 0))
+    for _, text in statements:
+        for pattern, cause, sentence in _KNOWN:
+            if pattern.search(text):
+                return Reason(cause, sentence)
+    return Reason(
+        Cause.OTHER, "; ".join(dict.fromkeys(_clean(field, text, field_names) for field, text in statements))[:_LONGEST]
+    )
+
+
+def _statements(said: Any, field: str, depth: int) -> Iterator[tuple[str, str]]:
+    """Take apart whatever the API wrapped its words in: (field, words)."""
+    if depth > _NESTED:
+        return
+    if isinstance(said, Mapping):
+        for key, value in said.items():
+            if key == "error_type":
+                continue
+            yield from _statements(
+                value, field if key in ("error_msg", "detail", "non_field_errors") else str(key), depth + 1
+            )
+    elif isinstance(said, list):
+        for value in said:
+            yield from _statements(value, field, depth + 1)
+    elif isinstance(said, str):
+        unpacked = _unpack(said)
+        if unpacked is None:
+            yield field, said
+        else:
+            yield from _statements(unpacked, field, depth + 1)
+
+
+def _unpack(text: str) -> Any:
+    """Return the object that a text spells, as JSON or as Python, or None."""
+    text = text.strip()
+    if not text.startswith(("{", "[", '"{')):
+        return None
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        return None
+
+
+def _clean(field: str, text: str, names: Collection[str]) -> str:
+    if match := _REQUIRED_FIELD.match(text):
+        field, text = match[1], "This field is required."
+    words = "".join(_keep(piece, names) for piece in _PIECES.findall(text[: 2 * _LONGEST]))
+    words = _BLANKS.sub("…", words).strip()
+    if not field:
+        return words or "no reason given"
+    return f"{field if field in names else '…'}: {words or 'no reason given'}"
+
+
+def _keep(piece: str, names: Collection[str]) -> str:
+    if piece.lower() in _VOCABULARY or piece in names or not piece.strip(" .,:;()/-\n\t\r"):
+        return piece
+    return "…" if piece.isalnum() or piece[0].isalpha() else ""

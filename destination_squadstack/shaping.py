@@ -1,0 +1,141 @@
+"""From the record as it came to the lead as it is sent, and the reason when that cannot be.
+
+This runs for every record, so the usual case is a dictionary comprehension and one class check per described field. The
+JSON schema decides what is valid: the quick check is derived from it and a test holds the two together. Only a record
+that fails is looked at with jsonschema, to find the words.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from jsonschema import Draft7Validator
+
+from destination_squadstack.json_text import dump
+from destination_squadstack.operations import Operation
+
+# Added by warehouses and by PyAirbyte's cache; they describe a sync, not a lead.
+_BOOKKEEPING = "_airbyte_"
+
+_CLASSES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "object": (dict,),
+    "array": (list,),
+    "boolean": (bool,),
+    "null": (type(None),),
+}
+_NOUNS = {str: "text", bool: "a boolean", int: "an integer", float: "a number", dict: "an object", list: "a list"}
+
+
+class Refused(ValueError):  # noqa: N818 - it is an outcome of a record, not an error of the program
+    """The record cannot be sent; the message says why without quoting it."""
+
+    def __init__(self, reason: str, lead_id: str | None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.lead_id = lead_id
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """A lead's field and the record's field that it is taken from."""
+
+    to: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    name: str
+    required: bool
+    quick: frozenset[type]
+    as_text: bool
+
+
+class Shaper:
+    """Turns records of one stream into leads of one operation."""
+
+    def __init__(self, operation: Operation, renames: Sequence[Rename] = (), *, send_nulls: bool = False) -> None:
+        schema = operation.schema
+        self._validator = Draft7Validator(schema)
+        self._fields = tuple(_fields(schema))
+        self._only = frozenset(schema["properties"]) if schema.get("additionalProperties") is False else None
+        self._renames = tuple(renames)
+        self._hidden = frozenset(rename.source for rename in renames) | frozenset(rename.to for rename in renames)
+        self._send_nulls = send_nulls
+        self._select = self._selector()
+
+    def shape(self, data: Mapping[str, Any]) -> tuple[str, bytes]:
+        """Return the lead's id and its JSON text.
+
+        Raises:
+            Refused: The record does not fit the operation's schema.
+        """
+        lead = self._select(data)
+        for field in self._fields:
+            value = lead.get(field.name)
+            if (value.__class__ in field.quick and value) or (value is None and not field.required):
+                continue
+            self._look_closer(lead, field)
+        lead_id: str = lead["lead_id"]
+        if lead_id[0].isspace() or lead_id[-1].isspace():
+            # SquadStack may trim it, and then the lead it answers for is not the lead that was sent.
+            raise Refused("lead_id: has white space around it", lead_id)
+        try:
+            return lead_id, orjson.dumps(lead)
+        except TypeError:  # an integer beyond 64 bits, or half of a surrogate pair
+            return lead_id, dump(lead)
+
+    def _look_closer(self, lead: dict[str, Any], field: _Field) -> None:
+        value = lead.get(field.name)
+        if field.as_text and value.__class__ is int:
+            lead[field.name] = str(value)
+            return
+        stated = {k: v for k, v in lead.items() if v is not None}
+        if problem := min(self._validator.iter_errors(stated), key=lambda error: list(error.path), default=None):
+            lead_id = lead.get("lead_id")
+            raise Refused(_describe(problem), str(lead_id) if isinstance(lead_id, str | int) else None)
+
+    def _selector(self) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+        """Choose the cheapest way to pick the fields that are sent."""
+        send_nulls, hidden, renames, only = self._send_nulls, self._hidden, self._renames, self._only
+
+        def plain(data: Mapping[str, Any]) -> dict[str, Any]:
+            return {k: v for k, v in data.items() if v is not None and k[:9] != _BOOKKEEPING}
+
+        def mapped(data: Mapping[str, Any]) -> dict[str, Any]:
+            lead = {k: v for k, v in data.items() if k not in hidden and k[:9] != _BOOKKEEPING}
+            lead.update({rename.to: data[rename.source] for rename in renames if rename.source in data})
+            if only is not None:
+                lead = {k: v for k, v in lead.items() if k in only}
+            return lead if send_nulls else {k: v for k, v in lead.items() if v is not None}
+
+        return mapped if renames or send_nulls or only is not None else plain
+
+
+def _fields(schema: Mapping[str, Any]) -> list[_Field]:
+    fields = []
+    for name, rule in schema["properties"].items():
+        kinds = rule["type"] if isinstance(rule["type"], list) else [rule["type"]]
+        as_text = "string" in kinds and "integer" in kinds
+        quick = frozenset(kind for word in kinds for kind in _CLASSES[word] if not (as_text and kind is int))
+        fields.append(_Field(name=name, required=name in schema["required"], quick=quick, as_text=as_text))
+    return fields
+
+
+def _describe(problem: Any) -> str:
+    """Say what is wrong with a record in the words of its schema, never with its values."""
+    if problem.validator == "required":
+        missing = [name for name in problem.validator_value if name not in problem.instance]
+        return f"{missing[0]}: this field is required"
+    where = ".".join(str(part) for part in problem.path)
+    if problem.validator == "minLength":
+        return f"{where}: may not be blank"
+    kinds = problem.validator_value if isinstance(problem.validator_value, list) else [problem.validator_value]
+    found = _NOUNS.get(type(problem.instance), "null")
+    if problem.validator == "type":
+        return f"{where}: must be {' or '.join(kinds)}, is {found}"
+    return f"{where}: breaks the rule '{problem.validator}' of the schema"

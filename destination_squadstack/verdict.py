@@ -1,0 +1,223 @@
+"""What an answer means for the records of a call. Pure: it decides, the pump acts.
+
+Rows are matched to records by position, because a failed row carries no lead id. An answer that cannot be matched for
+sure is
+ambiguous: it may have been applied, in full or in part.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from destination_squadstack.operations import Cause
+from destination_squadstack.reasons import Reason, read_reason
+
+_OK = 200
+_REDIRECTS = 300
+_BAD_REQUEST = 400
+_UNAUTHORIZED = 401
+_FORBIDDEN = 403
+_NOT_FOUND = 404
+_NOT_ALLOWED = 405
+_TOO_MANY = 429
+_SERVER_ERROR = 500
+_REFUSES_THE_LIST = frozenset({400, 413, 422})
+_COMES_BACK = frozenset({408, 425})
+_WRONG_REF = {Cause.NO_INTEGRATION: "unknown_ref", Cause.NOT_ENABLED: "not_enabled"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The API answered. `body` is parsed JSON; `unreadable` says why there is none."""
+
+    status: int
+    body: Any
+    unreadable: str | None = None
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """No answer. `may_be_applied` is false only when the request cannot have reached the API."""
+
+    what: str
+    may_be_applied: bool
+    timed_out: bool = False
+
+
+Answer = Reply | Silence
+
+
+class Sent(Protocol):
+    """What the verdict needs of a record that was sent."""
+
+    @property
+    def lead_id(self) -> str:
+        """The id it was sent under."""
+
+    @property
+    def field_names(self) -> frozenset[str]:
+        """The names of its fields."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One record was not accepted."""
+
+    status: int
+    reason: Reason
+    try_again: bool
+    may_be_applied: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Every record has an outcome of its own, None meaning written. None for the whole: all written."""
+
+    refusals: Sequence[Refusal | None] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """The call may or may not have been applied: the same records have to be sent again."""
+
+    what: str
+    may_be_applied: bool
+    answered: bool
+    timed_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListRefused:
+    """The API refused the list as a whole; one of its records may be to blame."""
+
+    status: int
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """The business has used up its calls for now."""
+
+    wait: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The config has to change. `field` is a key of the messages in `advice`."""
+
+    problem: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """The API answered for another lead than the one at this position: nothing it says can be relied on."""
+
+
+Verdict = Settled | Ambiguous | ListRefused | Throttled | Refused | Mismatch
+
+
+def judge(records: Sequence[Sent], answer: Answer) -> Verdict:
+    """Decide what an answer means."""
+    if isinstance(answer, Silence):
+        return Ambiguous(answer.what, may_be_applied=answer.may_be_applied, answered=False, timed_out=answer.timed_out)
+    if answer.status == _OK:
+        return _judge_rows(records, answer)
+    return _judge_status(answer)
+
+
+_PROBLEMS = {_UNAUTHORIZED: "token", _FORBIDDEN: "permission", _NOT_FOUND: "not_found", _NOT_ALLOWED: "not_allowed"}
+
+
+def _judge_status(reply: Reply) -> Verdict:
+    status, reason = reply.status, read_reason(reply.body)
+    by_cause = _WRONG_REF.get(reason.cause)
+    if by_cause is not None or status in _PROBLEMS:
+        return Refused(by_cause or _PROBLEMS[status], reason.text)
+    if status in _REFUSES_THE_LIST:
+        return ListRefused(status, reason)
+    if status == _TOO_MANY:
+        return Throttled(reply.retry_after)
+    if status in _COMES_BACK or status >= _SERVER_ERROR or _OK < status < _REDIRECTS:
+        return Ambiguous(f"HTTP {status}", may_be_applied=True, answered=True)
+    return Refused("redirect" if _REDIRECTS <= status < _BAD_REQUEST else "unexpected", str(status))
+
+
+def _judge_rows(records: Sequence[Sent], reply: Reply) -> Verdict:
+    body = reply.body
+    rows = body.get("result") if isinstance(body, dict) else None
+    if reply.unreadable is not None or not isinstance(rows, list):
+        what = reply.unreadable or "a body without a result list"
+        return Ambiguous(f"HTTP 200 with {what}", may_be_applied=True, answered=True)
+    if len(rows) != len(records):
+        return Ambiguous("HTTP 200 with a result of another length than was sent", may_be_applied=True, answered=True)
+    try:
+        for record, row in zip(records, rows, strict=True):
+            if row["status_code"] != _OK or row["data"]["lead_id"] != record.lead_id:
+                return _judge_each(records, rows, body)
+    except (KeyError, TypeError):
+        return _judge_each(records, rows, body)
+    return Settled(None) if _metadata_agrees(body, len(rows), len(rows)) else _CONTRADICTION
+
+
+_CONTRADICTION = Ambiguous("HTTP 200 with metadata that contradicts the result", may_be_applied=True, answered=True)
+
+
+def _judge_each(records: Sequence[Sent], rows: Sequence[Any], body: dict[str, Any]) -> Verdict:
+    refusals: list[Refusal | None] = []
+    for record, row in zip(records, rows, strict=True):
+        status = row.get("status_code") if isinstance(row, dict) else None
+        if not isinstance(status, int) or isinstance(status, bool):
+            return Ambiguous("HTTP 200 with a row that has no status", may_be_applied=True, answered=True)
+        data = row.get("data")
+        echoed = data.get("lead_id") if isinstance(data, dict) else None
+        if echoed is not None and str(echoed).strip() != record.lead_id.strip():
+            return Mismatch()
+        refusals.append(None if _OK <= status < _REDIRECTS else _refusal(record, status, data))
+    if not _metadata_agrees(body, len(rows), refusals.count(None)):
+        return _CONTRADICTION
+    for refusal in refusals:
+        if refusal is not None and (refusal.reason.cause in _WRONG_REF or refusal.status == _UNAUTHORIZED):
+            return Refused(_WRONG_REF.get(refusal.reason.cause, "token"), refusal.reason.text)
+    return Settled(refusals)
+
+
+def _refusal(record: Sent, status: int, data: object) -> Refusal:
+    reason = read_reason(data, record.field_names)
+    broken = status >= _SERVER_ERROR
+    return Refusal(
+        status=status,
+        reason=reason,
+        try_again=reason.cause is Cause.BUSY or status == _TOO_MANY or broken,
+        may_be_applied=broken,
+    )
+
+
+def _metadata_agrees(body: dict[str, Any], total: int, written: int) -> bool:
+    metadata = body.get("metadata")
+    if not isinstance(metadata, dict):
+        return metadata is None
+    expected = {"total_leads": total, "success": written, "failed": total - written}
+    return all(metadata.get(name, number) == number for name, number in expected.items())
+
+
+def advice(problem: str, *, detail: str, endpoint: str, at: str, ref_at: str) -> str:
+    """Say which config field to put right, and how."""
+    more = f" ({detail})" if detail else ""
+    return {
+        "token": f"squadstack.token is not accepted by SquadStack{more}. "
+        "Copy it again from Settings, Integrations in SquadStack's customer portal.",
+        "permission": f"squadstack.token may not use {endpoint}{more}. Ask SquadStack to allow it for this token, "
+        "and to put the IP addresses of this connector on their list.",
+        "unknown_ref": f"{ref_at} names no active integration of SquadStack. "
+        "Copy the reference ID of the campaign again, or ask your SquadStack contact for it.",
+        "not_enabled": f"{at}.operation uses {endpoint}, which is not enabled in the integration that {ref_at} names. "
+        "Ask SquadStack to enable it, or choose another operation.",
+        "not_found": f"{ref_at} or squadstack.base_url is wrong: SquadStack has nothing under that address (HTTP 404).",
+        "not_allowed": "squadstack.base_url does not lead to the CRM v2 API: it refuses the method POST (HTTP 405).",
+        "redirect": f"squadstack.base_url answers with a redirect (HTTP {detail}), which is not followed "
+        "because the token would travel with it. Enter the address it leads to.",
+        "unexpected": f"SquadStack refuses the call with HTTP {detail}, which this connector does not know. "
+        "Check squadstack.base_url.",
+    }[problem]
