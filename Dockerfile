@@ -6,7 +6,9 @@ ARG BASE=docker.io/airbyte/python-connector-base:4.1.0@sha256:1d1aa21d34e851df4e
 
 # The pinned set, in an environment of its own: what the base image happens to carry is neither used nor changed.
 FROM ${BASE} AS dependencies
-USER root
+# Root, to write under /opt: none of the stages built on this one is an image that anybody runs.
+# hadolint ignore=DL3002
+USER 0
 COPY requirements.txt /build/
 RUN python -m venv --without-pip /opt/squadstack \
  && python -m pip --python /opt/squadstack/bin/python install --no-cache-dir --require-hashes --only-binary :all: \
