@@ -7,7 +7,7 @@ would only have to be switched off again.
 import asyncio
 
 from squadstack_emulator.desk import Desk, Ticket
-from squadstack_emulator.http import Reply, Request
+from squadstack_emulator.http import Reply, arrival
 from squadstack_emulator.scenario import FaultKind
 from squadstack_emulator.wire import Receive, Scope, Send, Wire
 
@@ -33,7 +33,7 @@ class App:
         at = self._desk.monotonic()
         self._loop = asyncio.get_running_loop()
         wire = Wire(receive, send, scope["state"]["transport"], self._stopping)
-        request = Request(
+        arrived = arrival(
             method=scope["method"],
             path=scope["path"],
             query_string=scope["query_string"].decode("latin-1"),
@@ -41,7 +41,7 @@ class App:
             body=await wire.read_body(),
             at=at,
         )
-        ticket = self._desk.receive(request)
+        ticket = self._desk.receive(arrived)
         try:
             await self._serve(ticket, wire)
         except Exception as error:

@@ -138,18 +138,15 @@ class Books:
             if seq in self._calls:
                 self._calls[seq] = replace(self._calls[seq], status=status, fault=fault, leads=leads)
 
-    def hold(self, seq: int, keys: Iterable[LeadKey]) -> None:
-        """Enter the leads of a call; those that another call has already are overlapping."""
+    def hold(self, seq: int, keys: Iterable[LeadKey]) -> frozenset[LeadKey]:
+        """Enter the leads of a call; gives those that an earlier call is still working on, which are overlapping."""
         with self._lock:
-            self._held[seq] = frozenset(keys)
-            self._overlapping += sorted(key for key in self._held[seq] if key in self._holders)
-            for key in self._held[seq]:
+            held = self._held[seq] = frozenset(keys)
+            overlapping = held & self._holders.keys()
+            self._overlapping += sorted(overlapping)
+            for key in held:
                 self._holders.setdefault(key, []).append(seq)
-
-    def is_held_by_another(self, seq: int, key: LeadKey) -> bool:
-        """Whether a call that arrived earlier is still working on the lead."""
-        with self._lock:
-            return self._holders.get(key, [seq])[0] != seq
+            return overlapping
 
     def applied_operation(self, call_seq: int, ref_id: str, operation: str, lead_id: str) -> None:
         """Enter an operation that was carried out."""

@@ -32,7 +32,7 @@ _YES_NO = ("Yes", "No")
 
 def dice(*parts: object) -> int:
     """A number that looks like chance and is the same at every run (`hash` is not)."""
-    return zlib.crc32(":".join(map(str, parts)).encode("utf-8", "surrogatepass")) * 2_654_435_761 % 2**32
+    return zlib.crc32(repr(parts).encode()) * 2_654_435_761 % 2**32
 
 
 def judge(lead: Lead, *, seed: int, at: datetime) -> Lead:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 MAX_LEAD_ID = 255
 MAX_CONTACT_NAME = 48
+_PLAIN = (str, int)
 _INDIAN_NUMBER = re.compile(r"(?:\+91|91|0)?([6-9][0-9]{9})")
 
 
@@ -61,7 +62,7 @@ def first_error(
         if name in _RULES:
             if wrong := _wrong_with(name, value, empty_is, violation):
                 return FieldError(name, wrong)
-        elif custom_values and not (value is None or isinstance(value, str | int)):
+        elif custom_values and not (value is None or isinstance(value, _PLAIN)):
             return FieldError(name, Wrong.INVALID)
     return None
 
@@ -89,7 +90,7 @@ def _wrong_with(name: str, value: object, empty_is: Wrong, violation: Callable[[
         return empty_is
     if name not in _RULES:  # `detail`: a string or any JSON
         return None
-    if isinstance(value, bool) or not isinstance(value, str | int):
+    if isinstance(value, bool) or not isinstance(value, _PLAIN):
         violation(f"{name} is neither a string nor a number")
         return Wrong.INVALID
     if isinstance(value, int):

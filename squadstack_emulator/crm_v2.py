@@ -59,7 +59,7 @@ def leads_in(body: object) -> list[object]:
 def lead_keys(ref_id: str, body: object) -> Iterable[LeadKey]:
     """What identifies the leads of a body."""
     for entry in leads_in(body):
-        if isinstance(entry, dict) and isinstance(entry.get("lead_id"), str | int):
+        if isinstance(entry, dict) and isinstance(entry.get("lead_id"), (str, int)):
             yield LeadKey(ref_id, text_of(entry["lead_id"]))
 
 
@@ -101,7 +101,7 @@ def _bulk(visit: Visit, leads: CampaignLeads, operation: Operation) -> Reply:
     content = {
         "status": _status(success, len(results)),
         "message": MESSAGE,
-        "result": [result._asdict() for result in results],
+        "result": [{"status_code": result.status_code, "data": result.data} for result in results],
         "metadata": {"total_leads": len(results), "success": success, "failed": len(results) - success},
     }
     return json_reply(HTTPStatus.OK, content, leads=len(entries))

@@ -40,6 +40,7 @@ class Ticket:
         match: Its endpoint, if it did.
         body: Its parsed body.
         fault: The fault that strikes it.
+        overlapping: Those of its leads that an earlier call was working on at its arrival.
     """
 
     seq: int
@@ -49,6 +50,7 @@ class Ticket:
     match: Match | None = None
     body: object = None
     fault: Fault | None = None
+    overlapping: frozenset[LeadKey] = frozenset()
 
 
 @dataclass(slots=True)
@@ -179,8 +181,8 @@ class Desk:
         if fault is not None and fault.kind is FaultKind.THROTTLE:
             self._window.withdraw()
             return replace(ticket, fault=fault, refusal=self._throttled(ticket.scenario.window_seconds))
-        self.books.hold(ticket.seq, crm_v2.lead_keys(target, body))
-        return replace(ticket, body=body, fault=fault)
+        overlapping = self.books.hold(ticket.seq, crm_v2.lead_keys(target, body))
+        return replace(ticket, body=body, fault=fault, overlapping=overlapping)
 
     def _throttled(self, wait: float) -> Reply:
         window_seconds = self.scenario.window_seconds
@@ -205,7 +207,7 @@ class Desk:
         campaign = match.endpoint.find(ticket.scenario, match.target)
 
         def is_busy(lead_id: str) -> bool:
-            if self.books.is_held_by_another(ticket.seq, LeadKey(match.target, lead_id)):
+            if ticket.overlapping and LeadKey(match.target, lead_id) in ticket.overlapping:
                 return True
             if self._progress.busy[lead_id] >= ticket.scenario.busy_leads.get(lead_id, 0):
                 return False

@@ -103,6 +103,7 @@ class Emulator:
         limit: int | None = None,
         first_at: datetime | None = None,
         last_at: datetime | None = None,
+        arrived_before: datetime | None = None,
     ) -> int:
         """Call the leads that are active, in the order of their arrival, so that each gets its outcome.
 
@@ -111,13 +112,18 @@ class Emulator:
             limit: At most so many leads; None is all.
             first_at: When the first of them is processed; by default `last_at`.
             last_at: When the last of them is processed, the others evenly in between; by default now.
+            arrived_before: Only leads that were created before this moment.
 
         Returns:
             How many leads were called.
         """
         with self._desk.lock:
             campaign = self._campaign(campaign_id)
-            active = [lead for lead in campaign.leads.values() if lead.state == "active"][:limit]
+            active = [
+                lead
+                for lead in campaign.leads.values()
+                if lead.state == "active" and (arrived_before is None or lead.created_at < arrived_before)
+            ][:limit]
             last = last_at or self._desk.clock()
             first = first_at or last
             steps = max(1, len(active) - 1)

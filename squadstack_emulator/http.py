@@ -14,11 +14,22 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP call as it arrived; header names are in lower case, `at` is monotonic seconds."""
+    """One HTTP call as it arrived.
+
+    Attributes:
+        method: HTTP method.
+        path: Path, decoded.
+        query_string: What follows the question mark, as it was sent.
+        parameters: The query parameters in the order they were sent.
+        headers: Headers; names are in lower case.
+        body: The whole body.
+        at: Arrival, in seconds of the monotonic clock.
+    """
 
     method: str
     path: str
     query_string: str
+    parameters: tuple[tuple[str, str], ...]
     headers: Mapping[str, str]
     body: bytes
     at: float
@@ -26,18 +37,25 @@ class Request:
     @property
     def query(self) -> dict[str, str]:
         """Query parameters; of one given twice the last counts, as in the vendor's framework."""
-        return dict(parse_qsl(self.query_string, keep_blank_values=True))
+        return dict(self.parameters)
 
     @property
     def repeated(self) -> list[str]:
         """Names of query parameters that were given more than once."""
-        names = Counter(name for name, _ in parse_qsl(self.query_string, keep_blank_values=True))
-        return [name for name, times in names.items() if times > 1]
+        return [name for name, times in Counter(name for name, _ in self.parameters).items() if times > 1]
 
     @property
     def host(self) -> str:
         """The host and port the client spoke to."""
         return self.headers.get("host", "localhost")
+
+
+def arrival(
+    *, method: str, path: str, query_string: str, headers: Mapping[str, str], body: bytes, at: float
+) -> Request:
+    """A call from what the server hands over."""
+    parameters = tuple(parse_qsl(query_string, keep_blank_values=True))
+    return Request(method, path, query_string, parameters, headers, body, at)
 
 
 @dataclass(frozen=True, slots=True)

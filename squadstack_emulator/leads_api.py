@@ -12,7 +12,7 @@ leads that have not been processed; deleted leads are in no read.
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from squadstack_emulator import instants
 from squadstack_emulator.http import Reply, json_reply
@@ -113,7 +113,7 @@ def _lead_content(lead: Lead, campaign_id: str, style: TimeStyle) -> dict[str, o
 
 
 def _link(visit: Visit, number: int) -> str:
-    parameters = dict(parse_qsl(visit.request.query_string, keep_blank_values=True))
+    parameters = visit.request.query
     parameters.pop("page", None)
     if number > 1:
         parameters["page"] = str(number)

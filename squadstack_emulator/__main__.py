@@ -1,0 +1,129 @@
+"""The emulator on its own: `python -m squadstack_emulator`."""
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from datetime import timedelta
+
+from squadstack_emulator import instants
+from squadstack_emulator.emulator import Emulator
+from squadstack_emulator.scenario import Campaign, Scenario
+
+_TICK_SECONDS = 0.5
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until SIGINT or SIGTERM; leads that arrive are called after a while and become responses."""
+    options = _parser().parse_args(arguments)
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    try:
+        emulator = Emulator(_scenario(options), host=options.host, port=options.port)
+        emulator.start()
+    except OSError as error:
+        sys.stderr.write(f"Cannot listen on {options.host}:{options.port}: {error.strerror}\n")
+        return 1
+    _say(_introduction(emulator))
+    while not stopping.wait(_TICK_SECONDS):
+        _call_waiting_leads(emulator, options.call_after)
+    emulator.stop()
+    _say(_summary(emulator))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m squadstack_emulator",
+        description="A stand-in for the SquadStack API, as its documents describe it. It keeps everything in memory.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=8899, help="port to listen on; 0 picks a free one")
+    parser.add_argument("--token", default=Scenario.token, help="the access token that is good")
+    parser.add_argument("--campaign", action="append", help="id of a campaign; may be repeated (default: 0PT711)")
+    parser.add_argument("--responses", type=_count, default=1000, help="leads of each campaign processed already")
+    parser.add_argument("--unprocessed", type=_count, default=0, help="leads of each campaign still to be called")
+    parser.add_argument("--call-after", type=float, default=5.0, help="seconds until a lead that arrives is called")
+    parser.add_argument("--calls-per-minute", type=_count, default=100, help="the rate limit; 0 is none")
+    parser.add_argument("--page-size-cap", type=_count, default=0, help="most rows a page; 0 is no cap")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds each call takes")
+    parser.add_argument(
+        "--timestamp-unit", choices=("milliseconds", "seconds"), default="milliseconds", help="unit of the filters"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="what names, numbers and outcomes follow from")
+    return parser
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("must not be negative")
+    return number
+
+
+def _scenario(options: argparse.Namespace) -> Scenario:
+    ids: list[str] = list(dict.fromkeys(options.campaign or [Campaign.id]))
+    return Scenario(
+        token=options.token,
+        campaigns=tuple(
+            Campaign(each, f"ref-{each}", responses=options.responses, unprocessed=options.unprocessed) for each in ids
+        ),
+        seed=options.seed,
+        calls_per_minute=options.calls_per_minute or None,
+        page_size_cap=options.page_size_cap or None,
+        latency_seconds=options.latency,
+        timestamp_unit=options.timestamp_unit,
+    )
+
+
+def _call_waiting_leads(emulator: Emulator, after_seconds: float) -> None:
+    arrived_before = instants.utc_now() - timedelta(seconds=after_seconds)
+    for campaign in emulator.scenario.campaigns:
+        if called := emulator.call_leads(campaign.id, arrived_before=arrived_before):
+            _say(f"Called {called} leads of {campaign.id}.")
+
+
+def _introduction(emulator: Emulator) -> str:
+    scenario = emulator.scenario
+    access = {"token": scenario.token, "base_url": emulator.url}
+    source = {
+        "squadstack": {
+            **access,
+            "campaign_ids": [campaign.id for campaign in scenario.campaigns],
+            "start_date": min(campaign.seed_from for campaign in scenario.campaigns).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "timestamp_unit": scenario.timestamp_unit,
+        }
+    }
+    destination = {
+        "squadstack": access,
+        "default": {"operation": "upsert", "api": "crm_v2", "ref_id": scenario.campaigns[0].ref_id},
+    }
+    return (
+        f"SquadStack emulator at {emulator.url}\n\n"
+        f"Config for source-squadstack:\n{json.dumps(source, indent=2)}\n\n"
+        f"Config for destination-squadstack:\n{json.dumps(destination, indent=2)}\n\n"
+        "Stop with Ctrl-C."
+    )
+
+
+def _summary(emulator: Emulator) -> str:
+    books = emulator.books
+    lines = [
+        f"{len(books.calls)} calls, {books.throttled} of them throttled; {len(books.applied)} operations applied.",
+        *(f"Breaks the documents: {each}" for each in books.violations),
+    ]
+    return "\n".join(lines)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    # Whoever waits for the URL through a pipe must not wait for a full buffer.
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
