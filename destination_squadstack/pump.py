@@ -291,7 +291,7 @@ class Pump:
             case Mismatch():
                 raise SyncError(
                     f"SquadStack's answer to {call.lane.operation.endpoint} names another lead than was sent at "
-                    "the same position. Nothing can be said about the leads of that call; they have not been acknowledged."
+                    "the same position. Nothing can be said about the leads of that call, none is acknowledged."
                 )
 
     def _settle(self, call: Call, refusals: Sequence[Refusal | None] | None, now: float) -> None:
