@@ -63,9 +63,9 @@ class Connector:
         self._script = str(Path(sys.executable).with_name(name))
         self._directory = directory
 
-    def start(self, command: str, **files: Any) -> "subprocess.Popen[bytes]":
+    def start(self, command: str, *flags: str, **files: Any) -> "subprocess.Popen[bytes]":
         """Start a command; each keyword is an option and the JSON of its file."""
-        arguments = [self._script, command]
+        arguments = [self._script, command, *flags]
         for option, content in files.items():
             if content is not None:
                 path = self._directory / f"{option}-{time.monotonic_ns()}.json"
@@ -75,9 +75,9 @@ class Connector:
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
         return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
 
-    def run(self, command: str, timeout: float = 120, **files: Any) -> Outcome:
+    def run(self, command: str, *flags: str, timeout: float = 120, **files: Any) -> Outcome:
         """Run a command to its end."""
-        process = self.start(command, **files)
+        process = self.start(command, *flags, **files)
         stdout, stderr = process.communicate(timeout=timeout)
         return outcome(process, stdout, stderr)
 

@@ -66,7 +66,7 @@ EDGES = [
 def test_each_record_comes_once_whatever_the_unit_the_bounds_the_order_and_the_page_cap(
     source, unit, after_inclusive, before_inclusive
 ):
-    told = scenario(
+    faulty = scenario(
         Campaign(),
         timestamp_unit=unit,
         after_inclusive=after_inclusive,
@@ -75,7 +75,7 @@ def test_each_record_comes_once_whatever_the_unit_the_bounds_the_order_and_the_p
         order="shuffled",
         calls_per_minute=None,
     )
-    with Emulator(told) as emulator:
+    with Emulator(faulty) as emulator:
         for number, at in enumerate(EDGES):
             emulator.put_response("0PT711", {"lead_id": f"edge-{number}", "processed_at": at.isoformat()})
         read = source.run(
@@ -90,13 +90,13 @@ def test_each_record_comes_once_whatever_the_unit_the_bounds_the_order_and_the_p
 
 
 def test_a_capped_page_size_an_http_next_and_a_bare_429_lose_nothing(source):
-    told = scenario(
+    faulty = scenario(
         page_size_cap=50,
         next_scheme="http",
         throttle_answer="bare",
         faults=(Fault(kind=FaultKind.THROTTLE, on="read", every=3, times=2),),
     )
-    with Emulator(told) as emulator:
+    with Emulator(faulty) as emulator:
         read = source.run("read", config=config(emulator), catalog=CATALOG)
         emulator.assert_clean()
         assert keys(read.records) == expected(emulator)
@@ -185,8 +185,8 @@ def test_kill_9_and_resume_lose_nothing(source, lines):
 
 
 def test_leads_reprocessed_while_their_window_is_paged_are_seen_over_this_sync_and_the_next(source):
-    told = scenario(page_size_cap=20, drift_leads_per_page=2, drift_pages=6, calls_per_minute=None)
-    with Emulator(told) as emulator:
+    faulty = scenario(page_size_cap=20, drift_leads_per_page=2, drift_pages=6, calls_per_minute=None)
+    with Emulator(faulty) as emulator:
         asked = config(emulator, window_days=3650, calls_per_minute=100_000, page_size=20)
         first = source.run("read", config=asked, catalog=CATALOG)
         emulator.change(drift_leads_per_page=0)
@@ -203,8 +203,8 @@ def test_leads_reprocessed_while_their_window_is_paged_are_seen_over_this_sync_a
 
 
 def test_html_for_ever_ends_with_a_clear_transient_error_and_no_state_beyond_the_last_good_window(source):
-    told = scenario(faults=(Fault(kind=FaultKind.HTML_200, on="read", skip=1),))
-    with Emulator(told) as emulator:
+    faulty = scenario(faults=(Fault(kind=FaultKind.HTML_200, on="read", skip=1),))
+    with Emulator(faulty) as emulator:
         read = source.run("read", config={**config(emulator), "num_workers": 1}, catalog=CATALOG)
     assert read.code == 1
     assert read.errors[-1]["failure_type"] == "transient_error"
@@ -214,27 +214,48 @@ def test_html_for_ever_ends_with_a_clear_transient_error_and_no_state_beyond_the
     assert datetime.fromisoformat(state["cursor"]["processed_at"]) <= max(map(datetime.fromisoformat, first_window))
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        FaultKind.HTTP_500,
-        FaultKind.HTTP_502,
-        FaultKind.HTTP_503,
-        FaultKind.RESET,
-        FaultKind.TRUNCATED,
-        FaultKind.CUT_OFF,
-        FaultKind.HTML_200,
-        FaultKind.EMPTY_200,
-        FaultKind.NULL_RESULTS,
-    ],
-)
-def test_a_failure_that_passes_loses_nothing(source, kind):
-    told = scenario(page_size_cap=50, faults=(Fault(kind=kind, on="read", every=2, times=2),))
-    with Emulator(told) as emulator:
-        read = source.run("read", config=config(emulator), catalog=CATALOG)
+PASSING = [
+    FaultKind.HTTP_500,
+    FaultKind.HTTP_502,
+    FaultKind.HTTP_503,
+    FaultKind.RESET,
+    FaultKind.TRUNCATED,
+    FaultKind.CUT_OFF,
+    FaultKind.HTML_200,
+    FaultKind.EMPTY_200,
+    FaultKind.NULL_RESULTS,
+]
+LASTING = [FaultKind.UNAUTHORIZED_401, FaultKind.FORBIDDEN_403, FaultKind.REDIRECT_302]
+
+
+def private(emulator: Emulator) -> set[str]:
+    """Return all that no log line may hold."""
+    leads = emulator.leads().values()
+    return {TOKEN} | {lead.phone_number for lead in leads} | {lead.contact_name for lead in leads}
+
+
+def told(read) -> str:
+    """Return all that was printed but for the records."""
+    return "".join(line for line in read.stdout.splitlines() if not line.startswith('{"type":"RECORD"')) + read.stderr
+
+
+@pytest.mark.parametrize("kind", PASSING)
+def test_a_failure_that_passes_loses_nothing_and_tells_nothing_even_at_debug_level(source, kind):
+    faulty = scenario(page_size_cap=50, faults=(Fault(kind=kind, on="read", every=2, times=2),))
+    with Emulator(faulty) as emulator:
+        read = source.run("read", "--debug", config=config(emulator), catalog=CATALOG)
         assert read.code == 0, read.errors
         assert keys(read.records) == expected(emulator)
-    assert TOKEN not in read.stdout + read.stderr
+        assert not [secret for secret in private(emulator) if secret in told(read)]
+
+
+@pytest.mark.parametrize("kind", LASTING)
+def test_a_refusal_in_the_middle_is_a_config_error_and_tells_nothing_even_at_debug_level(source, kind):
+    with Emulator(scenario(faults=(Fault(kind=kind, on="read", skip=3),))) as emulator:
+        read = source.run("read", "--debug", config=config(emulator), catalog=CATALOG)
+        assert not [secret for secret in private(emulator) if secret in told(read)]
+    assert read.code == 1
+    assert {error["failure_type"] for error in read.errors} == {"config_error"}
 
 
 @pytest.mark.parametrize(
@@ -255,8 +276,8 @@ def test_a_wrong_token_or_campaign_is_named_by_check_and_read_alike(source, sect
 
 
 def test_a_redirect_is_not_followed(source):
-    told = scenario(faults=(Fault(kind=FaultKind.REDIRECT_302, on="read"),))
-    with Emulator(told) as emulator:
+    faulty = scenario(faults=(Fault(kind=FaultKind.REDIRECT_302, on="read"),))
+    with Emulator(faulty) as emulator:
         checked = source.run("check", config=config(emulator))
         assert len(emulator.books.calls) == 1
     assert checked.status["status"] == "FAILED"

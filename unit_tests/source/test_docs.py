@@ -1,0 +1,86 @@
+"""The docs say what the code does: their tables are compared with spec, schemas and manifest."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from airbyte_cdk.utils.yaml_loader import safe_load_yaml
+
+from source_squadstack.source import MANIFEST, SourceSquadstack
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs/sources/squadstack.md").read_text(encoding="utf-8")
+SPEC = safe_load_yaml(MANIFEST.read_text(encoding="utf-8"))["spec"]["connection_specification"]
+CONFIG = {"squadstack": {"token": "x", "campaign_ids": ["0PT711"], "start_date": "2024-01-01T00:00:00Z"}}
+
+
+def section(text: str, heading: str) -> str:
+    """Return what stands under a heading, up to the next of its level or above."""
+    level = heading.split(" ", 1)[0]
+    start = text.index(f"\n{heading}\n") + len(heading) + 2
+    end = re.search(rf"^#{{1,{len(level)}}} ", text[start:], re.MULTILINE)
+    return text[start : start + end.start()] if end else text[start:]
+
+
+def rows(text: str) -> list[list[str]]:
+    """Return the cells of a text's Markdown tables, without heads."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    heads = {index - 1 for index, line in enumerate(lines) if set(line) <= set("|- ")}
+    return [row for index, row in enumerate(cells) if index not in heads and not set("".join(row)) <= set("- ")]
+
+
+def fields(prefix: str, schema: dict) -> dict[str, tuple[str, str]]:
+    """Return each field of a spec with what the README's table says of it: required or its default."""
+    found = {}
+    for name, rule in schema["properties"].items():
+        if rule["type"] == "object":
+            found |= fields(f"{prefix}{name}.", rule)
+        else:
+            default = f"`{rule['default']}`" if "default" in rule else ""
+            found[f"`{prefix}{name}`"] = ("required" if name in schema.get("required", []) else "", default)
+    return found
+
+
+def test_the_readme_lists_every_field_with_its_default():
+    table = rows(section(README, "### source-squadstack"))
+    assert {row[0]: (row[1], row[2]) for row in table} == fields("", SPEC)
+
+
+def test_the_page_says_what_to_enter_in_every_field():
+    table = rows(section(PAGE, "## Set up"))
+    assert [row[0] for row in table] == [
+        f"`{name}`" for name in (*SPEC["properties"]["squadstack"]["properties"], "num_workers")
+    ]
+
+
+def test_the_page_lists_every_stream_with_key_cursor_and_sync_modes():
+    catalog = SourceSquadstack(config=CONFIG).discover(None, CONFIG)
+    listed = [row for row in rows(section(PAGE, "## Streams")) if len(row) == 4]
+    assert listed == [
+        [
+            f"`{stream.name}`",
+            ", ".join(f"`{part}`" for (part,) in stream.source_defined_primary_key),
+            ", ".join(f"`{part}`" for part in stream.default_cursor_field or []),
+            ", ".join(mode.value.replace("_", " ") for mode in stream.supported_sync_modes),
+        ]
+        for stream in catalog.streams
+    ]
+
+
+@pytest.mark.parametrize("stream", [path.stem for path in sorted((MANIFEST.parent / "schemas").glob("*.json"))])
+def test_the_page_describes_every_field_of_a_stream_and_so_does_its_schema(stream):
+    schema = json.loads((MANIFEST.parent / f"schemas/{stream}.json").read_text(encoding="utf-8"))
+    assert [row[0] for row in rows(section(PAGE, f"### {stream}"))] == [f"`{name}`" for name in schema["properties"]]
+    assert not [name for name, rule in schema["properties"].items() if "Source: " not in rule["description"]]
+    keys = schema["required"]
+    assert not [name for name, rule in schema["properties"].items() if ("null" in rule["type"]) == (name in keys)]
+
+
+def test_the_page_has_a_row_for_every_status_of_the_manifests_error_table():
+    filters = safe_load_yaml(MANIFEST.read_text(encoding="utf-8"))["definitions"]["error_handlers"]["leads"]
+    statuses = {code for entry in filters["response_filters"] for code in entry["http_codes"]}
+    said = " ".join(row[0] for row in rows(section(PAGE, "## When something fails")))
+    assert not [code for code in statuses if str(code) not in said]
