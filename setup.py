@@ -57,14 +57,17 @@ setup(
         "orjson>=3.10,<4",
         "requests>=2.32,<3",
         "s3fs>=2026.2",
+        "urllib3>=2,<3",
     ],
     extras_require={
         "emulator": EMULATOR,
         "dev": [
             *EMULATOR,
+            "PyYAML>=6",
             "duckdb>=1.4",
             "hypothesis>=6.140",
             "mypy>=2",
+            "packaging>=24",
             "pip-tools>=7.5",
             "pre-commit>=4",
             "pytest>=9,<10",

@@ -12,7 +12,15 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-CONNECTORS = ["source_squadstack", "destination_squadstack"]
+# What each folder may import: a connector runs from a wheel, all else in a checkout.
+MAY_IMPORT = {
+    "source_squadstack": {"connectors"},
+    "destination_squadstack": {"connectors"},
+    "squadstack_emulator": {"connectors", "emulator"},
+    "demo": {"connectors", "emulator", "dev"},
+    "unit_tests": {"connectors", "emulator", "dev"},
+    "integration_tests": {"connectors", "emulator", "dev"},
+}
 REQUIREMENTS = ["requirements.txt", "requirements-dev.txt"]
 REASON = re.compile(r"^\| `([A-Za-z0-9._-]+)` \| (connectors|emulator|dev|pyairbyte) \| (.+) \|$", re.MULTILINE)
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==(\S+)", re.MULTILINE)
@@ -60,17 +68,15 @@ def test_contributing_gives_a_reason_for_each_dependency_and_for_no_other_packag
     assert {canonicalize_name(name): asker for name, asker, _ in rows} == askers
 
 
-@pytest.mark.parametrize("package", CONNECTORS)
-def test_a_connector_imports_no_package_that_setup_py_does_not_ask_for(
-    root: Path, askers: dict[str, str], package: str
-):
-    declared = {name for name, asker in askers.items() if asker == "connectors"}
+@pytest.mark.parametrize("folder", MAY_IMPORT)
+def test_code_imports_no_package_that_setup_py_does_not_ask_for(root: Path, askers: dict[str, str], folder: str):
+    declared = {name for name, asker in askers.items() if asker in MAY_IMPORT[folder]}
     installed = packages_distributions()
     undeclared = {
         f"{path.relative_to(root)} imports {module}"
-        for path in (root / package).rglob("*.py")
+        for path in (root / folder).rglob("*.py")
         for module in imported_modules(path)
-        if module not in {*sys.stdlib_module_names, *CONNECTORS}
+        if module not in {*sys.stdlib_module_names, *MAY_IMPORT}
         and not declared & {canonicalize_name(name) for name in installed.get(module, [])}
     }
 
@@ -126,6 +132,6 @@ def fits(requirement: Requirement, pin: str) -> bool:
 
 def test_images_install_nothing_that_only_development_needs(askers: dict[str, str], pins: dict[str, dict[str, str]]):
     development = {name for name, asker in askers.items() if asker != "connectors"}
-    asked_for_by_the_cdk_too = {"rich", "setuptools"}
+    needed_by_the_cdk_too = {"packaging", "pyyaml", "rich", "setuptools"}
 
-    assert development & set(pins["requirements.txt"]) <= asked_for_by_the_cdk_too
+    assert development & set(pins["requirements.txt"]) <= needed_by_the_cdk_too
