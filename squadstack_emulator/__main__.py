@@ -84,7 +84,7 @@ def _call_waiting_leads(emulator: Emulator, after_seconds: float) -> None:
     arrived_before = instants.utc_now() - timedelta(seconds=after_seconds)
     for campaign in emulator.scenario.campaigns:
         if called := emulator.call_leads(campaign.id, arrived_before=arrived_before):
-            _say(f"Called {called} leads of {campaign.id}.")
+            _say(f"Leads of {campaign.id} called: {called}.")
 
 
 def _introduction(emulator: Emulator) -> str:

@@ -1,0 +1,127 @@
+"""A desk to talk to without a network, with clocks that the test moves."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
+
+import pytest
+
+from squadstack_emulator import Emulator, Scenario
+from squadstack_emulator.desk import Desk, Ticket
+from squadstack_emulator.http import Reply, arrival
+from squadstack_emulator.json_text import dumps, loads
+
+NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
+READ = "/api/v4/leads/responses/0PT711/"
+
+
+@dataclass
+class Clock:
+    """Business and monotonic time in one."""
+
+    seconds: float = 0.0
+
+    def now(self) -> datetime:
+        return NOW + timedelta(seconds=self.seconds)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    content: object
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass
+class Caller:
+    """A client with a good token; what it gives as `headers` replaces its own."""
+
+    scenario: Scenario
+    clock: Clock = field(default_factory=Clock)
+
+    def __post_init__(self) -> None:
+        self.desk = Desk(self.scenario, clock=self.clock.now, monotonic=self.clock.monotonic)
+        self.books = self.desk.books
+
+    def get(self, path: str = READ, *, headers: Mapping[str, str] | None = None, **parameters: object) -> Answer:
+        return self.send("GET", path, parameters=parameters, headers=headers)
+
+    def post(self, endpoint: str, body: object, *, ref_id: str = "ref-0PT711", **parameters: object) -> Answer:
+        path = f"/voice/crm-integration-v2/{ref_id}/{endpoint}"
+        return self.send("POST", path, body=dumps(body), parameters=parameters)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes = b"",
+        parameters: Mapping[str, object] | str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        ticket = self.arrive(method, path, body=body, parameters=parameters, headers=headers)
+        reply = self.desk.serve(ticket)
+        self.desk.close(ticket, reply)
+        return answer(reply)
+
+    def arrive(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes = b"",
+        parameters: Mapping[str, object] | str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> Ticket:
+        own = {"authorization": f"Bearer {self.scenario.token}", "host": "127.0.0.1:8899"}
+        if method == "POST":
+            own["content-type"] = "application/json"
+        return self.desk.receive(
+            arrival(
+                method=method,
+                path=path,
+                query_string=parameters if isinstance(parameters, str) else urlencode(parameters),
+                headers=own if headers is None else headers,
+                body=body,
+                at=self.clock.monotonic(),
+            )
+        )
+
+
+def answer(reply: Reply) -> Answer:
+    content: object = None
+    with suppress(ValueError):  # a body that a fault has cut short, or a web page
+        content = loads(reply.body)
+    return Answer(int(reply.status), content, dict(reply.headers), reply.body)
+
+
+@pytest.fixture
+def call() -> Callable[..., Caller]:
+    """Makes a client of an emulator with this scenario; its rate limit is off unless the test sets one."""
+
+    def make(**scenario: object) -> Caller:
+        return Caller(Scenario(**{"calls_per_minute": None, **scenario}))  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Emulator]]:
+    """Starts an emulator with this scenario on a free port, and stops it after the test."""
+    started: list[Emulator] = []
+
+    def make(**scenario: object) -> Emulator:
+        emulator = Emulator(Scenario(**{"calls_per_minute": None, **scenario}), clock=Clock().now)  # type: ignore[arg-type]
+        emulator.start()
+        started.append(emulator)
+        return emulator
+
+    yield make
+    for emulator in started:
+        emulator.stop()

@@ -1,0 +1,73 @@
+"""`python -m squadstack_emulator`, as a user runs it."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+import requests
+
+from squadstack_emulator.__main__ import main
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "squadstack_emulator", "--port", "0", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def introduction(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    lines: list[str] = []
+    while not lines or not lines[-1].startswith("Stop with"):
+        lines.append(process.stdout.readline())
+        assert lines[-1], "".join(lines)
+    return "".join(lines)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_says_how_to_reach_it_calls_what_arrives_and_stops_on_a_signal(number: signal.Signals) -> None:
+    with start("--campaign", "c1", "--token", "t", "--responses", "3", "--call-after", "0") as process:
+        said = introduction(process)
+        source, destination = (
+            json.loads(each)["squadstack"] for each in re.findall(r"^\{.*?^\}", said, re.MULTILINE | re.DOTALL)
+        )
+        assert source["campaign_ids"] == ["c1"]
+        assert source["token"] == destination["token"] == "t"
+        assert f"emulator at {source['base_url']}\n" in said
+        lead = {"lead_id": "a", "phone_number": "9999999999", "contact_name": "John Doe"}
+        headers = {"Authorization": "Bearer t"}
+        base = source["base_url"]
+        created = requests.post(
+            f"{base}/voice/crm-integration-v2/ref-c1/lead-created", json=[lead], headers=headers, timeout=5
+        )
+        assert created.json()["status"] == "success"
+        row = wait_for_row(f"{base}/api/v4/leads/responses/c1/", headers)
+        assert row["phone_number"] == "+919999999999"
+        process.send_signal(number)
+        rest, _ = process.communicate(timeout=10)
+        assert process.returncode == 0
+        assert re.fullmatch(r"Leads of c1 called: 1\.\n\d+ calls, 0 of them throttled; 1 operations applied\.\n", rest)
+
+
+def wait_for_row(url: str, headers: dict[str, str]) -> Any:
+    for _ in range(50):
+        parameters = {"lead_id": "a", "processed_after": "0"}
+        if rows := requests.get(url, params=parameters, headers=headers, timeout=5).json()["results"]:
+            return rows[0]
+        time.sleep(0.05)
+    raise AssertionError("the lead was not called")
+
+
+def test_a_port_that_is_taken_is_said_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--host", "192.0.2.1", "--port", "1"]) == 1
+    assert capsys.readouterr().err.startswith("Cannot listen on 192.0.2.1:1: ")
+
+
+def test_counts_below_zero_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--responses", "-1"])
+    assert "must not be negative" in capsys.readouterr().err
