@@ -40,6 +40,7 @@ class ServerThread:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             # An idle connection that the server closes just as the client uses it again is a reset nobody asked for.
             timeout_keep_alive=_FOR_EVER,
             timeout_graceful_shutdown=1,

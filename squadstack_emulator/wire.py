@@ -25,14 +25,16 @@ class Wire:
     transport: asyncio.Transport
     stopping: asyncio.Event
 
-    async def read_body(self) -> bytes:
-        """The whole body of the call."""
-        message = await self.receive()
-        body: bytes = message.get("body", b"")
-        while message.get("more_body"):
+    async def read_body(self) -> bytes | None:
+        """The whole body of the call, None if the client hung up in the middle of it."""
+        body = bytearray()
+        while True:
             message = await self.receive()
-            body += message.get("body", b"")
-        return body
+            if message["type"] == "http.disconnect":
+                return None
+            body += message["body"]
+            if not message["more_body"]:
+                return bytes(body)
 
     async def answer(self, reply: Reply) -> None:
         """Send an answer."""
@@ -48,7 +50,9 @@ class Wire:
         await self._gone()
 
     async def reset(self) -> None:
-        """Reset the connection: a RST, not an orderly end."""
+        """Reset the connection: a RST, not an orderly end. Does nothing if the client has hung up."""
+        if self.transport.is_closing():
+            return
         # Without this the kernel ends the connection in good order, which clients take for an empty answer.
         connection = self.transport.get_extra_info("socket")
         if connection is not None:

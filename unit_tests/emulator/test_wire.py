@@ -64,6 +64,7 @@ def test_faults_of_the_connection_are_what_a_client_sees(serve: Callable[..., Em
     emulator.change(faults=())
     assert len(client.get(emulator.url + READ, timeout=5).json()["results"]) == 10
     assert [each.status for each in emulator.books.calls] == [None, None, 200, None, None, 200, 200]
+    emulator.assert_clean()
 
 
 def test_a_write_is_applied_once_before_a_reset_after_it(serve: Callable[..., Emulator], client: Any) -> None:
@@ -79,13 +80,28 @@ def test_a_write_is_applied_once_before_a_reset_after_it(serve: Callable[..., Em
 def test_a_client_that_hangs_up_ends_the_silence_and_frees_its_leads(
     serve: Callable[..., Emulator], client: Any
 ) -> None:
-    emulator = serve(faults=(Fault(FaultKind.HALF_HANG, times=1),))
-    with pytest.raises(ReadTimeout):
-        client.post(emulator.url + CREATE, json=TWO, timeout=0.05)
-    answer = client.post(emulator.url + CREATE, json=TWO, timeout=5).json()
-    assert [each["status_code"] for each in answer["result"]] == [409, 200]
-    assert "Duplicate Lead ID" in answer["result"][0]["data"]["error_msg"]
+    emulator = serve()
+    for number in range(20):
+        emulator.change(faults=(Fault(FaultKind.HALF_HANG, times=1),))
+        leads = [{**each, "lead_id": f"{each['lead_id']}{number}"} for each in TWO]
+        with pytest.raises(ReadTimeout):
+            client.post(emulator.url + CREATE, json=leads, timeout=0.02)
+        answer = client.post(emulator.url + CREATE, json=leads, timeout=5).json()
+        assert [each["status_code"] for each in answer["result"]] == [409, 200]
+        assert "Duplicate Lead ID" in answer["result"][0]["data"]["error_msg"]
     assert emulator.books.overlapping == []
+    emulator.assert_clean()
+
+
+def test_a_client_that_dies_while_it_sends_has_called_nobody(serve: Callable[..., Emulator], client: Any) -> None:
+    emulator = serve()
+    host, port = emulator.url.removeprefix("http://").split(":")
+    head = f"POST {CREATE} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(f"{head}[{{".encode())
+    client.post(emulator.url + CREATE, json=TWO, timeout=5)
+    assert [each.status for each in emulator.books.calls] == [200]
+    emulator.assert_clean()
 
 
 def test_calls_wait_out_the_latency_side_by_side_and_leads_in_both_overlap(serve: Callable[..., Emulator]) -> None:
