@@ -7,7 +7,7 @@ would only have to be switched off again.
 import asyncio
 
 from squadstack_emulator.desk import Desk, Ticket
-from squadstack_emulator.http import Reply, arrival
+from squadstack_emulator.messages import Reply, arrival
 from squadstack_emulator.scenario import FaultKind
 from squadstack_emulator.wire import Receive, Scope, Send, Wire
 

@@ -19,7 +19,7 @@ from squadstack_emulator.books import LeadKey
 from squadstack_emulator.crm_fields import FieldError, first_error, text_of
 from squadstack_emulator.crm_operations import OPERATIONS, Circumstances, Operation, Problem
 from squadstack_emulator.crm_texts import bulk_refusal, single_refusal
-from squadstack_emulator.http import Reply, Request, json_reply
+from squadstack_emulator.messages import Reply, Request, json_reply
 from squadstack_emulator.store import CampaignLeads
 from squadstack_emulator.visit import Visit
 

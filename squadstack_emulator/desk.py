@@ -17,7 +17,7 @@ from squadstack_emulator.books import Books, LeadKey
 from squadstack_emulator.calling import judge
 from squadstack_emulator.endpoints import Match, find_endpoint
 from squadstack_emulator.faults import FaultPlan
-from squadstack_emulator.http import Reply, Request, html_reply
+from squadstack_emulator.messages import Reply, Request, html_reply
 from squadstack_emulator.page_cache import PageCache
 from squadstack_emulator.scenario import Fault, FaultKind, Scenario
 from squadstack_emulator.spoiling import Spoiling, spoilt, throttled

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from squadstack_emulator import crm_v2, leads_api
-from squadstack_emulator.http import CrmDialect, Dialect, Reply, Request, V4Dialect
+from squadstack_emulator.messages import CrmDialect, Dialect, Reply, Request, V4Dialect
 from squadstack_emulator.scenario import Campaign, Scenario, Traffic
 from squadstack_emulator.visit import Visit
 

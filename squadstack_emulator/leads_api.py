@@ -15,9 +15,9 @@ from http import HTTPStatus
 from urllib.parse import urlencode
 
 from squadstack_emulator import instants
-from squadstack_emulator.http import Reply, json_reply
 from squadstack_emulator.json_text import dumps
 from squadstack_emulator.lead import Lead
+from squadstack_emulator.messages import Reply, json_reply
 from squadstack_emulator.scenario import Scenario, TimeStyle
 from squadstack_emulator.store import CampaignLeads, RawRow, Row, Window
 from squadstack_emulator.visit import Visit

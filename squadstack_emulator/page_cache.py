@@ -3,7 +3,7 @@
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-from squadstack_emulator.http import Reply
+from squadstack_emulator.messages import Reply
 
 _MAX_BYTES = 128 * 1024 * 1024
 

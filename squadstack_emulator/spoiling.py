@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from squadstack_emulator import json_text
-from squadstack_emulator.http import Dialect, Reply, html_reply, json_reply
+from squadstack_emulator.messages import Dialect, Reply, html_reply, json_reply
 from squadstack_emulator.scenario import FaultKind, ThrottleAnswer
 
 

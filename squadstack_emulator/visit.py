@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from squadstack_emulator.books import Books
-from squadstack_emulator.http import Request
+from squadstack_emulator.messages import Request
 from squadstack_emulator.page_cache import PageCache
 from squadstack_emulator.scenario import Scenario
 from squadstack_emulator.store import CampaignLeads

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from squadstack_emulator.http import Reply
+from squadstack_emulator.messages import Reply
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]

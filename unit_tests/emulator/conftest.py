@@ -10,8 +10,8 @@ import pytest
 
 from squadstack_emulator import Emulator, Scenario
 from squadstack_emulator.desk import Desk, Ticket
-from squadstack_emulator.http import Reply, arrival
 from squadstack_emulator.json_text import dumps, loads
+from squadstack_emulator.messages import Reply, arrival
 
 NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
 READ = "/api/v4/leads/responses/0PT711/"

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from squadstack_emulator import Campaign, Fault, FaultKind, Scenario
 from squadstack_emulator.calling import OUTCOMES, judge
-from squadstack_emulator.http import Reply
 from squadstack_emulator.instants import microseconds, parse, spell
 from squadstack_emulator.lead import Lead
+from squadstack_emulator.messages import Reply
 from squadstack_emulator.page_cache import PageCache
 from squadstack_emulator.seeds import seeded_leads
 from squadstack_emulator.store import CampaignLeads, RawRow, Window
