@@ -85,7 +85,6 @@ class Desk:
             self.store.open(scenario.campaigns)
             self.scenario = scenario
             self.books.set_window(scenario.window_seconds)
-            self._cache.clear()
             if "faults" in renewed:
                 self._progress.faults = FaultPlan(scenario.faults)
             if "busy_leads" in renewed:

@@ -48,7 +48,8 @@ def get_leads(visit: Visit) -> Reply:
     size = _page_size(visit)
     if visit.scenario.order == "reshuffled":
         return _page(visit, visit.leads, window, number, size)
-    key = (visit.target, visit.request.host, visit.request.query_string)
+    # A call may have arrived under an earlier scenario than the next one like it: what it was given must not be theirs.
+    key = (visit.target, visit.request.host, visit.request.query_string, size, window, *_looks(visit.scenario))
     known = visit.cache.get(key, visit.leads.version)
     if known is not None:
         return known
@@ -75,6 +76,10 @@ def leads_passed(visit: Visit) -> list[str]:
     if not window.is_filtered or number * size >= len(rows):
         return []
     return [row.lead_id for row in rows[(number - 1) * size : number * size] if isinstance(row, Lead)]
+
+
+def _looks(scenario: Scenario) -> tuple[str, ...]:
+    return scenario.order, scenario.time_style, scenario.next_scheme
 
 
 def _page(visit: Visit, leads: CampaignLeads, window: Window, number: int, size: int) -> Reply:

@@ -168,8 +168,3 @@ class Store:
 
     def __getitem__(self, campaign_id: str) -> CampaignLeads:
         return self._campaigns[campaign_id]
-
-    def change_all(self) -> None:
-        """Make every rendered page stale, as after a change of how rows are to look."""
-        for leads in self._campaigns.values():
-            leads.changed()

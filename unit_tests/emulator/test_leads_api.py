@@ -223,3 +223,20 @@ def test_a_raw_row_without_a_time_is_in_every_read(call: Callable[..., Any]) -> 
     caller.desk.store["0PT711"].put_raw(RawRow("odd", {"lead_id": "odd", "processed_at": "soon"}, None))
     for parameters in ({}, {"processed_after": 1}, {"processed_before": 1, "lead_id": "odd"}):
         assert ids(caller.get(**parameters)) == ["odd"]
+
+
+def test_a_page_given_under_one_scenario_is_not_given_under_another(call: Callable[..., Any]) -> None:
+    caller = call(campaigns=(Campaign(responses=3),))
+    before = caller.get(page_size=2, processed_after=1704067200)
+    changes: list[dict[str, Any]] = [
+        {"next_scheme": "https"},
+        {"time_style": "epoch_seconds"},
+        {"order": "shuffled", "seed": 3},
+        {"page_size_cap": 1},
+        {"timestamp_unit": "seconds", "after_inclusive": False},
+    ]
+    for change in changes:
+        caller.desk.set_scenario(replace(caller.scenario, **change), frozenset())
+        assert caller.get(page_size=2, processed_after=1704067200).body != before.body
+    caller.desk.set_scenario(caller.scenario, frozenset())
+    assert caller.get(page_size=2, processed_after=1704067200).body == before.body
