@@ -17,6 +17,7 @@ from destination_squadstack.operations import Cause
 
 _NESTED = 5
 _LONGEST = 300
+NOTHING_SAID = "no reason given"
 
 _KNOWN: tuple[tuple[re.Pattern[str], Cause, str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), cause, sentence)
@@ -47,12 +48,12 @@ _KNOWN: tuple[tuple[re.Pattern[str], Cause, str], ...] = tuple(
 )
 _REQUIRED_FIELD = re.compile(r"""^["']?(\w+)["']? is a required field""", re.IGNORECASE)
 _PIECES = re.compile(r"[^\W\d_]+(?:'[a-z]+)?|[\s.,:;()/-]+|.", re.ASCII | re.DOTALL)
-_BLANKS = re.compile(r"…(?:[\s…]*…)?")
+_GAPS = re.compile(r"…(?:[\s…./:-]*…)+")
 
 _VOCABULARY = frozenset(
     """
     a about access action active add address after again all allow allowed already an and any api are array as at
-    auth authentication authorization bad badly be been before being between body boolean both business but by call
+    auth authentication authorization bad badly be been before being between blank body boolean both business but by call
     calls campaign campaigns can cannot change character characters choice code conflict contact content convert
     converted country create created credentials currently custom daily data date datetime day delete deleted denied
     detail dictionary digit digits disable disabled does doesn't don't duplicate e each email empty enable enabled
@@ -91,9 +92,8 @@ def read_reason(said: Any, field_names: Collection[str] = ()) -> Reason:
         for pattern, cause, sentence in _KNOWN:
             if pattern.search(text):
                 return Reason(cause, sentence)
-    return Reason(
-        Cause.OTHER, "; ".join(dict.fromkeys(_clean(field, text, field_names) for field, text in statements))[:_LONGEST]
-    )
+    words = dict.fromkeys(_clean(field, text, field_names) for field, text in statements)
+    return Reason(Cause.OTHER, "; ".join(words)[:_LONGEST] or NOTHING_SAID)
 
 
 def _statements(said: Any, field: str, depth: int) -> Iterator[tuple[str, str]]:
@@ -137,10 +137,10 @@ def _clean(field: str, text: str, names: Collection[str]) -> str:
     if match := _REQUIRED_FIELD.match(text):
         field, text = match[1], "This field is required."
     words = "".join(_keep(piece, names) for piece in _PIECES.findall(text[: 2 * _LONGEST]))
-    words = _BLANKS.sub("…", words).strip()
+    words = _GAPS.sub("…", words).strip()
     if not field:
-        return words or "no reason given"
-    return f"{field if field in names else '…'}: {words or 'no reason given'}"
+        return words or NOTHING_SAID
+    return f"{field if field in names else '…'}: {words or NOTHING_SAID}"
 
 
 def _keep(piece: str, names: Collection[str]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from destination_squadstack.operations import Cause
-from destination_squadstack.reasons import Reason, read_reason
+from destination_squadstack.reasons import NOTHING_SAID, Reason, read_reason
 
 _OK = 200
 _REDIRECTS = 300
@@ -124,19 +124,19 @@ def judge(records: Sequence[Sent], answer: Answer) -> Verdict:
         return Ambiguous(answer.what, may_be_applied=answer.may_be_applied, answered=False, timed_out=answer.timed_out)
     if answer.status == _OK:
         return _judge_rows(records, answer)
-    return _judge_status(answer)
+    return _judge_status(records, answer)
 
 
 _PROBLEMS = {_UNAUTHORIZED: "token", _FORBIDDEN: "permission", _NOT_FOUND: "not_found", _NOT_ALLOWED: "not_allowed"}
 
 
-def _judge_status(reply: Reply) -> Verdict:
+def _judge_status(records: Sequence[Sent], reply: Reply) -> Verdict:
     status, reason = reply.status, read_reason(reply.body)
     by_cause = _WRONG_REF.get(reason.cause)
     if by_cause is not None or status in _PROBLEMS:
         return Refused(by_cause or _PROBLEMS[status], reason.text)
     if status in _REFUSES_THE_LIST:
-        return ListRefused(status, reason)
+        return ListRefused(status, read_reason(reply.body, records[0].field_names))
     if status == _TOO_MANY:
         return Throttled(reply.retry_after)
     if status in _COMES_BACK or status >= _SERVER_ERROR or _OK < status < _REDIRECTS:
@@ -204,7 +204,7 @@ def _metadata_agrees(body: dict[str, Any], total: int, written: int) -> bool:
 
 def advice(problem: str, *, detail: str, endpoint: str, at: str, ref_at: str) -> str:
     """Say which config field to put right, and how."""
-    more = f" ({detail})" if detail else ""
+    more = "" if detail in ("", NOTHING_SAID) else f" ({detail})"
     return {
         "token": f"squadstack.token is not accepted by SquadStack{more}. "
         "Copy it again from Settings, Integrations in SquadStack's customer portal.",

@@ -1,0 +1,95 @@
+"""Every wrapping of the documents' error texts becomes a readable reason, and no lead data survives it."""
+
+import json
+
+import pytest
+
+from destination_squadstack.operations import Cause
+from destination_squadstack.reasons import read_reason
+
+DOCUMENTED = [
+    (r'{"error_type":1,"detail":"Internal ID already exists"}', Cause.DUPLICATE_LEAD),
+    (
+        "Duplicate Lead ID shared: A lead with the given Lead ID: 'lead2' is already present in this campaign, "
+        "please use a different Lead ID, or reach out to us at support@squadstack.com.",
+        Cause.DUPLICATE_LEAD,
+    ),
+    ("Lead with the same unique_field_name is already present", Cause.DUPLICATE_FIELD),
+    ('{"error_type":1,"detail":"Another request for the same lead is getting processed already"}', Cause.BUSY),
+    (
+        r'{"detail":"campaign:xxxx. Another request for the same lead is getting processed already","error_type":1}',
+        Cause.BUSY,
+    ),
+    ("Unjudged leads cannot be re-activated", Cause.STILL_ACTIVE),
+    (
+        "Either lead with given lead_id does not exist in SquadIQ system or lead has already been processed by SquadIQ!",
+        Cause.UNKNOWN_LEAD,
+    ),
+    (
+        "We cannot accept this request as the lead_id: L77 has already been marked as converted.",
+        Cause.CONVERTED,
+    ),
+    ('{"detail":"lead_id:L77 has been marked as converted from our platform."}', Cause.CONVERTED),
+    ("lead_id:L77 has been deleted from our platform.", Cause.DELETED),
+    ("lead_id:L77 doesn't exist on our platform.", Cause.UNKNOWN_LEAD),
+    ('"lead_id" provided does not exist with us.', Cause.UNKNOWN_LEAD),
+    ("No active integration found.", Cause.NO_INTEGRATION),
+    ("This endpoint is not enabled in your Integration”", Cause.NOT_ENABLED),
+]
+
+
+@pytest.mark.parametrize(("said", "cause"), DOCUMENTED)
+@pytest.mark.parametrize("wrap", [lambda text: text, lambda text: {"error_msg": text}, lambda text: {"detail": [text]}])
+def test_a_documented_error_is_known_in_any_wrapping(said, cause, wrap):
+    reason = read_reason(wrap(said))
+    assert reason.cause is cause
+    assert "L77" not in reason.text
+    assert "lead2" not in reason.text
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ("{'phone_number': 'Invalid value provided.'}", "phone_number: Invalid value provided."),
+        ('{"phone_number":["Invalid value provided."]}', "phone_number: Invalid value provided."),
+        ({"phone_number": ["This field may not be blank."]}, "phone_number: This field may not be blank."),
+        ("{'lead_id': 'This field is required.'}", "lead_id: This field is required."),
+        (json.dumps({"detail": '"lead_id" is a required field!'}), "lead_id: This field is required."),
+        (
+            "{'phone_number': 'Invalid value provided.', 'contact_name': 'This field is required.'}",
+            "phone_number: Invalid value provided.; contact_name: This field is required.",
+        ),
+        ("Invalid auth token", "Invalid auth token"),
+        ("", "no reason given"),
+        (None, "no reason given"),
+        ({"error_msg": None}, "no reason given"),
+    ],
+)
+def test_a_field_error_names_the_field_and_says_what_is_wrong(said, text):
+    assert read_reason(said, {"lead_id", "phone_number", "contact_name"}).text == text
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Contact Asha Rao (+919876543210, asha.rao@example.com) is blocked by L-77",
+        "{'+919876543210': 'Asha Rao has this number'}",
+        "{'L-77': {'phone_number': 'Invalid value 919876543210'}}",
+        "[{'error_msg': '{\"detail\": \"Asha Rao / 9876543210\"}'}]",
+        "Ünïcödé Asha Räo 9876543210",
+    ],
+)
+def test_whatever_may_be_a_name_a_number_or_an_id_is_left_out(said):
+    text = read_reason(said, {"phone_number", "contact_name"}).text
+    for secret in ("Asha", "Rao", "Räo", "9876", "example", "L-77", "77"):
+        assert secret not in text
+    assert "…" in text
+
+
+def test_what_is_left_of_an_unknown_text_can_still_be_read():
+    assert read_reason("Campaign L-77 has exceeded the daily limit").text == "Campaign … has exceeded the daily limit"
+
+
+@pytest.mark.parametrize("said", ["{" * 5_000, "[" * 5_000, "{'a': " * 2_000, "x" * 100_000, {"a": {"b": {"c": 1}}}, 7])
+def test_nonsense_is_survived_and_kept_short(said):
+    assert len(read_reason(said).text) <= 300

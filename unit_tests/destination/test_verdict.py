@@ -1,0 +1,168 @@
+"""What each answer means for the records of a call."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from destination_squadstack.operations import Cause
+from destination_squadstack.verdict import (
+    Ambiguous,
+    ListRefused,
+    Mismatch,
+    Refused,
+    Reply,
+    Settled,
+    Silence,
+    Throttled,
+    judge,
+)
+
+
+@dataclass
+class Lead:
+    lead_id: str
+    field_names = frozenset({"lead_id", "phone_number"})
+
+
+LEADS = [Lead("a"), Lead("b")]
+
+
+def row(lead_id="a", status=200, said=None):
+    return {"status_code": status, "data": {"lead_id": lead_id} if said is None else {"error_msg": said}}
+
+
+def bulk(*rows, **metadata):
+    return Reply(200, {"status": "success", "result": list(rows), **({"metadata": metadata} if metadata else {})})
+
+
+def test_all_written():
+    assert judge(LEADS, bulk(row("a"), row("b"), total_leads=2, success=2, failed=0)) == Settled(None)
+
+
+@pytest.mark.parametrize("status", [200, 201, 202])
+def test_any_2xx_of_a_row_is_written(status):
+    assert judge(LEADS, bulk(row("a", status), row("b"))) in (Settled([None, None]), Settled(None))
+
+
+def test_rows_belong_to_records_by_position():
+    verdict = judge(LEADS, bulk(row(status=400, said="{'phone_number': 'Invalid value provided.'}"), row("b")))
+    first, second = verdict.refusals
+    assert (first.status, first.reason.text, first.try_again) == (400, "phone_number: Invalid value provided.", False)
+    assert second is None
+
+
+def test_an_id_that_comes_back_as_a_number_is_the_same_lead():
+    assert judge([Lead("7")], bulk(row(7))) == Settled([None])
+
+
+def test_a_written_row_that_repeats_no_id_counts_by_its_position():
+    assert judge([Lead("7")], bulk({"status_code": 200, "data": None})) == Settled([None])
+
+
+def test_the_answer_for_another_lead_is_a_mismatch():
+    assert judge(LEADS, bulk(row("b"), row("a"))) == Mismatch()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        bulk(row("a")),
+        bulk(row("a"), row("b"), row("c")),
+        bulk(),
+        Reply(200, None, "an empty body"),
+        Reply(200, None, "a body that is not JSON"),
+        Reply(200, []),
+        Reply(200, {"result": None}),
+        Reply(200, {"error_msg": "no"}),
+        bulk(row("a"), {"status_code": "200", "data": {"lead_id": "b"}}),
+        bulk(row("a"), {"status_code": True, "data": {"lead_id": "b"}}),
+        bulk(row("a"), None),
+        bulk(row("a"), row("b"), total_leads=2, success=1, failed=1),
+        bulk(row("a"), row("b"), total_leads=3, success=2, failed=0),
+        bulk(row("a"), row(status=400, said="x"), total_leads=2, success=2, failed=0),
+        Reply(200, {"result": [row("a"), row("b")], "metadata": 5}),
+        Reply(201, {"result": [row("a"), row("b")]}),
+        Reply(500, None, "x"),
+        Reply(502, None, "x"),
+        Reply(503, None, "x"),
+        Reply(504, None, "x"),
+        Reply(408, None, "x"),
+    ],
+)
+def test_an_answer_that_proves_nothing_is_ambiguous(reply):
+    verdict = judge(LEADS, reply)
+    assert isinstance(verdict, Ambiguous)
+    assert verdict.may_be_applied
+    assert verdict.answered
+
+
+@pytest.mark.parametrize("applied", [True, False])
+def test_silence_is_ambiguous_and_keeps_what_is_known_about_it(applied):
+    verdict = judge(LEADS, Silence("no answer in time", may_be_applied=applied, timed_out=True))
+    assert verdict == Ambiguous("no answer in time", may_be_applied=applied, answered=False, timed_out=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "again", "maybe"),
+    [
+        (400, "{'phone_number': 'x'}", False, False),
+        (403, "x", False, False),
+        (404, "lead_id:a doesn't exist on our platform.", False, False),
+        (409, "Duplicate Lead ID shared", False, False),
+        (409, "Another request for the same lead is getting processed already", True, False),
+        (422, "x", False, False),
+        (429, "throttled", True, False),
+        (500, "x", True, True),
+        (503, "x", True, True),
+    ],
+)
+def test_a_row_is_refused_for_good_or_for_now(status, said, again, maybe):
+    refusal = judge(LEADS, bulk(row(status=status, said=said), row("b"))).refusals[0]
+    assert (refusal.try_again, refusal.may_be_applied) == (again, maybe)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "problem"),
+    [
+        (401, {"error_msg": "Invalid auth token"}, "token"),
+        (403, {"error_msg": "You do not have permission to perform this action."}, "permission"),
+        (403, "<html>", "permission"),
+        (404, {"error_msg": "No active integration found."}, "unknown_ref"),
+        (400, {"error_msg": "No active integration found."}, "unknown_ref"),
+        (404, {"error_msg": "This endpoint is not enabled in your Integration”"}, "not_enabled"),
+        (404, "<html>", "not_found"),
+        (405, None, "not_allowed"),
+        (301, None, "redirect"),
+        (302, None, "redirect"),
+        (307, None, "redirect"),
+        (402, None, "unexpected"),
+        (451, None, "unexpected"),
+    ],
+)
+def test_what_only_the_user_can_put_right(status, body, problem):
+    verdict = judge(LEADS, Reply(status, body))
+    assert isinstance(verdict, Refused)
+    assert verdict.problem == problem
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "problem"),
+    [
+        (404, "No active integration found.", "unknown_ref"),
+        (404, "This endpoint is not enabled in your Integration", "not_enabled"),
+        (401, "Token expired", "token"),
+    ],
+)
+def test_the_same_said_of_a_row_is_no_different(status, said, problem):
+    assert judge(LEADS, bulk(row("a"), row(status=status, said=said))).problem == problem
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_list_can_be_refused_as_a_whole(status):
+    verdict = judge(LEADS, Reply(status, {"error_msg": "{'phone_number': 'Invalid value provided.'}"}))
+    assert isinstance(verdict, ListRefused)
+    assert (verdict.status, verdict.reason.cause) == (status, Cause.OTHER)
+
+
+def test_a_429_is_a_pause():
+    assert judge(LEADS, Reply(429, "Request was throttled.", "x", retry_after=7.0)) == Throttled(7.0)
