@@ -1,8 +1,8 @@
-"""`check`: one call a campaign, and the proof of the unit in which the API reads its time filters."""
+"""`check`: each configured section with the requests that `read` makes, and the unit of SquadStack's time filters."""
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,23 +10,27 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.types import StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_squadstack.components import LeadsRequester, parse_time, read_page
+from source_squadstack.components import ApiRequester, Body, parse_time, read_body
 
 SAMPLE = 20
+HOUR = 3600
+
+RequesterOf = Callable[[str], ApiRequester]
 
 
-def check_campaigns(requester: LeadsRequester, section: Mapping[str, Any], logger: logging.Logger) -> None:
+def check_squadstack(requester_of: RequesterOf, section: Mapping[str, Any], logger: logging.Logger) -> None:
     """Ask each campaign (the first `SAMPLE`) for one lead, as `read` asks, and prove `timestamp_unit` on the way.
 
     Raises:
         AirbyteTracedException: with the sentence that says what to fix.
     """
+    requester = requester_of("leads")
     campaigns = section["campaign_ids"]
     configured = section.get("timestamp_unit", "milliseconds")
     proven = None
     for campaign in campaigns[:SAMPLE]:
         if proven:
-            ask(requester, campaign, {})
+            ask_leads(requester, campaign, {})
             continue
         proven = prove_unit(requester, campaign)
         if proven and proven != configured:
@@ -45,7 +49,7 @@ def check_campaigns(requester: LeadsRequester, section: Mapping[str, Any], logge
         logger.info("Tested the first %d of %d campaigns.", SAMPLE, len(campaigns))
 
 
-def prove_unit(requester: LeadsRequester, campaign: str) -> str | None:
+def prove_unit(requester: ApiRequester, campaign: str) -> str | None:
     """Return the unit in which a campaign's time filters are read, `None` while it has no lead to tell by.
 
     "From 0 to now in seconds" finds leads only where the API reads seconds: as milliseconds it ends in January 1970.
@@ -53,21 +57,47 @@ def prove_unit(requester: LeadsRequester, campaign: str) -> str | None:
     so a lead of the future is no proof.
     """
     now = time.time()
-    if ask(requester, campaign, {"processed_after": 0, "processed_before": int(now)})["count"] > 0:
+    if ask_leads(requester, campaign, {"processed_after": 0, "processed_before": int(now)}).parsed["count"] > 0:
         return "seconds"
-    page = ask(requester, campaign, {"processed_after": 0, "processed_before": int(now * 1000)})
-    if page["count"] == 0:
+    page = ask_leads(requester, campaign, {"processed_after": 0, "processed_before": int(now * 1000)})
+    if page.parsed["count"] == 0:
         return None
-    moments = [parse_time(row.get("processed_at")) for row in page["results"]]
+    moments = [parse_time(row.get("processed_at")) for row in page.rows]
     tomorrow = datetime.now(UTC) + timedelta(days=1)
     return None if any(moment and moment > tomorrow for moment in moments) else "milliseconds"
 
 
-def ask(requester: LeadsRequester, campaign: str, filters: Mapping[str, int]) -> dict[str, Any]:
+def ask_leads(requester: ApiRequester, campaign: str, filters: Mapping[str, int]) -> Body:
     """Request one campaign's first page of one lead."""
+    return ask(requester, "lead_page", {"campaign_id": campaign}, {**filters, "page": 1, "page_size": 1})
+
+
+def check_contact_center(requester_of: RequesterOf) -> None:
+    """Log in and ask each endpoint that `read` asks: campaigns, one campaign's leads, the last hour's activity, queues.
+
+    Raises:
+        AirbyteTracedException: with the sentence that says what to fix.
+    """
+    campaigns = ask(requester_of("campaign_status"), "status_report").rows
+    for campaign in campaigns[:1]:
+        ask(requester_of("campaign_leads"), "campaign_leads", {"campaign_id": str(campaign["id"])}, {"page_size": 1})
+    now = int(time.time())
+    window = {"start_time": str(now - HOUR), "end_time": str(now)}
+    ask(requester_of("activity"), "activity", params={"pageSize": 1}, window=window)
+    ask(requester_of("queues"), "queues")
+
+
+def ask(
+    requester: ApiRequester,
+    shape: str,
+    partition: Mapping[str, str] | None = None,
+    params: Mapping[str, int] | None = None,
+    window: Mapping[str, str] | None = None,
+) -> Body:
+    """Make one request as `read` makes it and return the answer's body."""
     response = requester.send_request(
-        stream_slice=StreamSlice(partition={"campaign_id": campaign}, cursor_slice={}),
-        request_params={**filters, "page": 1, "page_size": 1},
+        stream_slice=StreamSlice(partition=partition or {}, cursor_slice=window or {}),
+        request_params=params or {},
     )
     assert response is not None  # noqa: S101  # no error filter of the manifest ignores a response
-    return read_page(response)
+    return read_body(response, shape)

@@ -7,6 +7,8 @@ Facts about the API come from the vendor's page "Get Leads" (v4, https://app.squ
 """
 
 import email.utils
+import functools
+import hashlib
 import json
 import logging
 import re
@@ -22,6 +24,7 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 import requests
 from airbyte_cdk.models import FailureType
+from airbyte_cdk.sources.declarative.auth.declarative_authenticator import DeclarativeAuthenticator
 from airbyte_cdk.sources.declarative.extractors.record_extractor import RecordExtractor
 from airbyte_cdk.sources.declarative.extractors.record_filter import RecordFilter
 from airbyte_cdk.sources.declarative.interpolation import InterpolatedString
@@ -31,9 +34,11 @@ from airbyte_cdk.sources.declarative.requesters.http_requester import HttpReques
 from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination_strategy import PaginationStrategy
 from airbyte_cdk.sources.declarative.requesters.request_options import InterpolatedRequestOptionsProvider
 from airbyte_cdk.sources.declarative.retrievers.simple_retriever import SimpleRetriever
+from airbyte_cdk.sources.declarative.transformations import RecordTransformation
 from airbyte_cdk.sources.streams.call_rate import APIBudget, CallRateLimitHit
 from airbyte_cdk.sources.streams.http.error_handlers import BackoffStrategy, ErrorResolution, ResponseAction
 from airbyte_cdk.sources.types import Config, Record, StreamSlice
+from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 LOGGER = logging.getLogger("airbyte")
@@ -52,13 +57,15 @@ def describe_unparsed_cursor(record: logging.LogRecord) -> bool:
 LOGGER.addFilter(describe_unparsed_cursor)
 
 
-# --- reading a page -------------------------------------------------------------------------------------------------
+# --- reading a body --------------------------------------------------------------------------------------------------
 
 HUGE_INTEGER = re.compile(rb"[0-9]{19}")
 
+Row = dict[str, Any]
 
-class UnreadablePageError(ValueError):
-    """A body that is not the documented page; the text says how it differs, without any of it."""
+
+class UnreadableBodyError(ValueError):
+    """A body that is not the documented one; the text says how it differs, without any of it."""
 
 
 class WindowChangedError(Exception):
@@ -71,34 +78,101 @@ def parse_json(content: bytes) -> Any:
         return json.loads(content) if HUGE_INTEGER.search(content) else orjson.loads(content)
     except ValueError:
         kind = "empty" if not content.strip() else "not JSON"
-        raise UnreadablePageError(f"the body is {kind}") from None
+        raise UnreadableBodyError(f"the body is {kind}") from None
 
 
-def read_page(response: requests.Response) -> dict[str, Any]:
-    """Return the page `{count, next, previous, results}` of a response, parsed once however often it is asked for.
+def objects(value: Any, name: str) -> list[Row]:
+    """Return a list of objects, which a value must be."""
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise UnreadableBodyError(f"{name} is not a list of objects")
+    return value
+
+
+def mapping(value: Any, name: str) -> Row:
+    """Return an object, which a value must be."""
+    if not isinstance(value, dict):
+        raise UnreadableBodyError(f"{name} is not an object but a JSON {type(value).__name__}")
+    return value
+
+
+def lead_page(body: Any) -> list[Row]:
+    """Return the rows of `{count, next, previous, results}` (SquadStack "Get Leads", v4 and v1)."""
+    page = mapping(body, "the body")
+    rows = objects(page.get("results"), "`results`")
+    if type(page.get("count")) is not int:
+        raise UnreadableBodyError("`count` is not an integer")
+    if not isinstance(page.get("next"), str | None):
+        raise UnreadableBodyError("`next` is neither a link nor null")
+    return rows
+
+
+def status_report(body: Any) -> list[Row]:
+    """Return one row a campaign of an object keyed by campaign, the key as `id` ("Get Campaigns status")."""
+    report = mapping(body, "the body")
+    return [{**mapping(row, "a campaign"), "id": key} for key, row in report.items()]
+
+
+def campaign_leads(body: Any) -> list[Row]:
+    """Return the rows of `{data, next_start_key}` (contact center "Leads status by Campaign")."""
+    page = mapping(body, "the body")
+    if not isinstance(page.get("next_start_key"), str | None):
+        raise UnreadableBodyError("`next_start_key` is not text")
+    return objects(page.get("data"), "`data`")
+
+
+def queues(body: Any) -> list[Row]:
+    """Return the rows of a bare array (contact center "Queues Status")."""
+    return objects(body, "the body")
+
+
+def queue_agents(body: Any) -> list[Row]:
+    """Return one row an agent of a queue, with the queue's id, of the same array."""
+    return [
+        {**agent, "queue_id": queue.get("id")}
+        for queue in queues(body)
+        for agent in objects(queue.get("agents") or [], "`agents`")
+    ]
+
+
+def activity(body: Any) -> list[Row]:
+    """Return the rows of a bare array (documented) or of `data` or `cdrs` in an envelope (seen in public clients)."""
+    if isinstance(body, list):
+        return objects(body, "the body")
+    page = mapping(body, "the body")
+    name = "cdrs" if "data" not in page and "cdrs" in page else "data"
+    return objects(page.get(name), f"`{name}`")
+
+
+SHAPES: Mapping[str, Callable[[Any], list[Row]]] = {
+    "lead_page": lead_page,
+    "status_report": status_report,
+    "campaign_leads": campaign_leads,
+    "queues": queues,
+    "queue_agents": queue_agents,
+    "activity": activity,
+}
+
+
+@dataclass(frozen=True)
+class Body:
+    """A response's body: as parsed, and its rows."""
+
+    parsed: Any
+    rows: list[Row]
+
+
+def read_body(response: requests.Response, shape: str) -> Body:
+    """Return a response's body in the shape of its endpoint, parsed once however often it is asked for.
 
     Raises:
-        UnreadablePageError: the body is not that page. The CDK's decoder would take it for an empty one and end the
-            stream early, with a state that skips what was not read.
+        UnreadableBodyError: the body does not have that shape. The CDK's decoder would take it for an empty page and
+            end the stream early, with a state that skips what was not read.
     """
-    page: dict[str, Any] | None = getattr(response, "lead_page", None)
-    if page is None:
-        page = checked_page(parse_json(response.content))
-        vars(response)["lead_page"] = page  # the response is the one object that all of a page's readers share
-    return page
-
-
-def checked_page(body: Any) -> dict[str, Any]:
-    """Hold a parsed body to the documented shape of a page."""
-    if not isinstance(body, dict):
-        raise UnreadablePageError(f"the body is a JSON {type(body).__name__}, not an object")
-    rows = body.get("results")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise UnreadablePageError("`results` is not a list of objects")
-    if type(body.get("count")) is not int:
-        raise UnreadablePageError("`count` is not an integer")
-    if not isinstance(body.get("next"), str | None):
-        raise UnreadablePageError("`next` is neither a link nor null")
+    body: Body | None = getattr(response, "read_body", None)
+    if body is None:
+        parsed = parse_json(response.content)
+        body = Body(parsed, SHAPES[shape](parsed))
+        vars(response)["read_body"] = body  # the response is the one object that all of a page's readers share
     return body
 
 
@@ -109,40 +183,50 @@ def requested_page(response: requests.Response) -> int:
 
 
 @dataclass
-class LeadPageExtractor(RecordExtractor):
-    """The rows of a page. `DpathExtractor` would yield nothing for an unreadable body, and walks every row besides."""
+class BodyExtractor(RecordExtractor):
+    """The rows of a body. The native extractors yield nothing for an unreadable one, and drop the key of a row."""
+
+    shape: str
 
     def extract_records(self, response: requests.Response) -> Iterable[MutableMapping[str, Any]]:
-        """Yield the page's rows."""
-        yield from read_page(response)["results"]
+        """Yield the body's rows."""
+        yield from read_body(response, self.shape).rows
 
 
 # --- rows -----------------------------------------------------------------------------------------------------------
 
-TIME_FIELDS = ("created_at", "latest_called_at", "processed_at")
-TEXT_FIELDS = ("lead_id", "phone_number")
 EPOCH_DIGITS = re.compile(r"[0-9]{9,13}")
 ISO_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:")
+GO_TIME = re.compile(r"(\S+ \S+) ([+-][0-9]{4}) [A-Z]+")  # 2022-10-19 23:31:58 +0000 UTC
 MILLISECONDS_FROM = 100_000_000_000  # as seconds the year 5138, as milliseconds March 1973
 
 
 def parse_time(value: Any) -> datetime | None:
-    """Read a time in any spelling of the vendor's pages; `None` for what is no time.
+    """Read a time in any spelling of the vendors' pages; `None` for what is no time.
 
-    ISO 8601 with or without offset (none means UTC) and fraction, epoch seconds and epoch milliseconds, as numbers or
-    as digits.
+    ISO 8601 with or without offset (none means UTC) and fraction, `2022-10-19 23:31:58 +0000 UTC`, epoch seconds and
+    epoch milliseconds, as numbers or as digits.
     """
     try:
         if isinstance(value, str) and EPOCH_DIGITS.fullmatch(value):
             value = int(value)
         if isinstance(value, str):
-            moment = datetime.fromisoformat(value) if ISO_TIME.match(value) else None
-            return moment and (moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC))
+            return parse_written_time(value)
         if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
             return datetime.fromtimestamp(value / 1000 if value >= MILLISECONDS_FROM else value, UTC)
     except (ValueError, OverflowError, OSError):
         return None
     return None
+
+
+def parse_written_time(value: str) -> datetime | None:
+    """Read a time spelled with date and hours."""
+    if not ISO_TIME.match(value):
+        return None
+    if go_time := GO_TIME.fullmatch(value):
+        value = go_time[1] + go_time[2]
+    moment = datetime.fromisoformat(value)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def format_time(moment: datetime) -> str:
@@ -151,19 +235,17 @@ def format_time(moment: datetime) -> str:
     return (text[:19] if moment.microsecond == 0 else text.removesuffix("+00:00")) + "Z"
 
 
-def normalize_lead(row: MutableMapping[str, Any], campaign_id: str) -> datetime | None:
-    """Give a row its types, in place: times in RFC 3339 UTC, ids and phone numbers as text, the key complete.
+def normalize(row: MutableMapping[str, Any], times: Iterable[str], texts: Iterable[str]) -> datetime | None:
+    """Give a row its types, in place: times in RFC 3339 UTC, ids and phone numbers as text.
 
-    All else passes through untouched. Returns `processed_at`, or `None` where it is no time.
+    What cannot be read, and all else, stays as it came. Returns the last of the times, `None` where it is no time.
     """
-    if row.get("campaign_id") is None:
-        row["campaign_id"] = campaign_id
-    for name in TEXT_FIELDS:
+    for name in texts:
         value = row.get(name)
         if isinstance(value, int) and not isinstance(value, bool):
             row[name] = str(value)
     moment = None
-    for name in TIME_FIELDS:
+    for name in times:
         value = row.get(name)
         moment = None if value is None else parse_time(value)
         if moment is not None:
@@ -172,12 +254,54 @@ def normalize_lead(row: MutableMapping[str, Any], campaign_id: str) -> datetime 
 
 
 @dataclass
-class LeadWindowFilter(RecordFilter):
-    """Normalises rows and keeps those of the half-open window.
+class TypedRow(RecordTransformation):
+    """Gives a row its types, and its campaign where the row does not name it."""
+
+    parameters: InitVar[Mapping[str, Any]]
+    times: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+
+    def transform(
+        self,
+        record: dict[str, Any],
+        config: Config | None = None,  # noqa: ARG002  # the CDK's signature
+        stream_state: Mapping[str, Any] | None = None,  # noqa: ARG002  # the CDK's signature
+        stream_slice: StreamSlice | None = None,
+    ) -> None:
+        """Change a record in place."""
+        normalize(record, self.times, self.texts)
+        campaign = stream_slice.partition.get("campaign_id") if stream_slice else None
+        if campaign is not None and record.get("campaign_id") is None:
+            record["campaign_id"] = campaign
+
+
+LEAD_TIMES = ("created_at", "latest_called_at", "processed_at")
+LEAD_TEXTS = ("lead_id", "phone_number", "contact_number")
+
+
+def normalize_lead(row: MutableMapping[str, Any], campaign_id: str, api_version: str = "v4") -> datetime | None:
+    """Give a lead its types and a complete key, in place; a v1 row also gets the names of v4.
+
+    Returns `processed_at`, `None` where it is no time.
+    """
+    if row.get("campaign_id") is None:
+        row["campaign_id"] = campaign_id
+    if api_version == "v1":
+        add_v4_names(row)
+    return normalize(row, LEAD_TIMES, LEAD_TEXTS)
+
+
+@dataclass
+class LeadFilter(RecordFilter):
+    """Normalises leads; of a window's it keeps those that lie within it.
 
     The requests ask one unit wider on both sides, because no page says whether the API's bounds are inclusive; the cut
     here gives the same rows either way. A row whose `processed_at` is no time cannot be cut and is kept.
     """
+
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        super().__post_init__(parameters)
+        self._api_version = str(self.config.get("squadstack", {}).get("api_version", "v4"))
 
     def filter_records(
         self,
@@ -186,15 +310,154 @@ class LeadWindowFilter(RecordFilter):
         stream_slice: StreamSlice | None = None,
         next_page_token: Mapping[str, Any] | None = None,  # noqa: ARG002  # the CDK's signature
     ) -> Iterable[Mapping[str, Any]]:
-        """Yield the normalised rows whose `processed_at` lies within the slice, its last microsecond included."""
-        assert stream_slice is not None  # noqa: S101  # every partition of the stream is a campaign's window
+        """Yield the normalised rows that belong to the slice; the last microsecond of a window is still its own."""
+        assert stream_slice is not None  # noqa: S101  # every partition of these streams is a campaign, or its window
         campaign_id = stream_slice.partition["campaign_id"]
-        start = datetime.fromisoformat(stream_slice.cursor_slice["start_time"])
-        end = datetime.fromisoformat(stream_slice.cursor_slice["end_time"])
+        start, end = (parse_time(stream_slice.cursor_slice.get(name)) for name in ("start_time", "end_time"))
         for row in records:
-            moment = normalize_lead(row, campaign_id)  # type: ignore[arg-type]  # the extractor's own dicts
-            if moment is None or start <= moment <= end:
+            moment = normalize_lead(row, campaign_id, self._api_version)  # type: ignore[arg-type]  # the extractor's dicts
+            if moment is None or start is None or end is None or start <= moment <= end:
                 yield row
+
+
+# SquadStack v1, "Response formats": what reached out to a lead stands under dynamic keys.
+EVENT_PREFIXES = {"call_attempt_": "call", "sms_": "sms", "ivr_": "ivr", "gmail_": "email"}
+ATTEMPT_FIELDS = frozenset(
+    {"reference_id", "outcome_id", "outcome_name", "call_duration", "called_at", "report_keys_order", "status"}
+    | {"additional_notes", "cost"}
+)
+
+
+def call_attempts(row: Mapping[str, Any]) -> Iterable[tuple[str, Row]]:
+    """Yield (key, attempt) of a v1 row: the keys that `call_attempt_keys` lists, and any other with the prefix."""
+    listed = row.get("call_attempt_keys")
+    keys = [key for key in listed if isinstance(key, str)] if isinstance(listed, list) else []
+    for key in dict.fromkeys(
+        [*keys, *(key for key in row if key.startswith("call_attempt_") and key != "call_attempt_keys")]
+    ):
+        found = row.get(key)
+        for attempt in found if isinstance(found, list) else [found]:
+            if isinstance(attempt, dict):
+                yield key, attempt
+
+
+def add_v4_names(row: MutableMapping[str, Any]) -> None:
+    """Give a v1 row the names that v4 has for the same facts, so that models downstream need not care."""
+    row.setdefault("lead_outcome", row.get("outcome_name"))
+    called = [attempt for _, attempt in call_attempts(row) if parse_time(attempt.get("called_at"))]
+    latest = max(called, key=lambda attempt: parse_time(attempt["called_at"]) or EPOCH, default={})
+    row.setdefault("latest_called_at", latest.get("called_at"))
+    row.setdefault("lead_responses", answers(latest) if latest else None)
+    row.setdefault("latest_recording_url", None)
+    row.setdefault("processed_at", None)
+
+
+EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+def answers(attempt: Mapping[str, Any]) -> Row:
+    """Return the answers of a call attempt: all that is not one of its documented fields."""
+    return {key: value for key, value in attempt.items() if key not in ATTEMPT_FIELDS}
+
+
+def outreach_events(row: Mapping[str, Any]) -> Iterable[Row]:
+    """Yield one event for each call attempt, SMS, IVR and e-mail of a normalised v1 row."""
+    for key, attempt in call_attempts(row):
+        yield outreach_event(row, key, "call", attempt, attempt.get("called_at"), attempt.get("reference_id"))
+    for key, found in row.items():
+        event_type = next((kind for prefix, kind in EVENT_PREFIXES.items() if key.startswith(prefix)), "call")
+        for message in (found if isinstance(found, list) else [found]) if event_type != "call" else ():
+            if isinstance(message, dict):
+                yield outreach_event(row, key, event_type, message, message.get("sent_at"), None)
+
+
+def outreach_event(row: Mapping[str, Any], key: str, event_type: str, event: Row, at: Any, reference: Any) -> Row:
+    """Return one event; its id is the vendor's reference, else a hash of where it stands and what it says."""
+    block = key.removeprefix(next(prefix for prefix, kind in EVENT_PREFIXES.items() if kind == event_type))
+    moment = parse_time(at)
+    return {
+        "campaign_id": row["campaign_id"],
+        "lead_id": row.get("lead_id"),
+        "event_id": str(reference) if reference not in (None, "") else stable_hash(key, at, event),
+        "event_type": event_type,
+        "block": block,
+        "occurred_at": format_time(moment) if moment else at,
+        "outcome_id": event.get("outcome_id"),
+        "outcome_name": event.get("outcome_name"),
+        "status": event.get("status"),
+        "cost": event.get("cost"),
+        "answers": answers(event) if event_type == "call" else {},
+        "details": event,
+        "processed_at": row.get("processed_at"),
+    }
+
+
+def stable_hash(*parts: Any) -> str:
+    """Return 32 hex digits that are the same for the same parts in every sync."""
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+@dataclass
+class OutreachEventFilter(LeadFilter):
+    """The events of a window's v1 leads, instead of the leads."""
+
+    def filter_records(
+        self,
+        records: Iterable[Mapping[str, Any]],
+        stream_state: Mapping[str, Any],
+        stream_slice: StreamSlice | None = None,
+        next_page_token: Mapping[str, Any] | None = None,
+    ) -> Iterable[Mapping[str, Any]]:
+        """Yield the events of the rows that belong to the slice."""
+        for row in super().filter_records(records, stream_state, stream_slice, next_page_token):
+            yield from outreach_events(row)
+
+
+@dataclass
+class ActivityFilter(RecordFilter):
+    """Gives activities their types and their key, and keeps those of the window, whole seconds, both ends its own."""
+
+    def filter_records(
+        self,
+        records: Iterable[Mapping[str, Any]],
+        stream_state: Mapping[str, Any],  # noqa: ARG002  # the CDK's signature
+        stream_slice: StreamSlice | None = None,
+        next_page_token: Mapping[str, Any] | None = None,  # noqa: ARG002  # the CDK's signature
+    ) -> Iterable[Mapping[str, Any]]:
+        """Yield the rows that belong to the slice; one whose `timestamp` is no time cannot be cut and is kept."""
+        assert stream_slice is not None  # noqa: S101  # every partition of the stream is a window
+        start, end = (int(stream_slice.cursor_slice[name]) for name in ("start_time", "end_time"))
+        for row in records:
+            seconds = normalize_activity(row)  # type: ignore[arg-type]  # the extractor's own dicts
+            if seconds is None or start <= seconds <= end:
+                yield row
+
+
+def normalize_activity(row: MutableMapping[str, Any]) -> int | None:
+    """Give an activity its types and key, in place; return its `timestamp`, `None` where it is no time."""
+    moment = parse_time(row.get("timestamp"))
+    seconds = None if moment is None else int(moment.timestamp())
+    if seconds is not None:
+        row["timestamp"] = seconds
+    elif isinstance(row.get("timestamp"), dict | list):
+        row["timestamp"] = json.dumps(row["timestamp"])  # the CDK's cursor ends the stream over a value that is no text
+    row["activity_id"] = activity_id(row)
+    normalize(row, ("datetime",), ("lead_number", "agent_extension"))
+    return seconds
+
+
+def activity_id(row: Mapping[str, Any]) -> str:
+    """Return the first `lead_history[].uuid` with the timestamp, else a hash of what tells an activity apart.
+
+    Stable from sync to sync: nothing of it depends on where the row stood in an answer.
+    """
+    history = row.get("lead_history")
+    for event in history if isinstance(history, list) else ():
+        if isinstance(event, dict) and event.get("uuid"):
+            return f"{event['uuid']}:{row.get('timestamp')}"
+    named = ("timestamp", "campaign_name", "lead_number", "agent_name", "agent_extension")
+    return stable_hash(*(row.get(name) for name in named))
 
 
 # --- paging ---------------------------------------------------------------------------------------------------------
@@ -234,7 +497,7 @@ class NextPageNumber(PaginationStrategy):
         Raises:
             AirbyteTracedException: a `next` on more pages than there are rows: paging would never end.
         """
-        page = read_page(response)
+        page = read_body(response, "lead_page").parsed
         last = int(last_page_token_value or 1)
         if page.get("next") is None:
             return None
@@ -251,14 +514,194 @@ class NextPageNumber(PaginationStrategy):
         return self._page_size
 
 
+def next_start_key(response: requests.Response, shape: str) -> str | None:
+    """Return the key of the next page, `next_start_key` of the body or else of the headers; `None` without one."""
+    parsed = read_body(response, shape).parsed
+    key = parsed.get("next_start_key") if isinstance(parsed, dict) else response.headers.get("next_start_key")
+    return str(key) if key not in (None, "") else None
+
+
+@dataclass
+class NextStartKey(PaginationStrategy):
+    """The key of the next page, opaque, until there is none: absent, null or empty on the last page."""
+
+    config: Config
+    page_size: int | str
+    shape: str
+    parameters: InitVar[Mapping[str, Any]]
+
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        self._page_size = int(InterpolatedString.create(str(self.page_size), parameters=parameters).eval(self.config))
+
+    @property
+    def initial_token(self) -> None:
+        """Return nothing: the first page is asked for without a key."""
+        return
+
+    def next_page_token(  # the CDK's signature
+        self,
+        response: requests.Response,
+        last_page_size: int,  # noqa: ARG002
+        last_record: Record | None,  # noqa: ARG002
+        last_page_token_value: Any | None,  # noqa: ARG002
+        page_size_override: int | None = None,  # noqa: ARG002
+        stream_slice: StreamSlice | None = None,  # noqa: ARG002
+    ) -> str | None:
+        """Return the next page's key."""
+        return next_start_key(response, self.shape)
+
+    def get_page_size(self) -> int:
+        """Return the page size asked for; the server may cap it."""
+        return self._page_size
+
+
+@dataclass
+class KeyedRetriever(SimpleRetriever):
+    """Reads pages by their keys and refuses a key that comes twice: the sync would never end, and no row be new."""
+
+    def _read_pages(
+        self,
+        records_generator_fn: Callable[[requests.Response | None], Iterable[Record]],
+        stream_slice: StreamSlice,
+    ) -> Iterable[Record]:
+        seen: set[str] = set()
+
+        def watched(response: requests.Response | None) -> Iterable[Record]:
+            assert response is not None  # noqa: S101  # no error filter of the manifest ignores a response
+            key = next_start_key(response, "campaign_leads")
+            if key in seen:
+                raise AirbyteTracedException(
+                    message="The contact center gives the same `next_start_key` twice for the leads of campaign "
+                    f"{stream_slice.partition.get('campaign_id')}: they cannot be read to their end. Sync again later; "
+                    "if it happens again, ask the portal's support about the endpoint.",
+                    failure_type=FailureType.transient_error,
+                )
+            if key is not None:
+                seen.add(key)
+            return records_generator_fn(response)
+
+        yield from super()._read_pages(watched, stream_slice)
+
+
+@dataclass
+class ActivityRetriever(SimpleRetriever):
+    """Reads a window of activity in every shape that the endpoint is known to answer in.
+
+    With a key, in an envelope or a header, pages are read until there is none. A bare array says nothing of whether it
+    is all: it is trusted when it is shorter than a page already seen (a server caps pages at one size), else its window
+    is halved and each half read likewise, down to a second. So is the window of a server that ignores `startKey`, which
+    shows by its giving the same key again. The CDK's own splitting ends after ten halvings, which 30 days outlast.
+
+    A page is held back until it is known to count, so that no row comes twice.
+    """
+
+    _longest: int = field(init=False, repr=False, default=0)
+    _cap: int = field(init=False, repr=False, default=0)
+
+    def _read_pages(
+        self,
+        records_generator_fn: Callable[[requests.Response | None], Iterable[Record]],  # noqa: ARG002  # its slice is fixed
+        stream_slice: StreamSlice,
+    ) -> Iterable[Record]:
+        yield from self._read_window(stream_slice, self._request(stream_slice, None))
+
+    def _request(self, window: StreamSlice, key: str | None) -> requests.Response:
+        response = self._fetch_next_page(window, {"next_page_token": key} if key else None)
+        assert response is not None  # noqa: S101  # no error filter of the manifest ignores a response
+        return response
+
+    def _read_window(self, window: StreamSlice, response: requests.Response) -> Iterable[Record]:
+        key = next_start_key(response, "activity")
+        if key is None and isinstance(read_body(response, "activity").parsed, list):
+            yield from self._read_bare(window, response)
+            return
+        seen: set[str] = set()
+        while key is not None:
+            seen.add(key)
+            following = self._request(window, key)
+            next_key = next_start_key(following, "activity")
+            if next_key in seen:
+                yield from self._read_halves(window, rows_of(response))
+                return
+            yield from self._records(window, response)
+            response, key = following, next_key
+        yield from self._records(window, response)
+
+    def _read_bare(self, window: StreamSlice, response: requests.Response) -> Iterable[Record]:
+        rows = rows_of(response)
+        if len(rows) < self._longest or not rows:
+            yield from self._records(window, response)
+            return
+        self._longest = max(self._longest, len(rows))
+        start, end = seconds_of(window)
+        if start < end:
+            yield from self._read_halves(window, rows)
+        elif len(rows) >= self._asked() or len(rows) == self._cap:
+            raise self._too_full(window)
+        else:
+            yield from self._records(window, response)
+
+    def _read_halves(self, window: StreamSlice, rows: list[Row]) -> Iterable[Record]:
+        start, end = seconds_of(window)
+        if start >= end:
+            raise self._too_full(window)
+        middle = (start + end) // 2
+        halves = [with_seconds(window, start, middle), with_seconds(window, middle + 1, end)]
+        responses = [self._request(half, None) for half in halves]
+        known = {stable_hash(row) for row in rows}
+        if any(stable_hash(row) not in known for response in responses for row in rows_of(response)):
+            self._cap = len(rows)  # the whole window gave fewer rows than its halves: its page was full
+        for half, response in zip(halves, responses, strict=True):
+            yield from self._read_window(half, response)
+
+    def _records(self, window: StreamSlice, response: requests.Response) -> Iterable[Record]:
+        """Select a page's records by the window it was asked for, which may be part of the partition's."""
+        yield from self.record_selector.select_records(
+            response=response, stream_state={}, records_schema={}, stream_slice=window
+        )
+
+    def _asked(self) -> int:
+        return int(self._paginator.get_page_size() or 0)
+
+    def _too_full(self, window: StreamSlice) -> AirbyteTracedException:
+        second = format_time(datetime.fromtimestamp(seconds_of(window)[0], UTC))
+        return AirbyteTracedException(
+            message=f"The contact center has more activity in the second {second} than a page holds and no way to read "
+            "on, so some would be missing. Make `contact_center.page_size` larger, or ask the portal's support about "
+            "the endpoint's `startKey`.",
+            failure_type=FailureType.config_error,
+        )
+
+
+def rows_of(response: requests.Response) -> list[Row]:
+    """Return the rows of an activity page."""
+    return read_body(response, "activity").rows
+
+
+def seconds_of(window: StreamSlice) -> tuple[int, int]:
+    """Return a window's first and last second."""
+    return int(window.cursor_slice["start_time"]), int(window.cursor_slice["end_time"])
+
+
+def with_seconds(window: StreamSlice, start: int, end: int) -> StreamSlice:
+    """Return the slice of a part of a window."""
+    return StreamSlice(
+        partition=window.partition,
+        cursor_slice={"start_time": str(start), "end_time": str(end)},
+        extra_fields=window.extra_fields,
+    )
+
+
 class WindowPasses:
     """Counts one window's passes, to tell whether every lead of it was seen.
 
-    Keys are 64-bit hashes of (lead_id, processed_at) in sixteen arrays: 8 bytes a row, and telling how many are
-    distinct needs one array's set at a time.
+    Keys are 64-bit hashes in sixteen arrays: 8 bytes a row, and telling how many are distinct needs one array's set at
+    a time. `key_fields` tell a row apart: in a window the lead and its `processed_at`, for a lead may have been
+    processed twice in it; without one the lead alone, for it may be processed between two passes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, key_fields: tuple[str, ...] = ("lead_id", "processed_at")) -> None:
+        self._key_fields = key_fields
         self._first_count: int | None = None
         self._all_keys = tuple(array("q") for _ in range(16))
         self.start_pass()
@@ -274,7 +717,7 @@ class WindowPasses:
         if self._first_count is None:
             self._first_count = page["count"]
         for row in page["results"]:
-            key = hash((str(row.get("lead_id")), str(row.get("processed_at"))))
+            key = hash(tuple(str(row.get(name)) for name in self._key_fields))
             self._pass_keys[key & 15].append(key)
             self._all_keys[key & 15].append(key)
 
@@ -294,16 +737,21 @@ def distinct(arrays: "Iterable[array[int]]") -> int:
 
 
 MAX_PASSES = 10
+MAX_PASSES_UNBOUNDED = 2
 
 
 @dataclass
 class SteadyRetriever(SimpleRetriever):
-    """Reads a window again when its set of leads changed while it was paged.
+    """Reads a slice again when its set of leads changed while it was paged.
 
     A lead that is processed anew leaves the window and every lead behind it moves up one place: the one that moves from
     the next page's first place to this page's last is never sent. The CDK does not notice.
+
+    `bounded` says whether slices have an upper bound, so that what changes meanwhile belongs to the next sync. Without
+    one the set may always change: it is read twice at most, then a warning says so.
     """
 
+    bounded: bool = True
     _failed: dict[str, AirbyteTracedException] = field(init=False, repr=False, default_factory=dict)
 
     def _read_pages(
@@ -326,21 +774,22 @@ class SteadyRetriever(SimpleRetriever):
         records_generator_fn: Callable[[requests.Response | None], Iterable[Record]],
         stream_slice: StreamSlice,
     ) -> Iterable[Record]:
-        passes = WindowPasses()
+        passes = WindowPasses(("lead_id", "processed_at") if self.bounded else ("lead_id",))
 
         def watched(response: requests.Response | None) -> Iterable[Record]:
             assert response is not None  # noqa: S101  # no error filter of the manifest ignores a response
-            passes.see(read_page(response))
+            passes.see(read_body(response, "lead_page").parsed)
             return records_generator_fn(response)
 
-        for number in range(1, MAX_PASSES + 1):
+        most = MAX_PASSES if self.bounded else MAX_PASSES_UNBOUNDED
+        for number in range(1, most + 1):
             if number > 1:
                 LOGGER.info(
                     "Stream %s: the leads of %s changed while they were paged; reading them again (pass %d of %d).",
                     self.name,
                     describe_slice(stream_slice),
                     number,
-                    MAX_PASSES,
+                    most,
                 )
             passes.start_pass()
             try:
@@ -349,11 +798,17 @@ class SteadyRetriever(SimpleRetriever):
                     return
             except WindowChangedError:
                 continue
-        raise AirbyteTracedException(
-            message=f"The leads of {describe_slice(stream_slice)} changed in each of {MAX_PASSES} passes over them, "
-            "so some may be missing. Sync again at a quieter time, or make the windows smaller (`window_days`) or the "
-            "pages larger (`page_size`).",
-            failure_type=FailureType.transient_error,
+        if self.bounded:
+            raise AirbyteTracedException(
+                message=f"The leads of {describe_slice(stream_slice)} changed in each of {most} passes over them, so "
+                "some may be missing. Sync again at a quieter time, or make the windows smaller (`window_days`) or the "
+                "pages larger (`page_size`).",
+                failure_type=FailureType.transient_error,
+            )
+        LOGGER.warning(
+            "Stream %s: the leads of %s changed in both passes over them; some may be missing until the next sync.",
+            self.name,
+            describe_slice(stream_slice),
         )
 
 
@@ -401,16 +856,20 @@ class LoggedBudget(APIBudget):
 
 
 @dataclass
-class LeadsRequester(HttpRequester):
+class ApiRequester(HttpRequester):
     """The CDK's requester that follows no redirect, lest the token go where nobody said, and says when it waits."""
 
     api_budget: APIBudget | None = None
     request_parameters: Mapping[str, str] | None = None
+    request_headers: Mapping[str, str] | None = None
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
-        # The CDK's factory builds this from the key for its own requester only.
+        # The CDK's factory builds this from these keys for its own requester only.
         self.request_options_provider = InterpolatedRequestOptionsProvider(
-            config=self.config, parameters=parameters, request_parameters=self.request_parameters
+            config=self.config,
+            parameters=parameters,
+            request_parameters=self.request_parameters,
+            request_headers=self.request_headers,
         )
         if self.api_budget is not None:
             self.api_budget = LoggedBudget(self.api_budget)
@@ -425,10 +884,10 @@ SECONDS_IN_TEXT = re.compile(r"after (\d+) second")
 
 
 @dataclass
-class LeadsErrorHandler(DefaultErrorHandler, BackoffStrategy):
+class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
     """The manifest's error table, with four things the CDK does otherwise.
 
-    * A 200 whose body is not the documented page is retried; the CDK reads it as an empty page.
+    * A 200 whose body does not have the endpoint's shape is retried; the CDK reads it as an empty page.
     * A 404 behind page 1 means that the set shrank, not that the campaign is unknown.
     * A refusal raises at once with the table's sentence; the CDK first logs the whole response, lead data and all.
     * A 429 is waited out however often it comes; other failures get `ATTEMPTS` attempts, and once those were in vain
@@ -436,6 +895,9 @@ class LeadsErrorHandler(DefaultErrorHandler, BackoffStrategy):
       not once a window. The CDK counts both together.
     """
 
+    shape: str = "lead_page"
+    vendor: str = "SquadStack"
+    address: str = "squadstack.base_url"
     # The CDK's own limits must never be reached: this class decides when it is enough.
     max_retries: int | str | None = 1_000_000_000  # type: ignore[assignment]  # the parent widens it likewise
     max_time: int = 1_000_000_000
@@ -453,17 +915,17 @@ class LeadsErrorHandler(DefaultErrorHandler, BackoffStrategy):
             return self._interpret_answer(response_or_exception)
         if isinstance(response_or_exception, requests.TooManyRedirects):
             raise AirbyteTracedException(
-                message="The host answers with a redirect, which is not followed because the token would travel along. "
-                "Check `squadstack.base_url`.",
+                message=f"{self.vendor} answers with a redirect, which is not followed because the token would travel "
+                f"along. Check `{self.address}`.",
                 failure_type=FailureType.config_error,
             )
-        return retry(response_or_exception)
+        return self._retry(response_or_exception)
 
     def _interpret_answer(self, response: requests.Response) -> ErrorResolution:
         if response.status_code == requests.codes.not_found and requested_page(response) > 1:
             raise WindowChangedError
-        if response.ok and not readable(response):
-            return retry(response)
+        if response.ok and self._unreadable(response):
+            return self._retry(response)
         resolution = super().interpret_response(response)
         if resolution.response_action == ResponseAction.FAIL:
             raise AirbyteTracedException(
@@ -476,7 +938,27 @@ class LeadsErrorHandler(DefaultErrorHandler, BackoffStrategy):
             return resolution
         if resolution.response_action == ResponseAction.RATE_LIMITED:
             return ErrorResolution(ResponseAction.RATE_LIMITED, FailureType.transient_error, resolution.error_message)
-        return retry(response)
+        return self._retry(response)
+
+    def _retry(self, outcome: requests.Response | Exception | None) -> ErrorResolution:
+        """Resolve to another attempt, in words of ours: without any the CDK puts the response's body into its error."""
+        words = f"{self.vendor}: {self._describe(outcome)}."
+        return ErrorResolution(ResponseAction.RETRY, FailureType.transient_error, words)
+
+    def _unreadable(self, response: requests.Response) -> str:
+        """Say how a body differs from the endpoint's shape; nothing where it does not."""
+        try:
+            read_body(response, self.shape)
+        except UnreadableBodyError as error:
+            return str(error)
+        return ""
+
+    def _describe(self, outcome: requests.Response | Exception | None) -> str:
+        """Describe an attempt's failure without any of the response's text."""
+        if not isinstance(outcome, requests.Response):
+            return f"no answer ({type(outcome).__name__})"
+        differs = self._unreadable(outcome) if outcome.ok else ""
+        return f"HTTP {outcome.status_code}, but {differs}" if differs else f"HTTP {outcome.status_code}"
 
     def backoff_time(
         self,
@@ -493,9 +975,9 @@ class LeadsErrorHandler(DefaultErrorHandler, BackoffStrategy):
         if self._tries.failed >= allowed:
             self._outage = True
             raise AirbyteTracedException(
-                message=f"SquadStack kept failing: {describe_failure(response_or_exception)}, "
-                f"{self._tries.failed} attempt(s). Check `squadstack.base_url` and the network if it never worked; "
-                "else sync again later: nothing is skipped, the next sync goes on from the last state.",
+                message=f"{self.vendor} kept failing: {self._describe(response_or_exception)}, "
+                f"{self._tries.failed} attempt(s). Check `{self.address}` and the network if it never worked; else "
+                "sync again later: nothing is skipped, the next sync goes on from the last state.",
                 failure_type=FailureType.transient_error,
             )
         return sleep_for(2 ** (self._tries.failed - 1))
@@ -532,34 +1014,6 @@ def sleep_for(seconds: float) -> float:
     return max(float(seconds) - 1, 0.01)
 
 
-def retry(outcome: requests.Response | Exception | None) -> ErrorResolution:
-    """Resolve to another attempt. The words are ours: without any the CDK puts the response's body into its error."""
-    return ErrorResolution(
-        ResponseAction.RETRY, FailureType.transient_error, f"SquadStack: {describe_failure(outcome)}."
-    )
-
-
-def readable(response: requests.Response) -> bool:
-    """Tell whether the body is the documented page."""
-    try:
-        return bool(read_page(response))
-    except UnreadablePageError:
-        return False
-
-
-def describe_failure(outcome: requests.Response | Exception | None) -> str:
-    """Describe an attempt's failure without any of the response's text."""
-    if not isinstance(outcome, requests.Response):
-        return f"no answer ({type(outcome).__name__})"
-    if not outcome.ok:
-        return f"HTTP {outcome.status_code}"
-    try:
-        read_page(outcome)
-    except UnreadablePageError as error:
-        return f"HTTP {outcome.status_code}, but {error}"
-    return f"HTTP {outcome.status_code}"
-
-
 def stated_wait(response: requests.Response) -> float | None:
     """Return the seconds a 429 asks to wait: `Retry-After` (seconds or a date), else the number in its text.
 
@@ -575,6 +1029,151 @@ def stated_wait(response: requests.Response) -> float | None:
             pass
     in_text = SECONDS_IN_TEXT.search(response.text[:1000])
     return float(in_text[1]) if in_text else None
+
+
+# --- the contact center's login -----------------------------------------------------------------------------------
+
+TOKEN_LIFE = 3300.0  # seconds; not documented, public clients of the portal keep a token of 3600 s as long
+
+
+class PortalSession:
+    """One login for all streams and threads of the process, renewed before it dies ("Get access token")."""
+
+    def __init__(
+        self,
+        url: str,
+        credentials: Mapping[str, str],
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._url = url
+        self._credentials = credentials
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._token = ""
+        self._since = float("-inf")
+
+    def token(self) -> str:
+        """Return a token that still has life in it."""
+        with self._lock:
+            if self._clock() - self._since >= TOKEN_LIFE:
+                self._log_in()
+            return self._token
+
+    def replace(self, refused: str) -> tuple[str, bool]:
+        """Return another token than the refused one, and whether this call had to log in for it."""
+        with self._lock:
+            if self._token != refused:
+                return self._token, False
+            self._log_in()
+            return self._token, True
+
+    def _log_in(self) -> None:
+        for attempt in range(1, ATTEMPTS + 1):
+            outcome = self._attempt()
+            if outcome is None:
+                return
+            if attempt == ATTEMPTS:
+                raise self._outage(outcome)
+            self._sleep(2.0 ** (attempt - 1))
+
+    @staticmethod
+    def _outage(outcome: str) -> AirbyteTracedException:
+        return AirbyteTracedException(
+            message=f"The login at the contact center kept failing: {outcome}, {ATTEMPTS} attempts. Check "
+            "`contact_center.portal_url` and the network if it never worked; else sync again later.",
+            failure_type=FailureType.transient_error,
+        )
+
+    def _attempt(self) -> str | None:
+        """Log in once; return what failed, without any of the answer's text."""
+        try:
+            answer = requests.post(self._url, json=self._credentials, timeout=TIMEOUTS, allow_redirects=False)
+        except requests.RequestException as error:
+            return f"no answer ({type(error).__name__})"
+        if 300 <= answer.status_code < 500 and answer.status_code not in TRANSIENT_STATUSES:  # noqa: PLR2004
+            raise AirbyteTracedException(
+                message=f"The contact center refuses the login (HTTP {answer.status_code}). Verify "
+                "`contact_center.username`, `contact_center.password`, `contact_center.domain` and "
+                "`contact_center.portal_url`.",
+                failure_type=FailureType.config_error,
+            )
+        if not answer.ok:
+            return f"HTTP {answer.status_code}"
+        try:
+            token = mapping(parse_json(answer.content), "the body").get("access_token")
+        except UnreadableBodyError as error:
+            return f"HTTP {answer.status_code}, but {error}"
+        if not isinstance(token, str) or not token:
+            return f"HTTP {answer.status_code}, but it has no `access_token`"
+        add_to_secrets(token)
+        self._token, self._since = token, self._clock()
+        return None
+
+
+TIMEOUTS = (15.0, 60.0)
+TRANSIENT_STATUSES = frozenset({408, 425, 429})
+
+
+@functools.cache
+def portal_session(url: str, username: str, password: str, domain: str) -> PortalSession:
+    """Return the process's one session of a portal's user: the CDK makes an authenticator for every requester."""
+    # The CDK masks a secret as it is written in the config; in a body it may be escaped.
+    add_to_secrets(json.dumps(password)[1:-1])
+    return PortalSession(f"{url}/api/v2/login", {"username": username, "password": password, "domain": domain})
+
+
+@dataclass
+class PortalAuthenticator(DeclarativeAuthenticator):
+    """Sends the portal's token; where it is refused, logs in once for all threads and repeats the call at once.
+
+    The CDK's own login does not log in again on a 401, and logs in once for every stream. A token that is refused
+    although this very call logged in for it is the end: the 401 goes to the error table.
+    """
+
+    config: Config
+    parameters: InitVar[Mapping[str, Any]]
+
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        section = self.config["contact_center"]
+        self._session = portal_session(
+            section["portal_url"].rstrip("/"), section["username"], section["password"], section["domain"]
+        )
+
+    @property
+    def auth_header(self) -> str:
+        """Return the header's name."""
+        return "Authorization"
+
+    @property
+    def token(self) -> str:
+        """Return the header's value."""
+        return f"Bearer {self._session.token()}"
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Sign a request; a repeated one is signed anew."""
+        request.headers.update(self.get_auth_header())
+        hooks = request.hooks.setdefault("response", [])
+        if self._renew not in hooks:
+            hooks.append(self._renew)
+        return request
+
+    def _renew(self, response: requests.Response, **send_options: Any) -> requests.Response:
+        fresh = False
+        while response.status_code == requests.codes.unauthorized and not fresh:
+            refused = response.request.headers["Authorization"].removeprefix("Bearer ")
+            token, fresh = self._session.replace(refused)
+            LOGGER.info("The contact center refused its token; repeating the call with another.")
+            again = response.request.copy()
+            again.headers["Authorization"] = f"Bearer {token}"
+            # To the end, so that its connection can be used again.
+            response.content  # noqa: B018
+            response.close()
+            # As requests' own digest login repeats a call.
+            response = response.connection.send(again, **send_options)
+            response.request = again
+        return response
 
 
 # --- state ----------------------------------------------------------------------------------------------------------

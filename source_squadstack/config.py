@@ -5,7 +5,7 @@ from typing import Any
 
 from jsonschema import Draft7Validator, ValidationError
 
-SECTIONS = ("squadstack",)
+SECTIONS = ("squadstack", "contact_center")
 
 
 def without_empty_sections(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,8 +22,8 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 
 from source_squadstack import components
-from source_squadstack.check import check_campaigns
-from source_squadstack.components import LeadsRequester
+from source_squadstack.check import check_contact_center, check_squadstack
+from source_squadstack.components import ApiRequester
 from source_squadstack.config import problems, without_empty_sections
 
 MANIFEST = Path(__file__).with_name("manifest.yaml")
@@ -59,19 +59,22 @@ class SourceSquadstack(ConcurrentDeclarativeSource):
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:  # noqa: ARG002
         """Try every configured section with the requests that `read` makes; say what to fix in a sentence."""
         self._config = {**(self._config or {}), "__checking": True}
+        self._prepare_for_stream_build()
         try:
-            self._prepare_for_stream_build()
-            requester = self._constructor.create_component(
-                CustomRequesterModel,
-                self.resolved_manifest["definitions"]["requesters"]["leads"],
-                self._config,
-                name="check",
-            )
-            assert isinstance(requester, LeadsRequester)  # noqa: S101  # by the manifest
-            check_campaigns(requester, self._config["squadstack"], logger)
+            if "squadstack" in self._config:
+                check_squadstack(self._requester, self._config["squadstack"], logger)
+            if "contact_center" in self._config:
+                check_contact_center(self._requester)
         except AirbyteTracedException as error:
             return AirbyteConnectionStatus(status=Status.FAILED, message=str(error))
         return AirbyteConnectionStatus(status=Status.SUCCEEDED)
+
+    def _requester(self, name: str) -> ApiRequester:
+        """Build a requester of the manifest, the very one that a stream would get."""
+        definition = self.resolved_manifest["definitions"]["requesters"][name]
+        requester = self._constructor.create_component(CustomRequesterModel, definition, self._config, name=name)
+        assert isinstance(requester, ApiRequester)  # noqa: S101  # by the manifest
+        return requester
 
     def read(
         self,

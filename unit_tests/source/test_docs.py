@@ -13,7 +13,17 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGE = (ROOT / "docs/sources/squadstack.md").read_text(encoding="utf-8")
 SPEC = safe_load_yaml(MANIFEST.read_text(encoding="utf-8"))["spec"]["connection_specification"]
-CONFIG = {"squadstack": {"token": "x", "campaign_ids": ["0PT711"], "start_date": "2024-01-01T00:00:00Z"}}
+CONFIG = {
+    "squadstack": {"token": "x", "campaign_ids": ["0PT711"], "start_date": "2024-01-01", "api_version": "v1"},
+    "contact_center": {
+        "portal_url": "https://portal.example.com:9443",
+        "username": "x",
+        "password": "x",
+        "domain": "x",
+        "account_id": "x",
+        "start_date": "2024-01-01",
+    },
+}
 
 
 def section(text: str, heading: str) -> str:
@@ -49,11 +59,10 @@ def test_the_readme_lists_every_field_with_its_default():
     assert {row[0]: (row[1], row[2]) for row in table} == fields("", SPEC)
 
 
-def test_the_page_says_what_to_enter_in_every_field():
-    table = rows(section(PAGE, "## Set up"))
-    assert [row[0] for row in table] == [
-        f"`{name}`" for name in (*SPEC["properties"]["squadstack"]["properties"], "num_workers")
-    ]
+@pytest.mark.parametrize(("heading", "name"), [("SquadStack", "squadstack"), ("Contact center", "contact_center")])
+def test_the_page_says_what_to_enter_in_every_field(heading, name):
+    table = rows(section(PAGE, f"### {heading}"))
+    assert [row[0] for row in table] == [f"`{field}`" for field in SPEC["properties"][name]["properties"]]
 
 
 def test_the_page_lists_every_stream_with_key_cursor_and_sync_modes():
@@ -79,8 +88,8 @@ def test_the_page_describes_every_field_of_a_stream_and_so_does_its_schema(strea
     assert not [name for name, rule in schema["properties"].items() if ("null" in rule["type"]) == (name in keys)]
 
 
-def test_the_page_has_a_row_for_every_status_of_the_manifests_error_table():
-    filters = safe_load_yaml(MANIFEST.read_text(encoding="utf-8"))["definitions"]["error_handlers"]["leads"]
-    statuses = {code for entry in filters["response_filters"] for code in entry["http_codes"]}
+def test_the_page_has_a_row_for_every_status_of_the_manifests_error_tables():
+    tables = safe_load_yaml(MANIFEST.read_text(encoding="utf-8"))["definitions"]["error_handlers"].values()
+    statuses = {code for table in tables for entry in table["response_filters"] for code in entry["http_codes"]}
     said = " ".join(row[0] for row in rows(section(PAGE, "## When something fails")))
     assert not [code for code in statuses if str(code) not in said]

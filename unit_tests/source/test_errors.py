@@ -11,7 +11,7 @@ from airbyte_cdk.sources.declarative.requesters.error_handlers import HttpRespon
 from airbyte_cdk.sources.streams.http.error_handlers import ResponseAction
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_squadstack.components import LeadsErrorHandler, WindowChangedError, stated_wait
+from source_squadstack.components import ApiErrorHandler, WindowChangedError, stated_wait
 
 PAGE = b'{"count": 0, "next": null, "results": []}'
 CANARY = "Zed Canary +919999999999"
@@ -27,7 +27,7 @@ def answer(status: int, body: bytes = CANARY.encode(), page: int = 1, **headers:
     return response
 
 
-def handler(**config) -> LeadsErrorHandler:
+def handler(**config) -> ApiErrorHandler:
     filters = [
         HttpResponseFilter(http_codes={429}, action="RATE_LIMITED", config={}, parameters={}),
         HttpResponseFilter(
@@ -39,7 +39,7 @@ def handler(**config) -> LeadsErrorHandler:
             parameters={},
         ),
     ]
-    return LeadsErrorHandler(config=config, parameters={}, response_filters=filters)
+    return ApiErrorHandler(config=config, parameters={}, response_filters=filters)
 
 
 def test_a_readable_page_is_a_success():
@@ -84,7 +84,7 @@ def test_a_redirect_is_refused_and_names_the_field():
     assert caught.value.failure_type == FailureType.config_error
 
 
-def attempts(errors: LeadsErrorHandler, outcome: requests.Response) -> list[float]:
+def attempts(errors: ApiErrorHandler, outcome: requests.Response) -> list[float]:
     waits = []
     with pytest.raises(AirbyteTracedException) as caught:
         waits.extend(errors.backoff_time(outcome, attempt) for attempt in count(1))

@@ -7,7 +7,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_squadstack.components import NextPageNumber, UnreadablePageError, WindowPasses, read_page
+from source_squadstack.components import NextPageNumber, UnreadableBodyError, WindowPasses, read_body
 
 
 def response(content: bytes):
@@ -33,19 +33,21 @@ def response(content: bytes):
     ],
 )
 def test_a_body_that_is_not_the_page_is_never_taken_for_an_empty_one(content, how):
-    with pytest.raises(UnreadablePageError, match=how) as caught:
-        read_page(response(content))
+    with pytest.raises(UnreadableBodyError, match=how) as caught:
+        read_body(response(content), "lead_page")
     assert "Canary" not in str(caught.value)
 
 
 def test_integers_beyond_64_bits_stay_exact():
-    page = read_page(response(b'{"count": 1, "next": null, "results": [{"account": 1180591620717411303424}]}'))
-    assert page["results"] == [{"account": 1180591620717411303424}]
+    page = read_body(
+        response(b'{"count": 1, "next": null, "results": [{"account": 1180591620717411303424}]}'), "lead_page"
+    )
+    assert page.rows == [{"account": 1180591620717411303424}]
 
 
 def test_a_page_is_parsed_once():
     answer = response(b'{"count": 0, "next": null, "results": []}')
-    assert read_page(answer) is read_page(answer)
+    assert read_body(answer, "lead_page") is read_body(answer, "lead_page")
 
 
 def next_number(page: bytes, last: int | None):

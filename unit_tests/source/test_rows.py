@@ -7,7 +7,7 @@ from airbyte_cdk.sources.types import StreamSlice
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_squadstack.components import LeadWindowFilter, format_time, normalize_lead, parse_time
+from source_squadstack.components import LeadFilter, format_time, normalize_lead, parse_time
 
 MOMENT = datetime(2018, 12, 3, 14, 37, 54, tzinfo=UTC)
 
@@ -93,7 +93,7 @@ WINDOW = StreamSlice(
 
 
 def kept(*times):
-    window_filter = LeadWindowFilter(config={}, parameters={})
+    window_filter = LeadFilter(config={}, parameters={})
     rows = window_filter.filter_records([{"processed_at": at} for at in times], stream_state={}, stream_slice=WINDOW)
     return [row["processed_at"] for row in rows]
 
