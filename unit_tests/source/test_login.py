@@ -1,0 +1,106 @@
+"""The contact center's login: one for all, renewed in time, repeated on a 401, silent about passwords."""
+
+import threading
+
+import pytest
+import requests
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_squadstack import components
+from source_squadstack.components import PortalSession
+
+CREDENTIALS = {"username": "u", "password": "canary", "domain": "d"}
+
+
+class Portal:
+    """Answers logins from a script: a status and body each; counts tokens where the script has ended."""
+
+    def __init__(self, *script):
+        self.script = list(script)
+        self.logins = 0
+
+    def post(self, url, json, timeout, allow_redirects):
+        assert (url, json, allow_redirects) == ("https://portal/api/v2/login", CREDENTIALS, False)
+        self.logins += 1
+        outcome = self.script.pop(0) if self.script else (200, b'{"access_token": "token-%d"}' % self.logins)
+        if isinstance(outcome, Exception):
+            raise outcome
+        answer = requests.Response()
+        answer.status_code, answer._content = outcome
+        return answer
+
+
+@pytest.fixture
+def session(monkeypatch):
+    def of(portal, clock=lambda: 0.0):
+        monkeypatch.setattr(components.requests, "post", portal.post)
+        slept = []
+        made = PortalSession("https://portal/api/v2/login", CREDENTIALS, clock=clock, sleep=slept.append)
+        return made, slept
+
+    return of
+
+
+def test_one_login_serves_all_threads(session):
+    portal = Portal()
+    login, _ = session(portal)
+    tokens = []
+    threads = [threading.Thread(target=lambda: tokens.append(login.token())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (tokens, portal.logins) == (["token-1"] * 8, 1)
+
+
+def test_a_token_is_renewed_before_it_dies(session):
+    now = [0.0]
+    portal = Portal()
+    login, _ = session(portal, clock=lambda: now[0])
+    seen = []
+    for now[0] in (0.0, 3299.0, 3300.0, 6599.0, 6600.0):
+        seen.append(login.token())
+    assert seen == ["token-1", "token-1", "token-2", "token-2", "token-3"]
+
+
+def test_a_refused_token_is_replaced_once_for_all_who_had_it(session):
+    portal = Portal()
+    login, _ = session(portal)
+    login.token()
+    assert login.replace("token-1") == ("token-2", True)
+    assert login.replace("token-1") == ("token-2", False)
+    assert portal.logins == 2
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 403, 404])
+def test_a_refused_login_is_a_config_error_that_names_the_fields(session, status):
+    login, slept = session(Portal((status, b'{"error": "canary"}')))
+    with pytest.raises(AirbyteTracedException, match=r"contact_center\.password") as caught:
+        login.token()
+    assert (caught.value.failure_type, slept) == (FailureType.config_error, [])
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        (500, b""),
+        (429, b""),
+        (200, b"<html>"),
+        (200, b"{}"),
+        (200, b'{"access_token": 5}'),
+        requests.ReadTimeout("canary"),
+    ],
+)
+def test_a_login_that_fails_for_now_is_tried_again(session, failure):
+    login, slept = session(Portal(failure, failure))
+    assert (login.token(), slept) == ("token-3", [1.0, 2.0])
+
+
+def test_a_login_that_keeps_failing_is_a_transient_error(session):
+    login, slept = session(Portal(*[(503, b"canary")] * 6))
+    with pytest.raises(AirbyteTracedException, match="HTTP 503") as caught:
+        login.token()
+    assert (caught.value.failure_type, slept) == (FailureType.transient_error, [1.0, 2.0, 4.0, 8.0, 16.0])
+    assert "canary" not in str(caught.value)
