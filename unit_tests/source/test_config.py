@@ -63,12 +63,11 @@ def test_what_is_missing_is_named():
 
 
 def test_a_config_without_any_section_says_what_it_needs():
-    assert problems({}, SCHEMA) == [
-        (
-            "No section is filled in: the source needs `squadstack` (token, campaign_ids, start_date) or `contact_center` "
-            "(portal_url, username, password, domain, account_id, start_date)."
-        )
-    ]
+    (sentence,) = problems({}, SCHEMA)
+    assert sentence == (
+        "No section is filled in: the source needs `squadstack` (token, campaign_ids, start_date) or `contact_center` "
+        "(portal_url, username, password, domain, account_id, start_date)."
+    )
 
 
 @pytest.mark.parametrize(
