@@ -183,7 +183,8 @@ def _silence(error: requests.RequestException) -> Silence:
 
 
 _NEVER_LEFT: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
+    # Before ConnectTimeoutError, of which it is a kind.
+    ((NewConnectionError,), "no connection"),
     ((requests.ConnectTimeout, ConnectTimeoutError), "no connection in time"),
     ((requests.exceptions.ProxyError, ProxyError), "no connection through the proxy"),
-    ((NewConnectionError,), "no connection"),
 )

@@ -5,6 +5,7 @@ the CDK's own validation does quote it, which is why it is not used here.
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from jsonschema import Draft7Validator
+from jsonschema import Draft7Validator, validators
 from jsonschema.exceptions import ValidationError
 
 from destination_squadstack.errors import ConfigError
@@ -131,12 +132,23 @@ def _without_shells(raw: Mapping[str, Any], properties: Mapping[str, Any]) -> di
 
 def _problems(schema: Mapping[str, Any], value: Any) -> Iterator[str]:
     for error in sorted(
-        Draft7Validator(schema).iter_errors(value), key=lambda error: [str(part) for part in error.absolute_path]
+        _Validator(schema).iter_errors(value), key=lambda error: [str(part) for part in error.absolute_path]
     ):
         if error.validator == "oneOf":
             yield from _choice_problems(error)
         else:
             yield _sentence(error, _path(error.absolute_path))
+
+
+def _matches(_: object, pattern: str, value: object, __: object) -> Iterator[ValidationError]:
+    """Check a pattern as browsers do: Python's "$" also allows a line break at the end, as pasted tokens have it."""
+    if isinstance(value, str) and (
+        re.search(pattern, value) is None or (pattern.endswith("$") and value.endswith("\n"))
+    ):
+        yield ValidationError("does not match")
+
+
+_Validator: Any = validators.extend(Draft7Validator, {"pattern": _matches})  # type: ignore[no-untyped-call]
 
 
 def _choice_problems(error: ValidationError) -> Iterator[str]:
@@ -149,7 +161,7 @@ def _choice_problems(error: ValidationError) -> Iterator[str]:
     if not isinstance(chosen, str) or chosen not in by_constant:
         yield f"{at}.{key} must be one of: {', '.join(by_constant)}."
         return
-    for inner in Draft7Validator(by_constant[chosen]).iter_errors(error.instance):
+    for inner in _Validator(by_constant[chosen]).iter_errors(error.instance):
         yield _sentence(inner, ".".join([at, *map(str, inner.absolute_path)]))
 
 

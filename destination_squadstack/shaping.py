@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from jsonschema import Draft7Validator
+from jsonschema import Draft7Validator, validators
 
 from destination_squadstack.json_text import dump
 from destination_squadstack.operations import Operation
@@ -28,6 +28,16 @@ _CLASSES: dict[str, tuple[type, ...]] = {
     "null": (type(None),),
 }
 _NOUNS = {str: "text", bool: "a boolean", int: "an integer", float: "a number", dict: "an object", list: "a list"}
+
+
+def _is_integer(_: object, value: object) -> bool:
+    """Leave out 12.0, which JSON Schema calls an integer: as an id it is a number that has lost its way, or its digits."""
+    return type(value) is int
+
+
+RecordValidator: Any = validators.extend(  # type: ignore[no-untyped-call]
+    Draft7Validator, type_checker=Draft7Validator.TYPE_CHECKER.redefine("integer", _is_integer)
+)
 
 
 class Refused(ValueError):  # noqa: N818 - it is an outcome of a record, not an error of the program
@@ -60,7 +70,7 @@ class Shaper:
 
     def __init__(self, operation: Operation, renames: Sequence[Rename] = (), *, send_nulls: bool = False) -> None:
         schema = operation.schema
-        self._validator = Draft7Validator(schema)
+        self._validator: Draft7Validator = RecordValidator(schema)
         self._fields = tuple(_fields(schema))
         self._only = frozenset(schema["properties"]) if schema.get("additionalProperties") is False else None
         self._renames = tuple(renames)

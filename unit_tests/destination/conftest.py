@@ -38,17 +38,25 @@ def a_message(content: Mapping[str, Any], number: int = 1) -> Message:
     return Message(number, orjson.loads(line), line)
 
 
-def a_record(lead_id: Any, stream: str = "leads", number: int = 1, namespace: str | None = None, **data: Any) -> Message:
+def a_record(
+    lead_id: Any, stream: str = "leads", number: int = 1, namespace: str | None = None, **data: Any
+) -> Message:
     fields = {"lead_id": lead_id, "phone_number": "9876543210", "contact_name": "Asha", **data}
     record = {"stream": stream, "emitted_at": 1, "data": fields}
-    return a_message({"type": "RECORD", "record": record if namespace is None else {**record, "namespace": namespace}}, number)
+    return a_message(
+        {"type": "RECORD", "record": record if namespace is None else {**record, "namespace": namespace}}, number
+    )
 
 
 def a_state(mark: int, stream: str | None = "leads", counted: int | None = None) -> Message:
     state: Json = {"type": "GLOBAL", "global": {"shared_state": {"mark": mark}}, "id": mark}
     if stream is not None:
         descriptor = {"name": stream}
-        state = {"type": "STREAM", "stream": {"stream_descriptor": descriptor, "stream_state": {"mark": mark}}, "id": mark}
+        state = {
+            "type": "STREAM",
+            "stream": {"stream_descriptor": descriptor, "stream_state": {"mark": mark}},
+            "id": mark,
+        }
     if counted is not None:
         state["sourceStats"] = {"recordCount": counted}
     return a_message({"type": "STATE", "state": state})

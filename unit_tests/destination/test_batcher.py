@@ -79,7 +79,9 @@ def test_one_id_in_two_campaigns_is_two_leads(bench, kit):
 
 
 def test_sealing_a_full_batch_seals_the_open_one_it_waits_for(bench, kit):
-    config = kit.config(streams=[{"stream": "c", "operation": "create"}, {"stream": "u", "operation": "upsert"}], **LONG)
+    config = kit.config(
+        streams=[{"stream": "c", "operation": "create"}, {"stream": "u", "operation": "upsert"}], **LONG
+    )
     b = bench(config, kit.catalog("c", "u"), largest=3)
     b.feed(kit.record("a", "c"))
     b.feed(kit.record("a", "u"), kit.record("b", "u"), kit.record("c", "u"))

@@ -21,9 +21,15 @@ def test_a_state_waits_for_the_records_of_other_streams_too(bench, kit):
     b.feed(kit.record("x", "b"), kit.record("y", "a"), kit.state(1, "a"))
     b.end()
     by_path = {call.lane.path: call for call in b.calls()}
-    b.answer(by_path["/voice/crm-integration-v2/r1/lead-upserted"], kit.rows(by_path["/voice/crm-integration-v2/r1/lead-upserted"]))
+    b.answer(
+        by_path["/voice/crm-integration-v2/r1/lead-upserted"],
+        kit.rows(by_path["/voice/crm-integration-v2/r1/lead-upserted"]),
+    )
     assert b.marks() == []
-    b.answer(by_path["/voice/crm-integration-v2/r2/lead-upserted"], kit.rows(by_path["/voice/crm-integration-v2/r2/lead-upserted"]))
+    b.answer(
+        by_path["/voice/crm-integration-v2/r2/lead-upserted"],
+        kit.rows(by_path["/voice/crm-integration-v2/r2/lead-upserted"]),
+    )
     assert b.marks() == [1]
 
 
@@ -55,7 +61,9 @@ def test_a_stream_state_counts_its_own_stream_since_its_last_state(bench, kit):
 def test_a_global_or_legacy_state_counts_all_streams(bench, kit):
     b = bench(kit.config(**TWO), kit.catalog("a", "b"))
     legacy = kit.message({"type": "STATE", "state": {"data": {"x": 1}}})
-    b.feed(kit.record("1", "a"), kit.record("2", "b"), kit.state(1, None), kit.record("3", "a"), legacy, kit.state(2, None))
+    b.feed(
+        kit.record("1", "a"), kit.record("2", "b"), kit.state(1, None), kit.record("3", "a"), legacy, kit.state(2, None)
+    )
     assert [counts(state) for state in everything(b, kit)] == [(2, 0), (1, 0), (0, 0)]
 
 
@@ -87,7 +95,10 @@ def _state(kit, state):
 def test_an_empty_namespace_is_no_namespace(bench, kit):
     b = bench()
     state = kit.message(
-        {"type": "STATE", "state": {"type": "STREAM", "stream": {"stream_descriptor": {"name": "leads", "namespace": ""}}}}
+        {
+            "type": "STATE",
+            "state": {"type": "STREAM", "stream": {"stream_descriptor": {"name": "leads", "namespace": ""}}},
+        }
     )
     b.feed(kit.record("1", namespace=""), kit.record("2"), state)
     assert [counts(state) for state in everything(b, kit)] == [(2, 0)]

@@ -46,7 +46,11 @@ def test_a_refused_record_is_kept_and_the_rest_is_written(create, kit):
     call = b.call()
     b.answer(call, kit.rows(call, INVALID))
     (rejection,) = b.rejects.rejections
-    assert (rejection.lead_id, rejection.status, rejection.reason) == ("a", 400, "phone_number: Invalid value provided.")
+    assert (rejection.lead_id, rejection.status, rejection.reason) == (
+        "a",
+        400,
+        "phone_number: Invalid value provided.",
+    )
     assert (rejection.retryable, rejection.attempts) == (False, 1)
     assert b.states()[0]["destinationStats"] == {"recordCount": 1, "rejectedRecordCount": 1}
     assert b.rejects.committed == 1
@@ -425,7 +429,9 @@ def test_two_hundred_records_refused_for_one_reason_end_the_sync_before_any_is_a
     first = b.call()
     b.answer(first, kit.rows(first, *[INVALID] * 100))
     assert b.marks() == []
-    with pytest.raises(ConfigError, match=r"first 200 records for lead-upserted .* phone_number: Invalid value provided"):
+    with pytest.raises(
+        ConfigError, match=r"first 200 records for lead-upserted .* phone_number: Invalid value provided"
+    ):
         run_all(b, kit, INVALID)
     assert b.marks() == []
 

@@ -64,7 +64,10 @@ class Server:
         result = [self.apply(call.lane, record) for record in records[1 if busy else 0 :]]
         result = [busy, *result] if busy else result
         good = sum(row["status_code"] == 200 for row in result)
-        body = {"result": result, "metadata": {"total_leads": len(result), "success": good, "failed": len(result) - good}}
+        body = {
+            "result": result,
+            "metadata": {"total_leads": len(result), "success": good, "failed": len(result) - good},
+        }
         if trouble == "wrong length":
             body["result"] = result[:-1]
         if trouble == "metadata":
@@ -151,7 +154,9 @@ class Run:
             for other, _ in self.under_way:
                 assert not keys & {(other.lane.scope, record.lead_id) for record in other.records}, "overlapping calls"
             # Twelve in a row end the sync, which has tests of its own.
-            trouble = self.chance.choice(TROUBLE) if self.chance.random() < self.trouble_rate and call.tries < 9 else None
+            trouble = (
+                self.chance.choice(TROUBLE) if self.chance.random() < self.trouble_rate and call.tries < 9 else None
+            )
             self.under_way.append((call, self.server.arrive(call, trouble)))
 
     def answer(self):
@@ -161,7 +166,10 @@ class Run:
     def pass_on(self):
         for state in self.bench.states():
             mark = state["id"]
-            rejected = {int(rejection.line.split(b'"n":')[1].split(b"}")[0].split(b",")[0]) for rejection in self.bench.rejects.rejections}
+            rejected = {
+                int(rejection.line.split(b'"n":')[1].split(b"}")[0].split(b",")[0])
+                for rejection in self.bench.rejects.rejections
+            }
             for number in set(self.before[mark]) - self.untold:
                 assert number in rejected or number in self.server.applied_numbers, "a state left too early"
             assert self.bench.rejects.committed == len(rejected), "a state left before the rejects were safe"
@@ -170,8 +178,15 @@ class Run:
 
 EVENTS = st.lists(
     st.one_of(
-        st.tuples(st.just("record"), st.integers(0, 2), st.sampled_from("abcdefghij"), st.booleans().map(lambda _: False)),
-        st.tuples(st.just("record"), st.integers(0, 2), st.sampled_from("abcdefghijklmnopqrstuvw"), st.sampled_from([False, False, True])),
+        st.tuples(
+            st.just("record"), st.integers(0, 2), st.sampled_from("abcdefghij"), st.booleans().map(lambda _: False)
+        ),
+        st.tuples(
+            st.just("record"),
+            st.integers(0, 2),
+            st.sampled_from("abcdefghijklmnopqrstuvw"),
+            st.sampled_from([False, False, True]),
+        ),
         st.tuples(st.just("state"), st.sampled_from([0, 1, 2, "GLOBAL", "LEGACY"])),
     ),
     max_size=80,
@@ -179,7 +194,9 @@ EVENTS = st.lists(
 
 
 @given(EVENTS, st.sets(st.sampled_from("abcdefghij")), st.integers(0, 2**32), st.sampled_from([0.0, 0.3, 0.6]))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_nothing_is_lost_doubled_or_out_of_order(kit_for_properties, events, existing, seed, trouble_rate):
     run = Run(kit_for_properties, events, existing, seed, trouble_rate)
     run.play()
@@ -205,7 +222,10 @@ def test_nothing_is_lost_doubled_or_out_of_order(kit_for_properties, events, exi
 
 
 def stats(run):
-    return [(state["destinationStats"]["recordCount"], state["destinationStats"]["rejectedRecordCount"]) for state in run.left]
+    return [
+        (state["destinationStats"]["recordCount"], state["destinationStats"]["rejectedRecordCount"])
+        for state in run.left
+    ]
 
 
 def expected_stats(events, rejected):

@@ -1,0 +1,115 @@
+"""One sentence for each thing that can be wrong, naming the field."""
+
+import pytest
+
+from destination_squadstack import check
+from destination_squadstack.config import parse_config
+from destination_squadstack.verdict import Reply, Silence
+
+REFUSED = Reply(
+    200, {"result": [{"status_code": 400, "data": {"error_msg": "{'lead_id': 'This field is required.'}"}}]}
+)
+
+
+class Api:
+    patience = 30.0
+
+    def __init__(self, *answers):
+        self.answers, self.sent = list(answers), []
+
+    def send(self, path, bodies):
+        self.sent.append((path, bodies))
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def checked(kit):
+    def run(*answers, **changes):
+        api, clock = Api(*answers), kit.clock()
+        config = parse_config(
+            {**kit.config(streams=[{"stream": "a", "operation": "create", "ref_id": "other"}]), **changes}
+        )
+        return check.problem(config, api, clock), api.sent, clock.now - 1_000.0
+
+    return run
+
+
+def test_every_endpoint_is_asked_once_with_a_lead_that_must_be_refused(checked):
+    problem, sent, _ = checked(REFUSED)
+    assert problem is None
+    assert sent == [
+        ("/voice/crm-integration-v2/ref-1/lead-upserted", [b'{"lead_id":""}']),
+        ("/voice/crm-integration-v2/other/lead-created", [b'{"lead_id":""}']),
+    ]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [REFUSED, Reply(400, {"error_msg": "x"}), Reply(200, {"result": [{"status_code": 404, "data": {"detail": "x"}}]})],
+)
+def test_a_refusal_of_the_lead_is_what_is_wanted(checked, reply):
+    assert checked(reply)[0] is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "sentence"),
+    [
+        (
+            Reply(401, {"error_msg": "Invalid auth token"}),
+            "squadstack.token is not accepted by SquadStack (Invalid auth token).",
+        ),
+        (Reply(403, {"error_msg": "x"}), "squadstack.token may not use lead-created"),
+        (
+            Reply(404, {"error_msg": "No active integration found."}),
+            "streams[0].ref_id names no active integration of SquadStack.",
+        ),
+        (
+            Reply(404, {"error_msg": "This endpoint is not enabled in your Integration"}),
+            "streams[0].operation uses lead-created, which is not enabled in the integration that streams[0].ref_id names.",
+        ),
+        (Reply(404, "<html>"), "streams[0].ref_id or squadstack.base_url is wrong"),
+        (Reply(302, None), "squadstack.base_url answers with a redirect (HTTP 302)"),
+        (Reply(503, None), "squadstack.base_url answers lead-created with HTTP 503"),
+        (
+            Reply(200, None, "a body that is not JSON"),
+            "squadstack.base_url answers lead-created with HTTP 200 with a body that is not",
+        ),
+        (Silence("no connection", may_be_applied=False), "squadstack.base_url cannot be reached (no connection)."),
+        (
+            Reply(200, {"result": [{"status_code": 200, "data": {"lead_id": ""}}]}),
+            "SquadStack accepted a lead without an id at lead-created: streams[0].ref_id is not safe to use.",
+        ),
+        (
+            Reply(200, {"result": [{"status_code": 500, "data": {"error_msg": "x"}}]}),
+            "SquadStack refused the trial call to lead-created with status 500",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_with_the_field_that_is(checked, reply, sentence):
+    problem, sent, _ = checked(REFUSED, reply)
+    assert problem.startswith(sentence)
+    assert len(sent) == 2
+
+
+def test_a_429_is_waited_out_once(checked):
+    throttled = Reply(429, "x", "x", retry_after=20.0)
+    assert checked(throttled, REFUSED)[::2] == (None, 20.0)
+    assert checked(Reply(429, "x", "x"), REFUSED)[::2] == (None, 60.0)
+    assert checked(Reply(429, "x", "x", retry_after=900.0), REFUSED)[::2] == (None, 60.0)
+    problem, sent, waited = checked(throttled)
+    assert problem.startswith("SquadStack's allowance of calls is used up")
+    assert (len(sent), waited) == (2, 20.0)
+
+
+def test_the_folder_for_rejected_records_must_be_one_that_can_be_written_and_is_not_made(checked, tmp_path):
+    (tmp_path / "file").write_text("")
+    store = {"storage_type": "Local", "bucket_path": str(tmp_path / "file" / "x")}
+    assert checked(REFUSED, object_storage_config=store)[0].startswith(
+        "object_storage_config.bucket_path names a folder"
+    )
+    store["bucket_path"] = str(tmp_path / "new" / "deep")
+    assert checked(REFUSED, object_storage_config=store)[0] is None
+    assert not (tmp_path / "new").exists()

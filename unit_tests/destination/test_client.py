@@ -1,0 +1,177 @@
+"""One call against a real socket that misbehaves in every way a network can."""
+
+import socket
+import threading
+from contextlib import contextmanager
+
+import pytest
+
+from destination_squadstack.client import Client, DryRun, read_reply
+from destination_squadstack.verdict import Reply, Silence
+
+BODY = b'{"result": []}'
+
+
+def response(body=BODY, status="200 OK", headers=""):
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{headers}\r\n".encode() + body
+
+
+@contextmanager
+def server(*answers):
+    """Answer connections one after the other: bytes are sent, None keeps silent, a reset is a reset."""
+    seen = []
+    done = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve():
+            for answer in answers:
+                connection, _ = listener.accept()
+                with connection:
+                    seen.append(receive(connection))
+                    if answer is None:
+                        done.wait(5)
+                    elif answer == "reset":
+                        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                    else:
+                        connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}", seen
+        finally:
+            done.set()
+            thread.join(5)
+
+
+def receive(connection):
+    text = b""
+    while b"\r\n\r\n" not in text:
+        text += connection.recv(65536)
+    head, _, body = text.partition(b"\r\n\r\n")
+    length = int(
+        next(line.split(b":")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
+    )
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head.decode(), body
+
+
+def send(url, **timeouts):
+    client = Client(url, "the-token", **{"connect_seconds": 0.5, "read_seconds": 0.3, **timeouts})
+    try:
+        return client.send("/path", [b'{"lead_id":"a"}', b'{"lead_id":"b"}'])
+    finally:
+        client.close()
+
+
+def test_the_request_is_exactly_this():
+    with server(response()) as (url, seen):
+        assert send(url) == Reply(200, {"result": []})
+    ((head, body),) = seen
+    assert body == b'[{"lead_id":"a"},{"lead_id":"b"}]'
+    lines = head.split("\r\n")
+    assert lines[0] == "POST /path HTTP/1.1"
+    headers = dict(line.split(": ", 1) for line in lines[1:])
+    assert headers["Authorization"] == "Bearer the-token"
+    assert headers["Content-Type"] == "application/json"
+    assert headers["User-Agent"].startswith("airbyte-destination-squadstack/")
+
+
+def test_a_netrc_file_does_not_replace_the_token(tmp_path, monkeypatch):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login someone password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    with server(response()) as (url, seen):
+        send(url)
+    assert "Authorization: Bearer the-token" in seen[0][0]
+
+
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"])
+def test_a_redirect_is_not_followed(status):
+    with server(response(b"", status, "Location: http://127.0.0.1:1/elsewhere\r\n")) as (url, seen):
+        assert send(url).status == int(status[:3])
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "silence"),
+    [
+        ("reset", Silence("connection lost", may_be_applied=True)),
+        (b"", Silence("connection lost", may_be_applied=True)),
+        (b"no http at all\r\n\r\n", Silence("connection lost", may_be_applied=True)),
+        (response()[:-3], Silence("connection lost", may_be_applied=True)),
+        (None, Silence("no answer in time", may_be_applied=True, timed_out=True)),
+    ],
+)
+def test_a_lost_answer_is_a_silence_that_may_have_been_applied(answer, silence):
+    with server(answer) as (url, _):
+        assert send(url) == silence
+
+
+def test_an_answer_that_stops_half_way_is_a_timeout():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        done = threading.Event()
+
+        def serve():
+            connection, _ = listener.accept()
+            with connection:
+                receive(connection)
+                connection.sendall(response()[:-3])
+                done.wait(5)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        answer = send(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        done.set()
+        thread.join(5)
+    assert answer == Silence("no answer in time", may_be_applied=True, timed_out=True)
+
+
+def test_no_connection_means_that_nothing_was_applied():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    assert send(f"http://127.0.0.1:{port}") == Silence("no connection", may_be_applied=False)
+    assert send("http://does-not-exist.invalid") == Silence("no connection", may_be_applied=False)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reply"),
+    [
+        (200, b"", Reply(200, None, "an empty body")),
+        (200, b"<html>", Reply(200, None, "a body that is not JSON")),
+        (200, b'{"result": [', Reply(200, None, "a body that is not JSON")),
+        (
+            200,
+            b'{"result": [{"data": {"id": 123456789012345678901}}]}',
+            Reply(200, {"result": [{"data": {"id": 123456789012345678901}}]}),
+        ),
+        (404, b'{"error_msg":"x"}', Reply(404, {"error_msg": "x"})),
+        (404, b"<html>", Reply(404, "<html>", "a body that is not JSON")),
+    ],
+)
+def test_a_body_is_parsed_or_known_to_be_unreadable(status, body, reply):
+    assert read_reply(status, {}, body, 0.0) == reply
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "wait"),
+    [
+        ({"Retry-After": "17"}, b"Please try after 60 seconds", 17.0),
+        ({"Retry-After": "Thu, 01 Jan 1970 00:01:40 GMT"}, b"", 60.0),
+        ({"Retry-After": "Thu, 01 Jan 1970 00:00:00 GMT"}, b"", 0.0),
+        ({"Retry-After": "soon"}, b"Request was throttled. Please try after 60 seconds", 60.0),
+        ({}, b"{Request was throttled. Please try after 60 seconds}", 60.0),
+        ({}, b'{"detail": "Request was throttled. Expected available in 42 seconds."}', 42.0),
+        ({}, b'{"detail": "wait 1.5 sec"}', 1.0),
+        ({}, b"", None),
+        ({}, b"error 429", None),
+    ],
+)
+def test_how_long_to_wait_is_the_headers_word_else_the_bodys(headers, body, wait):
+    assert read_reply(429, headers, body, 40.0).retry_after == wait
+
+
+def test_a_dry_run_accepts_everything():
+    answer = DryRun().send("/path", [b'{"lead_id":"a"}'])
+    assert answer == Reply(200, {"result": [{"status_code": 200, "data": {"lead_id": "a"}}]})

@@ -1,0 +1,229 @@
+"""Every mistake in a config is a sentence that names the field and quotes nothing."""
+
+import pytest
+
+from destination_squadstack.config import load_spec, parse_config
+from destination_squadstack.errors import ConfigError
+from destination_squadstack.shaping import Rename
+
+SECRET = "canary"
+
+
+def problem(config):
+    with pytest.raises(ConfigError) as raised:
+        parse_config(config)
+    assert SECRET not in str(raised.value)
+    return str(raised.value)
+
+
+def with_squadstack(**fields):
+    return {"squadstack": {"token": "t", **fields}, "default": {"operation": "upsert", "ref_id": "r"}}
+
+
+def test_the_least_that_is_needed(kit):
+    config = parse_config(kit.config())
+    assert (config.workers, config.linger_seconds, config.send_nulls, config.ignore_duplicates) == (4, 30, False, False)
+    assert (config.allow_delete, config.dry_run, config.max_rejected_percent, config.rejects_path) == (
+        False,
+        False,
+        None,
+        None,
+    )
+    assert (config.squadstack.base_url, config.squadstack.calls_per_minute) == ("https://api.squadstack.com", 100)
+
+
+def test_the_whole_example_of_the_design():
+    config = parse_config(
+        {
+            "squadstack": {"token": "t", "base_url": "https://api.squadstack.com/", "calls_per_minute": 100},
+            "default": {"operation": "upsert", "api": "crm_v2", "ref_id": "ref"},
+            "streams": [
+                {
+                    "stream": "new_leads",
+                    "operation": "create",
+                    "api": "crm_v2",
+                    "ref_id": "other",
+                    "field_map": [{"to": "contact_name", "from": "full_name"}, {"to": "lead_id", "from": "id"}],
+                }
+            ],
+            "workers": 4,
+            "linger_seconds": 30,
+            "nulls": "omit",
+            "on_duplicate": "reject",
+            "allow_delete": False,
+            "dry_run": False,
+            "object_storage_config": {"storage_type": "None"},
+        }
+    )
+    assert config.squadstack.base_url == "https://api.squadstack.com"
+    assert config.streams[0].renames == (Rename("contact_name", "full_name"), Rename("lead_id", "id"))
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ([], "The config must be a JSON object."),
+        ({}, "squadstack is missing."),
+        ({"squadstack": {}, "default": {"ref_id": "r"}}, "squadstack is missing."),
+        (
+            {"squadstack": {"base_url": "https://api.squadstack.com"}, "default": {"ref_id": "r"}},
+            "squadstack is missing.",
+        ),
+        ({"squadstack": {"calls_per_minute": 5}, "default": {"ref_id": "r"}}, "squadstack.token is missing."),
+        ({"squadstack": SECRET}, "squadstack must be an object."),
+        (with_squadstack(token=7), "squadstack.token must be a string."),
+        (with_squadstack(token=f"{SECRET} x"), "squadstack.token must look like this: The token alone"),
+        (with_squadstack(token=f"{SECRET}\n"), "squadstack.token must look like this: The token alone"),
+        (with_squadstack(token=f"{SECRET}é"), "squadstack.token must look like this: The token alone"),
+        (with_squadstack(base_url=f"http://{SECRET}.com"), "squadstack.base_url must look like this: https://host"),
+        (with_squadstack(base_url=f"https://u:{SECRET}@host"), "squadstack.base_url must look like this"),
+        (with_squadstack(base_url="http://localhost.evil.com"), "squadstack.base_url must look like this"),
+        (with_squadstack(base_url="http://127.0.0.1@evil.com"), "squadstack.base_url must look like this"),
+        (with_squadstack(calls_per_minute=0), "squadstack.calls_per_minute must be at least 1."),
+        (with_squadstack(calls_per_minute=1_000_001), "squadstack.calls_per_minute must be at most 1000000."),
+        (with_squadstack(calls_per_minute="100"), "squadstack.calls_per_minute must be an integer."),
+        (with_squadstack(tokn=SECRET), "squadstack.tokn is not a field that this connector knows."),
+        ({"squadstack": {"token": "t"}}, "default and streams are both empty"),
+        ({"squadstack": {"token": "t"}, "default": {"api": "crm_v2"}}, "default and streams are both empty"),
+        (
+            {"squadstack": {"token": "t"}, "default": {"operation": "create"}},
+            "default.ref_id is missing: crm_v2 needs it.",
+        ),
+        (
+            {"squadstack": {"token": "t"}, "streams": [{"stream": "a"}]},
+            "streams[0].ref_id is missing: crm_v2 needs it.",
+        ),
+        ({"squadstack": {"token": "t"}, "streams": [{"ref_id": "r"}]}, "streams[0].stream is missing."),
+        (
+            {"squadstack": {"token": "t"}, "streams": [{"stream": "a", "ref_id": f"{SECRET}/.."}]},
+            "streams[0].ref_id must look like this: Letters, digits, - and _.",
+        ),
+        (
+            {"squadstack": {"token": "t"}, "streams": [{"stream": "a", "ref_id": "r", "operation": SECRET}]},
+            "streams[0].operation must be one of: create, upsert, update, convert, disable, delete.",
+        ),
+        (
+            {"squadstack": {"token": "t"}, "streams": [{"stream": "a", "ref_id": "r"}, {"stream": "a", "ref_id": "s"}]},
+            "streams[1].stream names a stream that an earlier entry names already.",
+        ),
+        (
+            {
+                "squadstack": {"token": "t"},
+                "streams": [
+                    {"stream": "a", "ref_id": "r", "field_map": [{"to": "x", "from": "a"}, {"to": "x", "from": "b"}]}
+                ],
+            },
+            "streams[0].field_map fills one field twice.",
+        ),
+        (
+            {"squadstack": {"token": "t"}, "streams": [{"stream": "a", "ref_id": "r", "field_map": [{"to": "x"}]}]},
+            "streams[0].field_map[0].from is missing.",
+        ),
+        (
+            {"squadstack": {"token": "t"}, "default": {"operation": "delete", "ref_id": "r"}},
+            "default.operation is delete, which purges leads for ever: set allow_delete to true if that is meant.",
+        ),
+        ({**with_squadstack(), "workers": 0}, "workers must be at least 1."),
+        ({**with_squadstack(), "workers": 9}, "workers must be at most 8."),
+        ({**with_squadstack(), "linger_seconds": 0}, "linger_seconds must be at least 1."),
+        ({**with_squadstack(), "nulls": SECRET}, "nulls must be one of: omit, send."),
+        ({**with_squadstack(), "on_duplicate": SECRET}, "on_duplicate must be one of: reject, ignore."),
+        ({**with_squadstack(), "max_rejected_percent": 101}, "max_rejected_percent must be at most 100."),
+        (
+            {**with_squadstack(), "object_storage_config": {"storage_type": SECRET}},
+            "object_storage_config.storage_type must be one of: None, Local.",
+        ),
+        (
+            {**with_squadstack(), "object_storage_config": {"storage_type": "Local"}},
+            "object_storage_config.bucket_path is missing.",
+        ),
+        (
+            {**with_squadstack(), "object_storage_config": {"storage_type": "Local", "bucket_path": SECRET}},
+            "object_storage_config.bucket_path must look like this: /absolute/path.",
+        ),
+    ],
+)
+def test_a_mistake_is_named(config, sentence):
+    assert sentence in problem(config)
+
+
+def test_all_mistakes_are_named_at_once():
+    said = problem({"squadstack": {"token": 7, "calls_per_minute": 0}, "workers": 0})
+    assert said == (
+        "squadstack.calls_per_minute must be at least 1. squadstack.token must be a string. workers must be at least 1."
+    )
+
+
+def test_shells_that_a_form_leaves_behind_are_nothing(kit):
+    config = parse_config(kit.config(object_storage_config={}, streams=[], max_rejected_percent=None))
+    assert config.rejects_path is None
+    shell = {"api": "crm_v2", "ref_id": "", "operation": None}
+    streams = [{"stream": "a", "ref_id": "r"}]
+    assert parse_config({"squadstack": {"token": "t"}, "default": shell, "streams": streams}).default is None
+
+
+@pytest.mark.parametrize("url", ["http://localhost:1", "http://127.0.0.1:8000", "http://[::1]:9", "https://a.b/c/"])
+def test_http_is_for_this_machine_only(url):
+    assert parse_config(with_squadstack(base_url=url)).squadstack.base_url == url.rstrip("/")
+
+
+def test_what_a_later_version_may_know_is_noticed(kit):
+    assert parse_config(kit.config(contact_center={})).unknown_fields == ("contact_center",)
+
+
+def test_a_local_store_is_refused_on_cloud(kit, monkeypatch):
+    monkeypatch.setenv("DEPLOYMENT_MODE", "CLOUD")
+    store = {"storage_type": "Local", "bucket_path": "/local/x"}
+    assert "Local keeps nothing on Airbyte Cloud" in problem(kit.config(object_storage_config=store))
+
+
+# -- the specification itself
+
+
+def fields(schema, path=""):
+    for name, rule in schema.get("properties", {}).items():
+        yield f"{path}{name}", rule
+        yield from fields(rule, f"{path}{name}.")
+        for option in rule.get("oneOf", []):
+            yield from fields(option, f"{path}{name}.{option['title']}.")
+        if "items" in rule:
+            yield from fields(rule["items"], f"{path}{name}[].")
+
+
+SPEC = load_spec()["connectionSpecification"]
+
+
+@pytest.mark.parametrize(("path", "rule"), list(fields(SPEC)))
+def test_every_field_can_be_rendered_and_explains_itself(path, rule):
+    assert isinstance(rule["type"], str)
+    assert not {"anyOf", "allOf", "not", "if", "patternProperties"} & set(rule)
+    assert rule["title"]
+    assert rule["description"].endswith((".", ")"))
+    assert isinstance(rule["order"], int)
+    assert rule.get("default", 0) is not None
+    if rule["type"] == "object":
+        assert "oneOf" in rule or rule["additionalProperties"] is False
+    if rule["type"] == "integer":
+        assert {"minimum", "maximum"} <= set(rule)
+    if "pattern" in rule:
+        assert rule["pattern_descriptor"]
+    for option in rule.get("oneOf", []):
+        assert {"title", "properties"} <= set(option)
+        assert "const" in option["properties"]["storage_type"]
+
+
+def test_orders_are_unique_within_a_section():
+    sections = {}
+    for path, rule in fields(SPEC):
+        sections.setdefault(path.rpartition(".")[0], []).append(rule["order"])
+    assert all(len(set(orders)) == len(orders) for orders in sections.values())
+
+
+def test_the_token_is_the_only_secret():
+    assert [path for path, rule in fields(SPEC) if rule.get("airbyte_secret")] == ["squadstack.token"]
+
+
+def test_what_the_platform_may_ask_for():
+    spec = load_spec()
+    assert spec["supportsIncremental"] is True
+    assert spec["supported_destination_sync_modes"] == ["append", "append_dedup"]

@@ -1,0 +1,117 @@
+"""Lines in, lines out."""
+
+import json
+
+import orjson
+import pytest
+
+from destination_squadstack.protocol import Emitter, MalformedInput, OutputClosed, read_messages
+
+RECORD = {"type": "RECORD", "record": {"stream": "s", "data": {"lead_id": "a"}, "emitted_at": 1}}
+STATE = {"type": "STATE", "state": {"data": {}}}
+
+
+def reader(text, piece):
+    parts = [text[start : start + piece] for start in range(0, len(text), piece)]
+    return lambda _size: parts.pop(0) if parts else b""
+
+
+def messages(text, piece=1 << 16):
+    return [message for batch in read_messages(reader(text, piece)) for message in batch]
+
+
+def line(content):
+    return orjson.dumps(content) + b"\n"
+
+
+@pytest.mark.parametrize("piece", [1, 2, 7, 64, 1 << 16])
+def test_pieces_may_end_anywhere(piece):
+    text = line(RECORD) + b"\n  \n" + line(STATE) + line({"type": "TRACE", "trace": {}}) + orjson.dumps(RECORD)
+    found = messages(text, piece)
+    assert [(message.number, message.content["type"]) for message in found] == [
+        (1, "RECORD"),
+        (4, "STATE"),
+        (6, "RECORD"),
+    ]
+    assert found[0].line == orjson.dumps(RECORD)
+
+
+@pytest.mark.parametrize(
+    "ignored",
+    [
+        b"",
+        b"   ",
+        b"\r",
+        line({"a": 1}),
+        line({"type": "LOG", "log": {}}),
+        line({"type": "TRACE"}),
+        line({"type": None}),
+        line({"type": "NEW"}),
+    ],
+)
+def test_what_is_not_for_us_is_passed_over(ignored):
+    assert [message.number for message in messages(ignored.rstrip(b"\n") + b"\n" + line(STATE))] == [2]
+
+
+@pytest.mark.parametrize(
+    ("bad", "sentence"),
+    [
+        (b"secret", "Line 2 of the input is not JSON."),
+        (b'{"type": "RECORD", "rec', "Line 2 of the input is not JSON."),
+        (b'{"a": NaN}', "Line 2 of the input is not JSON."),
+        (b'{"a": NaN, "b": 12345678901234567890}', "Line 2 of the input is not JSON."),
+        (b'{"a": 1e999, "b": 12345678901234567890}', "Line 2 of the input is not JSON."),
+        (b'{"a": "\xff"}', "Line 2 of the input is not JSON."),
+        (b'{"a": "\\u12"}', "Line 2 of the input is not JSON."),
+        (b"[" * 100_000, "Line 2 of the input is not JSON."),
+        (b"42", "Line 2 of the input is JSON, but not an Airbyte message."),
+        (b'["secret"]', "Line 2 of the input is JSON, but not an Airbyte message."),
+        (b'{"type": "RECORD"}', "Line 2 of the input is a RECORD without a stream or without data."),
+        (
+            b'{"type": "RECORD", "record": {"stream": "s"}}',
+            "Line 2 of the input is a RECORD without a stream or without data.",
+        ),
+        (
+            b'{"type": "RECORD", "record": {"data": {}}}',
+            "Line 2 of the input is a RECORD without a stream or without data.",
+        ),
+        (b'{"type": "STATE"}', "Line 2 of the input is a STATE without a state."),
+    ],
+)
+def test_a_line_that_cannot_be_understood_is_named_by_its_number_after_all_before_it(bad, sentence):
+    found = []
+    with pytest.raises(MalformedInput) as raised:
+        for batch in read_messages(reader(line(STATE) + bad + b"\n" + line(STATE), 1 << 16)):
+            found += batch
+    assert str(raised.value) == sentence
+    assert [message.number for message in found] == [1]
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, -(2**63), 2**64 - 1, 2**64, 10**30, -(10**30)])
+def test_whole_numbers_of_any_size_survive(number):
+    (message,) = messages(b'{"type": "STATE", "state": {"n": %d}}' % number)
+    assert message.content["state"]["n"] == number
+    written = []
+    Emitter(written.append).emit(message.content)
+    assert json.loads(written[0])["state"]["n"] == number
+
+
+def test_half_a_surrogate_pair_survives():
+    (message,) = messages(b'{"type": "STATE", "state": {"n": "\\ud83d"}}')
+    written = []
+    Emitter(written.append).emit(message.content)
+    assert written == [b'{"type":"STATE","state":{"n":"\\ud83d"}}\n']
+
+
+def test_messages_that_leave_together_are_one_write():
+    written = []
+    Emitter(written.append).emit({"a": 1}, {"b": 2})
+    assert written == [b'{"a":1}\n{"b":2}\n']
+
+
+def test_a_reader_that_has_gone_is_noticed():
+    def broken(_):
+        raise BrokenPipeError
+
+    with pytest.raises(OutputClosed):
+        Emitter(broken).emit({"a": 1})

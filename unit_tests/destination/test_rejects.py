@@ -1,0 +1,155 @@
+"""Rejected rows: whole, safe before the state that covers them, and nothing else beside them."""
+
+import gzip
+import json
+import os
+
+import fsspec
+import pytest
+
+from destination_squadstack.config import parse_config
+from destination_squadstack.rejects import LocalFolder, ObjectStore, RejectedStore, Rejection
+from destination_squadstack.routing import plan
+
+KEYS = [
+    "run_id", "sync_id", "stream", "namespace", "operation", "lead_id", "status_code", "reason", "retryable", "attempts",
+    "emitted_at", "rejected_at", "data",
+]  # fmt: skip
+
+
+@pytest.fixture
+def route(kit):
+    def build(name="leads", namespace=None, sync_id=None):
+        stream = {
+            "stream": {"name": name, "namespace": namespace},
+            "destination_sync_mode": "append",
+            "sync_id": sync_id,
+        }
+        return plan(parse_config(kit.config()), {"streams": [stream]})[0]
+
+    return build
+
+
+def rejection(route, data, **changes):
+    line = json.dumps({"type": "RECORD", "record": {"stream": route.stream, "emitted_at": 77, "data": data}}).encode()
+    fields = {"lead_id": "L1", "status": 400, "reason": "phone_number: no", "retryable": False, "attempts": 2}
+    return Rejection(route=route, line=line, **{**fields, **changes})
+
+
+def files(root):
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+
+def rows(path):
+    return [json.loads(line) for line in gzip.open(path).read().splitlines()]
+
+
+def store(tmp_path, kit):
+    return RejectedStore(LocalFolder(str(tmp_path), "run-1"), run_id="run-1", clock=kit.clock())
+
+
+def test_a_row_holds_exactly_these_keys_and_the_record_as_it_came(tmp_path, kit, route):
+    rejects = store(tmp_path, kit)
+    data = {"lead_id": "L1", "n": None, "_airbyte_raw_id": "x", "big": 10**30, "deep": {"a": [1.5]}}
+    rejects.add(rejection(route(sync_id=42, namespace="crm"), data))
+    rejects.commit()
+    assert files(tmp_path) == ["42/crm/leads/run-1-000000.jsonl.gz"]
+    (row,) = rows(tmp_path / "42/crm/leads/run-1-000000.jsonl.gz")
+    assert list(row) == KEYS
+    assert row == {
+        "run_id": "run-1",
+        "sync_id": 42,
+        "stream": "leads",
+        "namespace": "crm",
+        "operation": "upsert",
+        "lead_id": "L1",
+        "status_code": 400,
+        "reason": "phone_number: no",
+        "retryable": False,
+        "attempts": 2,
+        "emitted_at": 77,
+        "rejected_at": 1_700_000_000_000,
+        "data": data,
+    }
+
+
+def test_without_sync_id_and_namespace_the_run_and_a_dash_stand_in(tmp_path, kit, route):
+    rejects = store(tmp_path, kit)
+    rejects.add(rejection(route(), {}, lead_id=None, status=None))
+    rejects.commit()
+    assert files(tmp_path) == ["run-1/_/leads/run-1-000000.jsonl.gz"]
+    (row,) = rows(tmp_path / "run-1/_/leads/run-1-000000.jsonl.gz")
+    assert (row["sync_id"], row["namespace"], row["lead_id"], row["status_code"]) == ("run-1", None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("../../etc", "..%2F..%2Fetc"),
+        ("..", "%2E%2E"),
+        (".", "%2E"),
+        ("a/b", "a%2Fb"),
+        ("Ünï cödé", "Ünï cödé"),
+        ("", "%"),
+    ],
+)
+def test_no_stream_name_leads_out_of_the_folder(tmp_path, kit, route, name, folder):
+    rejects = store(tmp_path, kit)
+    rejects.add(rejection(route(name), {}))
+    rejects.commit()
+    assert files(tmp_path) == [f"run-1/_/{folder}/run-1-000000.jsonl.gz"]
+
+
+def test_nothing_is_written_before_a_commit_and_a_file_is_whole_after_each(tmp_path, kit, route):
+    rejects, path = store(tmp_path, kit), tmp_path / "run-1/_/leads/run-1-000000.jsonl.gz"
+    for number in range(3):
+        rejects.add(rejection(route(), {"n": number}))
+        assert len(rows(path)) == number if number else not path.exists()
+        rejects.commit()
+        assert [row["data"]["n"] for row in rows(path)] == list(range(number + 1))
+    assert len(files(tmp_path)) == 1
+
+
+def test_a_commit_without_news_touches_nothing(tmp_path, kit):
+    store(tmp_path, kit).commit()
+    assert files(tmp_path) == []
+
+
+def test_many_rows_are_cut_into_files_and_written_before_they_fill_the_memory(tmp_path, kit, route):
+    rejects = store(tmp_path, kit)
+    for number in range(3_000):
+        rejects.add(rejection(route(), {"n": number, "note": os.urandom(300).hex()}))
+    assert len(files(tmp_path)) >= 2, "a source without states must not pile rows up"
+    rejects.commit()
+    found = [row["data"]["n"] for name in files(tmp_path) for row in rows(tmp_path / name)]
+    assert found == list(range(3_000))
+
+
+def test_rows_are_on_the_disk_when_the_commit_returns(tmp_path, kit, route, monkeypatch):
+    synced = []
+    real = os.fsync
+    monkeypatch.setattr(
+        os, "fsync", lambda descriptor: (synced.append(os.readlink(f"/proc/self/fd/{descriptor}")), real(descriptor))
+    )
+    rejects = store(tmp_path, kit)
+    rejects.add(rejection(route(), {}))
+    rejects.commit()
+    folder = tmp_path / "run-1/_/leads"
+    assert synced == [
+        str(tmp_path / ".run-1.draft"),
+        *map(str, (folder, folder.parent, folder.parent.parent, tmp_path)),
+    ]
+
+
+def test_an_object_store_gets_whole_objects(kit, route):
+    rejects = RejectedStore(ObjectStore("memory://bucket/rejects"), run_id="run-1", clock=kit.clock())
+    rejects.add(rejection(route(), {"n": 1}))
+    rejects.commit()
+    content = fsspec.filesystem("memory").cat_file("/bucket/rejects/run-1/_/leads/run-1-000000.jsonl.gz")
+    assert json.loads(gzip.decompress(content))["data"] == {"n": 1}
+
+
+def test_without_a_place_rows_are_only_counted_elsewhere(kit, route):
+    rejects = RejectedStore(None, run_id="run-1", clock=kit.clock())
+    rejects.add(rejection(route(), {}))
+    rejects.commit()

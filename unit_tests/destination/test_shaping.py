@@ -1,0 +1,161 @@
+"""What is sent of a record, what is not, and which records cannot be sent."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from destination_squadstack.operations import OPERATIONS
+from destination_squadstack.shaping import RecordValidator, Refused, Rename, Shaper
+
+LEAD = {"lead_id": "L1", "phone_number": "9876543210", "contact_name": "Asha"}
+
+
+def operation(name):
+    return OPERATIONS["crm_v2", name]
+
+
+def sent(data, name="create", renames=(), **more):
+    lead_id, body = Shaper(operation(name), renames, **more).shape(data)
+    lead = json.loads(body)
+    assert lead["lead_id"] == lead_id
+    return lead
+
+
+def refusal(data, name="create", renames=()):
+    with pytest.raises(Refused) as raised:
+        Shaper(operation(name), renames).shape(data)
+    return raised.value
+
+
+def test_fields_pass_through_but_for_bookkeeping_and_nulls():
+    data = {
+        **LEAD,
+        "city": "Pune",
+        "none": None,
+        "zero": 0,
+        "no": False,
+        "_airbyte_raw_id": "x",
+        "_airbyte_": 1,
+        "_ab_x": 2,
+    }
+    assert sent(data) == {**LEAD, "city": "Pune", "zero": 0, "no": False, "_ab_x": 2}
+
+
+def test_nulls_are_sent_if_wanted():
+    assert sent({**LEAD, "city": None}, send_nulls=True) == {**LEAD, "city": None}
+
+
+def test_only_nulls_at_the_top_are_meant():
+    assert sent({**LEAD, "city": {"a": None}}) == {**LEAD, "city": {"a": None}}
+
+
+@pytest.mark.parametrize("big", [7, 2**53 + 1, 2**64, 10**40])
+def test_whole_numbers_are_sent_as_text_where_text_is_meant(big):
+    lead = sent({**LEAD, "lead_id": big, "phone_number": big, "score": big})
+    assert (lead["lead_id"], lead["phone_number"], lead["score"]) == (str(big), str(big), big)
+
+
+def test_half_a_surrogate_pair_is_sent_as_it_came():
+    assert sent({**LEAD, "note": "\ud83d"})["note"] == "\ud83d"
+
+
+def test_fields_are_renamed_and_come_from_nowhere_else():
+    renames = [Rename("lead_id", "id"), Rename("contact_name", "full_name"), Rename("city", "town")]
+    data = {"id": 5, "lead_id": "other", "full_name": "Asha", "phone_number": "98", "city": "lost", "zip": 1}
+    assert sent(data, renames=renames) == {"lead_id": "5", "contact_name": "Asha", "phone_number": "98", "zip": 1}
+
+
+def test_one_field_can_feed_two():
+    renames = [Rename("lead_id", "id"), Rename("crm_id", "id")]
+    data = {"id": "a", "phone_number": "98", "contact_name": "Asha"}
+    assert sent(data, renames=renames) == {"lead_id": "a", "crm_id": "a", "phone_number": "98", "contact_name": "Asha"}
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("disable", {"lead_id"}),
+        ("delete", {"lead_id"}),
+        ("convert", {"lead_id", "detail"}),
+        ("update", {*LEAD, "detail"}),
+    ],
+)
+def test_no_more_of_a_person_is_sent_than_the_operation_takes(name, fields):
+    assert set(sent({**LEAD, "detail": "paid"}, name)) == fields
+
+
+@pytest.mark.parametrize("detail", ["paid", {"order": {"id": 1}}, {}])
+def test_the_detail_of_a_conversion_is_text_or_an_object(detail):
+    assert sent({"lead_id": "a", "detail": detail}, "convert")["detail"] == detail
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        ({"phone_number": "9", "contact_name": "A"}, "lead_id: this field is required"),
+        ({**LEAD, "lead_id": None}, "lead_id: this field is required"),
+        ({**LEAD, "lead_id": ""}, "lead_id: may not be blank"),
+        ({**LEAD, "lead_id": 1.5}, "lead_id: must be string or integer, is a number"),
+        ({**LEAD, "lead_id": 12.0}, "lead_id: must be string or integer, is a number"),
+        ({**LEAD, "lead_id": True}, "lead_id: must be string or integer, is a boolean"),
+        ({**LEAD, "lead_id": ["x"]}, "lead_id: must be string or integer, is a list"),
+        ({**LEAD, "lead_id": {"a": 1}}, "lead_id: must be string or integer, is an object"),
+        ({**LEAD, "lead_id": " L1"}, "lead_id: has white space around it"),
+        ({**LEAD, "lead_id": "L1\n"}, "lead_id: has white space around it"),
+        ({**LEAD, "lead_id": "   "}, "lead_id: has white space around it"),
+        ({**LEAD, "phone_number": None}, "phone_number: this field is required"),
+        ({**LEAD, "contact_name": 5}, "contact_name: must be string, is an integer"),
+        ({**LEAD, "contact_name": ""}, "contact_name: may not be blank"),
+        ({}, "lead_id: this field is required"),
+    ],
+)
+def test_a_record_that_does_not_fit_is_described_and_not_quoted(data, reason):
+    assert refusal(data).reason == reason
+
+
+def test_the_id_of_a_refused_record_is_kept_where_there_is_one():
+    assert refusal({"lead_id": 7}).lead_id == "7"
+    assert refusal({"lead_id": 7.5}).lead_id is None
+
+
+def test_an_upsert_needs_no_more_than_the_id():
+    assert sent({"lead_id": "a"}, "upsert") == {"lead_id": "a"}
+
+
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False),
+    st.sampled_from(["", " ", "a", "b ", "ab"]),
+    st.just([]),
+    st.just({}),
+    st.just({"a": 1}),
+)
+
+
+@given(
+    st.sampled_from(list(OPERATIONS.values())),
+    st.dictionaries(st.sampled_from(["lead_id", "phone_number", "contact_name", "detail", "city"]), VALUES),
+)
+def test_the_quick_check_and_the_schema_agree(row, data):
+    lead = {key: value for key, value in data.items() if value is not None}
+    if row.schema.get("additionalProperties") is False:
+        lead = {key: value for key, value in lead.items() if key in row.schema["properties"]}
+    valid = RecordValidator(row.schema).is_valid(lead)
+    lead_id = str(lead.get("lead_id", ""))
+    try:
+        _, body = Shaper(row).shape(data)
+    except Refused:
+        assert not valid or lead_id != lead_id.strip()
+    else:
+        assert valid
+        as_text = {
+            key: str(value) if key in ("lead_id", "phone_number") and type(value) is int else value
+            for key, value in lead.items()
+        }
+        if row.name not in ("create", "upsert", "update"):
+            as_text = {key: value for key, value in as_text.items() if key in row.schema["properties"]}
+        assert json.loads(body) == as_text
