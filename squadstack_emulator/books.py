@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from squadstack_emulator.scenario import Api
 from squadstack_emulator.throttle import busiest
 
 TOO_MANY_REQUESTS = 429
@@ -23,7 +24,8 @@ class Call:
         status: Status of the answer; None while there is none, and for ever where the connection was reset.
         fault: Name of the fault that struck, None for an honest answer.
         leads: Leads in the body of a write, rows in the answer of a read.
-        target: Campaign id (v4) or ref id (CRM v2) of the path, "" where the path has none.
+        target: Campaign id (v4, v1, contact center) or ref id (CRM v2) of the path, "" where the path has none.
+        api: Whose path it is; a path that no document has counts as SquadStack's.
     """
 
     seq: int
@@ -35,6 +37,7 @@ class Call:
     status: int | None = None
     fault: str | None = None
     leads: int = 0
+    api: Api = "squadstack"
 
 
 class Applied(NamedTuple):
@@ -64,6 +67,7 @@ class Books:
         self._last_applied = 0
         self._calls: dict[int, Call] = {}
         self._applied: list[Applied] = []
+        self._logins = 0
         self._violations: list[str] = []
         self._overlapping: list[LeadKey] = []
         self._open: set[int] = set()
@@ -95,20 +99,27 @@ class Books:
             return list(self._overlapping)
 
     @property
+    def logins(self) -> int:
+        """How many logins at the contact center gave a token."""
+        return self._logins
+
+    @property
     def throttled(self) -> int:
         """How many calls were answered 429."""
         return sum(call.status == TOO_MANY_REQUESTS for call in self.calls)
 
     @property
     def max_calls_in_window(self) -> int:
-        """The most arrivals in any moving window of the rate limit; calls answered 429 do not count."""
-        return busiest([call.at for call in self.calls if call.status != TOO_MANY_REQUESTS], self._window_seconds)
+        """The most arrivals at SquadStack in any moving window of the rate limit; calls answered 429 do not count."""
+        counted = (call for call in self.calls if call.api == "squadstack" and call.status != TOO_MANY_REQUESTS)
+        return busiest([call.at for call in counted], self._window_seconds)
 
     def reset(self) -> None:
         """Clear the books. Calls in flight finish unrecorded; sequence numbers go on."""
         with self._lock:
             self._calls.clear()
             self._applied.clear()
+            self._logins = 0
             self._violations.clear()
             self._overlapping.clear()
 
@@ -116,11 +127,13 @@ class Books:
         """Judge `max_calls_in_window` by a window of another length."""
         self._window_seconds = seconds
 
-    def open_call(self, *, at: float, method: str, path: str, query: Mapping[str, str], target: str) -> int:
+    def open_call(
+        self, *, at: float, method: str, path: str, query: Mapping[str, str], target: str, api: Api = "squadstack"
+    ) -> int:
         """Enter a call on its arrival; gives its number."""
         with self._lock:
             self._last_call += 1
-            call = Call(seq=self._last_call, at=at, method=method, path=path, query=query, target=target)
+            call = Call(seq=self._last_call, at=at, method=method, path=path, query=query, target=target, api=api)
             self._calls[call.seq] = call
             self._open.add(call.seq)
             return call.seq
@@ -153,6 +166,11 @@ class Books:
         with self._lock:
             self._last_applied += 1
             self._applied.append(Applied(self._last_applied, call_seq, ref_id, operation, lead_id))
+
+    def login(self) -> None:
+        """Enter a login that gave a token."""
+        with self._lock:
+            self._logins += 1
 
     def violation(self, sentence: str) -> None:
         """Enter a breach of the documents. The sentence must not hold lead data or a token."""

@@ -14,12 +14,12 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import NamedTuple
 
-from squadstack_emulator import json_text
 from squadstack_emulator.books import LeadKey
 from squadstack_emulator.crm_fields import FieldError, first_error, text_of
 from squadstack_emulator.crm_operations import OPERATIONS, Circumstances, Operation, Problem
 from squadstack_emulator.crm_texts import bulk_refusal, single_refusal
-from squadstack_emulator.messages import Reply, Request, json_reply
+from squadstack_emulator.json_body import Unreadable
+from squadstack_emulator.messages import Reply, json_reply
 from squadstack_emulator.store import CampaignLeads
 from squadstack_emulator.visit import Visit
 
@@ -27,26 +27,9 @@ MAX_LEADS = 100
 MESSAGE = "Bulk operation completed successfully"
 
 
-class Unreadable(NamedTuple):
-    """A body that is no JSON, and how the framework says so."""
-
-    text: str
-
-
 class _Result(NamedTuple):
     status_code: int
     data: Mapping[str, object]
-
-
-def read_body(request: Request) -> object:
-    """The parsed JSON of a call, or `Unreadable`."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        return Unreadable(f'Unsupported media type "{media_type}" in request.')
-    try:
-        return json_text.loads(request.body)
-    except ValueError:
-        return Unreadable("JSON parse error")
 
 
 def leads_in(body: object) -> list[object]:

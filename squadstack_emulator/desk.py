@@ -1,13 +1,9 @@
-"""The front desk: what a call goes through, in the order of the vendor's framework.
-
-Path, token, permission, rate limit, method; then faults; then the work. A call whose token is wrong belongs to no
-business and does not use up its allowance, nor does one to a path that does not exist.
-"""
+"""The front desk: what a call goes through. Path; then the gate of its API; then faults; then the work."""
 
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from http import HTTPStatus
@@ -17,15 +13,14 @@ from squadstack_emulator.books import Books, LeadKey
 from squadstack_emulator.calling import judge
 from squadstack_emulator.endpoints import Match, find_endpoint
 from squadstack_emulator.faults import FaultPlan
+from squadstack_emulator.gates import Gate, PortalGate, SquadStackGate
 from squadstack_emulator.messages import Reply, Request, html_reply
 from squadstack_emulator.page_cache import PageCache
-from squadstack_emulator.scenario import Fault, FaultKind, Scenario
-from squadstack_emulator.spoiling import Spoiling, spoilt, throttled
+from squadstack_emulator.portal_store import PortalStore
+from squadstack_emulator.scenario import Api, Fault, FaultKind, Scenario
+from squadstack_emulator.spoiling import Spoiling, spoilt
 from squadstack_emulator.store import Store
-from squadstack_emulator.throttle import MovingWindow
 from squadstack_emulator.visit import Visit
-
-_SCHEME = "Bearer "
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +68,22 @@ class Desk:
         self.monotonic = monotonic
         self.books = Books(window_seconds=scenario.window_seconds)
         self.store = Store(scenario.seed)
+        self.portal = PortalStore(scenario.seed)
         self.scenario = scenario
-        self._window = MovingWindow()
+        self._gates: Mapping[Api, Gate] = {
+            "squadstack": SquadStackGate(self.books),
+            "portal": PortalGate(self.books, self.portal.tokens),
+        }
         self._cache = PageCache()
         self._progress = Progress(FaultPlan(scenario.faults))
         self.store.open(scenario.campaigns)
+        self.portal.open(scenario.portal)
 
     def set_scenario(self, scenario: Scenario, renewed: frozenset[str]) -> None:
         """Go on with another scenario; the switches named in `renewed` count from the beginning."""
         with self.lock:
             self.store.open(scenario.campaigns)
+            self.portal.open(scenario.portal)
             self.scenario = scenario
             self.books.set_window(scenario.window_seconds)
             if "faults" in renewed:
@@ -102,11 +103,12 @@ class Desk:
                 path=request.path,
                 query=request.query,
                 target=match.target if match else "",
+                api=match.endpoint.api if match else "squadstack",
             )
             ticket = Ticket(seq, request, self.scenario)
             if match is None:
                 return replace(ticket, refusal=self._unknown_path(request))
-            refusal = self._refusal(request, match)
+            refusal = self._gates[match.endpoint.api].refusal(request, match.endpoint, self.scenario)
             if refusal is not None:
                 return replace(ticket, refusal=refusal)
             return self._admitted(replace(ticket, match=match))
@@ -146,29 +148,6 @@ class Desk:
         self._violation(request, "there is no such path")
         return html_reply(HTTPStatus.NOT_FOUND, "Not Found", "The requested resource was not found on this server.")
 
-    def _refusal(self, request: Request, match: Match) -> Reply | None:
-        """The answer to a call that does not get as far as the endpoint's work."""
-        dialect = match.endpoint.dialect
-        given = request.headers.get("authorization")
-        if given is None:
-            self._violation(request, "there is no Authorization header")
-            return dialect.no_token()
-        if not given.startswith(_SCHEME):
-            self._violation(request, f"the Authorization header does not begin with {_SCHEME!r}")
-        if given != _SCHEME + self.scenario.token:
-            return dialect.wrong_token()
-        if self.scenario.forbidden:
-            return dialect.forbidden()
-        wait = self._window.admit(
-            request.at, limit=self.scenario.calls_per_minute, seconds=self.scenario.window_seconds
-        )
-        if wait > 0:
-            return self._throttled(wait)
-        if request.method != match.endpoint.method:
-            self._violation(request, "there is no such method")
-            return dialect.wrong_method(request.method)
-        return None
-
     def _admitted(self, ticket: Ticket) -> Ticket:
         if ticket.match is None:
             raise ValueError("Only a call with an endpoint is admitted")
@@ -176,16 +155,11 @@ class Desk:
         campaign = endpoint.find(ticket.scenario, target)
         names = frozenset({target} if campaign is None else {campaign.id, campaign.ref_id})
         body = endpoint.read_body(ticket.request)
-        fault = self._progress.faults.strike(endpoint.traffic, names)
+        fault = self._progress.faults.strike(endpoint.traffic, names, ticket.request.path)
         if fault is not None and fault.kind is FaultKind.THROTTLE:
-            self._window.withdraw()
-            return replace(ticket, fault=fault, refusal=self._throttled(ticket.scenario.window_seconds))
+            return replace(ticket, fault=fault, refusal=self._gates[endpoint.api].throttle(ticket.scenario))
         overlapping = self.books.hold(ticket.seq, crm_v2.lead_keys(target, body))
         return replace(ticket, body=body, fault=fault, overlapping=overlapping)
-
-    def _throttled(self, wait: float) -> Reply:
-        window_seconds = self.scenario.window_seconds
-        return throttled(self.scenario.throttle_answer, window_seconds=window_seconds, wait=wait)
 
     def _work(self, ticket: Ticket, match: Match) -> Reply:
         """Do what the call asks for, all of it, half of it or nothing, as its fault says."""
@@ -220,6 +194,7 @@ class Desk:
             target=match.target,
             endpoint=match.operation,
             leads=None if campaign is None else self.store[campaign.id],
+            portal=self.portal,
             scenario=ticket.scenario,
             books=self.books,
             now=self.clock(),
@@ -239,4 +214,4 @@ class Desk:
                 leads.put(judge(leads.leads[lead_id], seed=scenario.seed, at=visit.now))
 
     def _violation(self, request: Request, what: str) -> None:
-        self.books.violation(f"{request.method} {request.path}: {what}")
+        self.books.violation(request.breach(what))

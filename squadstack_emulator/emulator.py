@@ -21,7 +21,7 @@ _ALL_FIELDS = frozenset(each.name for each in fields(Scenario))
 
 
 class Emulator:
-    """A SquadStack of one's own.
+    """A SquadStack and a contact center of one's own, at one address.
 
     Use it as a context manager, or call `start` and `stop`. All methods may be called from any thread.
 
@@ -155,6 +155,35 @@ class Emulator:
         processed = instants.parse(row.get("processed_at")) if at is None else instants.microseconds(at)
         with self._desk.lock:
             self._campaign(campaign_id).put_raw(RawRow(str(row.get("lead_id")), dict(row), processed))
+
+    def portal_leads(self, campaign_id: str | None = None) -> list[Mapping[str, object]]:
+        """The leads of a campaign of the contact center (its first one by default) as `data` shows them."""
+        with self._desk.lock:
+            return [lead.row() for lead in self._desk.portal.leads(campaign_id or self.scenario.portal.campaigns[0].id)]
+
+    def portal_activities(self) -> list[Mapping[str, object]]:
+        """Every activity of the contact center as the history shows it, by time."""
+        with self._desk.lock:
+            portal = self._desk.portal
+            return [portal.activity_row(each) for each in portal.activities(self.scenario.portal, None)]
+
+    def portal_queues(self) -> list[Mapping[str, object]]:
+        """The queues of the contact center as their status shows them."""
+        with self._desk.lock:
+            return list(self._desk.portal.queues(self.scenario.portal))
+
+    def put_activity(self, row: Mapping[str, object]) -> None:
+        """Add an activity to the contact center, shown verbatim.
+
+        It is filtered by its `timestamp`; if that is no time at all (null, odd), every read has the row.
+        """
+        with self._desk.lock:
+            self._desk.portal.put_activity(row)
+
+    def expire_portal_tokens(self) -> None:
+        """Kill every access token of the contact center: whoever uses one is answered 401 and must log in again."""
+        with self._desk.lock:
+            self._desk.portal.tokens.expire()
 
     def set_scenario(self, scenario: Scenario) -> None:
         """Behave differently from the next call on; faults, drift and busy leads count from the beginning.

@@ -4,9 +4,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from squadstack_emulator import crm_v2, leads_api
-from squadstack_emulator.messages import CrmDialect, Dialect, Reply, Request, V4Dialect
-from squadstack_emulator.scenario import Campaign, Scenario, Traffic
+from squadstack_emulator import crm_v2, leads_api, portal_activity, portal_api
+from squadstack_emulator.json_body import read_body
+from squadstack_emulator.messages import CrmDialect, Dialect, PortalDialect, Reply, Request, V4Dialect
+from squadstack_emulator.scenario import Api, Campaign, Scenario, Traffic
 from squadstack_emulator.visit import Visit
 
 
@@ -15,11 +16,12 @@ class Endpoint:
     """One path.
 
     Attributes:
-        pattern: The path, with the groups `target` and, where the path names an operation, `endpoint`.
+        pattern: The path, with the groups `target` and `operation` where the path names such.
         method: The one documented method.
         traffic: What faults call it.
         dialect: How it spells errors.
-        find: The campaign behind `target`, None if there is none.
+        api: Whose it is, and so which gate leads to it.
+        find: The SquadStack campaign behind `target`, None if there is none.
         read_body: Parses the body of a write.
         handle: Does the work.
     """
@@ -28,9 +30,10 @@ class Endpoint:
     method: str
     traffic: Traffic
     dialect: Dialect
-    find: Callable[[Scenario, str], Campaign | None]
-    read_body: Callable[[Request], object]
     handle: Callable[[Visit], Reply]
+    api: Api = "squadstack"
+    find: Callable[[Scenario, str], Campaign | None] = lambda _scenario, _target: None
+    read_body: Callable[[Request], object] = lambda _request: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ def find_endpoint(path: str) -> Match | None:
     for endpoint in ENDPOINTS:
         if found := endpoint.pattern.fullmatch(path):
             groups = found.groupdict()
-            return Match(endpoint, groups["target"], groups.get("operation") or "")
+            return Match(endpoint, groups.get("target") or "", groups.get("operation") or "")
     return None
 
 
@@ -59,8 +62,9 @@ def _by_ref_id(scenario: Scenario, ref_id: str) -> Campaign | None:
     return next((campaign for campaign in scenario.campaigns if campaign.ref_id == ref_id), None)
 
 
-def _no_body(_request: Request) -> None:
-    return None
+def _portal_read(path: str, handle: Callable[[Visit], Reply]) -> Endpoint:
+    pattern = re.compile(path)
+    return Endpoint(pattern, method="GET", traffic="portal", dialect=PortalDialect(), api="portal", handle=handle)
 
 
 ENDPOINTS = (
@@ -70,7 +74,6 @@ ENDPOINTS = (
         traffic="read",
         dialect=V4Dialect(),
         find=_by_id,
-        read_body=_no_body,
         handle=leads_api.get_leads,
     ),
     Endpoint(
@@ -79,7 +82,20 @@ ENDPOINTS = (
         traffic="write",
         dialect=CrmDialect(),
         find=_by_ref_id,
-        read_body=crm_v2.read_body,
+        read_body=read_body,
         handle=crm_v2.write_leads,
     ),
+    Endpoint(
+        pattern=re.compile(r"/api/v2/login"),
+        method="POST",
+        traffic="login",
+        dialect=PortalDialect(),
+        api="portal",
+        read_body=read_body,
+        handle=portal_api.log_in,
+    ),
+    _portal_read(r"/api/v2/reports/campaigns/leads/status", portal_api.campaign_status),
+    _portal_read(r"/api/v2/config/campaigns/(?P<target>[^/]+)/leads", portal_api.campaign_leads),
+    _portal_read(r"/api/v2/reports/campaigns/leads/history", portal_activity.campaign_activity),
+    _portal_read(r"/callcenter/queues/status", portal_api.queue_status),
 )

@@ -1,4 +1,4 @@
-"""A call and its answer, and the two ways the vendor's APIs spell the errors that come before any business."""
+"""A call and its answer, and the three ways the vendors' APIs spell the errors that come before any business."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -48,6 +48,10 @@ class Request:
     def host(self) -> str:
         """The host and port the client spoke to."""
         return self.headers.get("host", "localhost")
+
+    def breach(self, what: str) -> str:
+        """A breach of the documents by this call, as the books enter it."""
+        return f"{self.method} {self.path}: {what}"
 
 
 def arrival(
@@ -162,3 +166,38 @@ class CrmDialect:
         """500."""
         text = "We're facing some technical issues. Please try again in a while."
         return json_reply(HTTPStatus.INTERNAL_SERVER_ERROR, {"error_msg": text})
+
+
+class PortalDialect:
+    """Contact center: the page has "The information sent is invalid." and "Internal server error" without a body.
+
+    Undocumented, decided here: the texts stand in `{"error": …}`; a token that is missing, unknown or dead is a 401.
+    """
+
+    def invalid(self) -> Reply:
+        """400."""
+        return json_reply(HTTPStatus.BAD_REQUEST, {"error": "The information sent is invalid."})
+
+    def no_token(self) -> Reply:
+        """401."""
+        return self.wrong_token()
+
+    def wrong_token(self) -> Reply:
+        """401."""
+        return json_reply(HTTPStatus.UNAUTHORIZED, {"error": "Unauthorized"})
+
+    def expired_token(self) -> Reply:
+        """401."""
+        return self.wrong_token()
+
+    def forbidden(self) -> Reply:
+        """403."""
+        return json_reply(HTTPStatus.FORBIDDEN, {"error": "Forbidden"})
+
+    def wrong_method(self, method: str) -> Reply:
+        """405."""
+        return json_reply(HTTPStatus.METHOD_NOT_ALLOWED, {"error": f'Method "{method}" not allowed.'})
+
+    def server_error(self) -> Reply:
+        """500."""
+        return json_reply(HTTPStatus.INTERNAL_SERVER_ERROR, {"error": "Internal server error"})

@@ -6,11 +6,14 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Literal
 
+from squadstack_emulator.portal import ActivityShape, LastKey, Portal
+
 ThrottleAnswer = Literal["documented", "retry_after", "bare"]
 TimestampUnit = Literal["milliseconds", "seconds"]
 Order = Literal["processed_at", "lead_id", "shuffled", "reshuffled"]
 TimeStyle = Literal["iso", "iso_fraction", "epoch_milliseconds", "epoch_seconds"]
-Traffic = Literal["read", "write"]
+Traffic = Literal["read", "write", "portal", "login"]
+Api = Literal["squadstack", "portal"]
 
 
 class FaultKind(StrEnum):
@@ -29,7 +32,9 @@ class FaultKind(StrEnum):
     CUT_OFF = "cut_off"  # a 200 whose Content-Length promises more than arrives before the connection closes
     HTML_200 = "html_200"  # a 200 with a web page, as a proxy in front of the API gives
     EMPTY_200 = "empty_200"  # a 200 with no body at all
-    NULL_RESULTS = "null_results"  # v4 read: `"results": null`
+    NULL_RESULTS = (
+        "null_results"  # read: null instead of the rows, be they in `results`, `data`, `cdrs` or the body itself
+    )
     HANG = "hang"  # no answer for `Fault.seconds`, then a reset; nothing was applied
     HALF_HANG = "half_hang"  # bulk write: the first half is applied, then no answer for `Fault.seconds`, then a reset
     REDIRECT_302 = "redirect_302"  # a redirect to a login page that does not exist
@@ -38,10 +43,10 @@ class FaultKind(StrEnum):
     WRONG_LENGTH = "wrong_length"  # bulk write: applied, but `result` has one entry too few
 
 
-ONLY_ON: Mapping[FaultKind, Traffic] = {
-    FaultKind.NULL_RESULTS: "read",
-    FaultKind.HALF_HANG: "write",
-    FaultKind.WRONG_LENGTH: "write",
+ONLY_ON: Mapping[FaultKind, frozenset[Traffic]] = {
+    FaultKind.NULL_RESULTS: frozenset({"read", "portal"}),
+    FaultKind.HALF_HANG: frozenset({"write"}),
+    FaultKind.WRONG_LENGTH: frozenset({"write"}),
 }
 APPLIED = frozenset(
     {
@@ -63,7 +68,8 @@ class Fault:
 
     Attributes:
         kind: What goes wrong.
-        on: The traffic it hits. `NULL_RESULTS` hits reads only, `HALF_HANG` and `WRONG_LENGTH` writes only.
+        on: The traffic it hits: reads or writes of SquadStack, calls to the contact center with a token (`portal`),
+            its logins, or any of these. `NULL_RESULTS` hits reads of both only, `HALF_HANG` and `WRONG_LENGTH` writes.
         every: Every nth matching call is hit.
         skip: So many matching calls at the beginning are spared.
         times: How often it strikes at most; None is for ever.
@@ -71,16 +77,18 @@ class Fault:
         campaign: Only calls to this campaign id or ref id.
         applied: Whether a write was carried out although the answer is spoilt; None is the kind's default (`APPLIED`).
             `HALF_HANG` always applies half.
+        path: Only calls whose path contains this, like "/history".
     """
 
     kind: FaultKind
-    on: Literal["read", "write", "any"] = "any"
+    on: Literal["read", "write", "portal", "login", "any"] = "any"
     every: int = 1
     skip: int = 0
     times: int | None = None
     seconds: float = 30.0
     campaign: str | None = None
     applied: bool | None = None
+    path: str = ""
 
     def __post_init__(self) -> None:
         if self.every < 1 or self.skip < 0 or self.seconds < 0 or (self.times is not None and self.times < 0):
@@ -127,7 +135,8 @@ class Scenario:
         token: The one access token that is good.
         campaigns: The campaigns of the business; all others are unknown.
         seed: Everything that looks like chance (outcomes, names, shuffles) follows from it.
-        calls_per_minute: Calls admitted in any `window_seconds`, over all endpoints; None is no limit.
+        calls_per_minute: Calls admitted in any `window_seconds`, over all SquadStack endpoints; None is no limit. The
+            contact center has no limit.
         window_seconds: Length of the moving window of the rate limit, in seconds.
         throttle_answer: A 429 with the documented text, with a Retry-After header instead, or with neither.
         page_size_cap: The server silently gives no more rows a page than this; None is no cap.
@@ -148,6 +157,19 @@ class Scenario:
         forbidden: The token is good but lacks the permission: every call is a 403.
         reactivates: The integration re-activates judged leads: create, update and upsert of a processed lead put it
             back into calling, and of an active one answer "Unjudged leads cannot be re-activated".
+        portal: The contact center, at the same address. `latency_seconds`, `faults` and `order` hold for it as well; a
+            key names a row, so "reshuffled" is "shuffled" there, and "lead_id" of activities the number of the lead.
+        portal_token_uses: After so many calls an access token is dead; None is never. 0 refuses fresh tokens too.
+        portal_page_cap: The contact center silently gives no more leads a page than this; None is no cap.
+        portal_last_key: What `next_start_key` of a body is on the last page.
+        portal_repeats_key: Every page names itself as the next one, and whoever follows its key goes round for ever.
+        activity_shape: How a page of activities comes: the documented bare array, which has no place for a next key, so
+            that the rows beyond the page are not to be had; an object with the rows in `data` or `cdrs` and the key
+            in `next_start_key`; or a bare array with the key in a header of that name, which the last page lacks
+            (but for a `portal_last_key` of "empty").
+        activity_cap: No more activities a page than this, whatever was asked for; None is no cap.
+        activity_ignores_start_key: The portal takes no notice of `startKey`: every page is the first.
+        activity_inclusive: Whether activities of exactly `startDate` and exactly `endDate` are returned.
     """
 
     token: str = "emulator-token"  # noqa: S105 - a token of the emulator only, documented for its users
@@ -171,10 +193,23 @@ class Scenario:
     disabled_endpoints: frozenset[str] = frozenset()
     forbidden: bool = False
     reactivates: bool = False
+    portal: Portal = field(default_factory=Portal)
+    portal_token_uses: int | None = None
+    portal_page_cap: int | None = None
+    portal_last_key: LastKey = "absent"
+    portal_repeats_key: bool = False
+    activity_shape: ActivityShape = "bare"
+    activity_cap: int | None = None
+    activity_ignores_start_key: bool = False
+    activity_inclusive: bool = True
 
     def __post_init__(self) -> None:
         for names in ([each.id for each in self.campaigns], [each.ref_id for each in self.campaigns]):
             if len(set(names)) < len(names):
                 raise ValueError("Campaign ids and ref ids must be unique within a scenario")
-        if self.page_size_cap is not None and self.page_size_cap < 1:
-            raise ValueError("page_size_cap must be at least 1")
+        for name in ("page_size_cap", "portal_page_cap", "activity_cap"):
+            cap = getattr(self, name)
+            if cap is not None and cap < 1:
+                raise ValueError(f"{name} must be at least 1")
+        if self.portal_token_uses is not None and self.portal_token_uses < 0:
+            raise ValueError("portal_token_uses must not be negative")

@@ -74,7 +74,12 @@ def _truncated(what: Spoiling) -> Reply:
 
 
 def _null_results(what: Spoiling) -> Reply:
-    return _changed(what.honest, "results", None)
+    if what.honest.status != HTTPStatus.OK:
+        return what.honest
+    content = _content(what.honest)
+    keys = [key for key in ("results", "data", "cdrs") if key in content]
+    # A body without a key for its rows is its rows.
+    return _changed(what.honest, keys[0], None) if keys else replace(what.honest, body=b"null")
 
 
 def _wrong_length(what: Spoiling) -> Reply:

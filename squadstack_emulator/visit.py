@@ -7,21 +7,23 @@ from datetime import datetime
 from squadstack_emulator.books import Books
 from squadstack_emulator.messages import Request
 from squadstack_emulator.page_cache import PageCache
+from squadstack_emulator.portal_store import PortalStore
 from squadstack_emulator.scenario import Scenario
 from squadstack_emulator.store import CampaignLeads
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A call that got past token and rate limit.
+    """A call that got past its gate.
 
     Attributes:
         seq: Number of the call in the books.
         request: The call.
         body: Its parsed JSON, None for a read.
-        target: Campaign id or ref id of the path.
-        endpoint: Last part of the path of a CRM v2 call, "" for v4.
-        leads: What the path points at, None if there is no such campaign or integration.
+        target: Campaign id or ref id of the path, "" where the path has none.
+        endpoint: Last part of the path of a CRM v2 call, version of a Get Leads, "" for the contact center.
+        leads: What the path points at, None if there is no such campaign or integration, and for the contact center.
+        portal: What the contact center holds.
         scenario: The scenario at the moment of arrival.
         books: Where violations and applied operations go.
         now: The time by the business clock.
@@ -36,6 +38,7 @@ class Visit:
     target: str
     endpoint: str
     leads: CampaignLeads | None
+    portal: PortalStore
     scenario: Scenario
     books: Books
     now: datetime
@@ -45,4 +48,4 @@ class Visit:
 
     def violation(self, what: str) -> None:
         """Enter a breach of the documents by this call."""
-        self.books.violation(f"{self.request.method} {self.request.path}: {what}")
+        self.books.violation(self.request.breach(what))
