@@ -1,0 +1,541 @@
+"""`destination-squadstack` by its console script against the emulator: every record has a true account, whatever happens."""
+
+import contextlib
+import gzip
+import itertools
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from squadstack_emulator import Campaign, Emulator, Fault, FaultKind, Scenario
+
+TOKEN = "emulator-token-canary"
+REF = "ref-0PT711"
+
+
+def scenario(**fields):
+    return Scenario(**{"token": TOKEN, "campaigns": (Campaign(),), "calls_per_minute": None, **fields})
+
+
+def config(emulator, rejects=None, **changes):
+    store = {"storage_type": "None"} if rejects is None else {"storage_type": "Local", "bucket_path": str(rejects)}
+    return {
+        "squadstack": {"token": TOKEN, "base_url": emulator.url, "calls_per_minute": 1_000_000},
+        "default": {"operation": "upsert", "ref_id": REF},
+        "object_storage_config": store,
+        **changes,
+    }
+
+
+def catalog(*names, mode="append_dedup"):
+    streams = [
+        {"name": name, "json_schema": {}, "supported_sync_modes": ["incremental"]} for name in names or ("leads",)
+    ]
+    return {
+        "streams": [
+            {"stream": stream, "sync_mode": "incremental", "destination_sync_mode": mode, "sync_id": 7}
+            for stream in streams
+        ]
+    }
+
+
+def lead(number: int, **more: Any) -> dict[str, Any]:
+    return {
+        "lead_id": f"canarylead{number}",
+        "phone_number": f"98{number:08d}",
+        "contact_name": f"Canaryname{number}",
+        **more,
+    }
+
+
+def record(data, stream="leads"):
+    return {"type": "RECORD", "record": {"stream": stream, "emitted_at": 1, "data": data}}
+
+
+def state(mark, stream="leads", **more):
+    descriptor = {"stream_descriptor": {"name": stream}, "stream_state": {"mark": mark}}
+    return {"type": "STATE", "state": {"type": "STREAM", "stream": descriptor, "id": mark, **more}}
+
+
+def lines(*messages):
+    return b"".join(json.dumps(message, separators=(",", ":")).encode() + b"\n" for message in messages)
+
+
+def stored(rejects: Path) -> list[dict[str, Any]]:
+    return [
+        json.loads(line) for path in sorted(rejects.rglob("*.jsonl.gz")) for line in gzip.open(path).read().splitlines()
+    ]
+
+
+@dataclass
+class Written:
+    """What one `write` printed and how it ended."""
+
+    code: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.stdout.splitlines(keepends=True) if line.endswith(b"\n")]
+
+    @property
+    def states(self) -> list[dict[str, Any]]:
+        return [message["state"] for message in self.messages if message["type"] == "STATE"]
+
+    @property
+    def marks(self) -> list[int]:
+        return [each["id"] for each in self.states]
+
+    @property
+    def logs(self) -> list[str]:
+        return [message["log"]["message"] for message in self.messages if message["type"] == "LOG"]
+
+    @property
+    def status(self) -> dict[str, Any]:
+        (status,) = [each["connectionStatus"] for each in self.messages if each["type"] == "CONNECTION_STATUS"]
+        return status
+
+    @property
+    def error(self) -> dict[str, Any]:
+        (trace,) = [message["trace"] for message in self.messages if message["type"] == "TRACE"]
+        return trace["error"]
+
+
+class Connector:
+    """The console script, with its files in a directory of the test's own."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def start(self, command: str, **files: Any) -> "subprocess.Popen[bytes]":
+        arguments = [str(Path(sys.executable).with_name("destination-squadstack")), command]
+        for option, content in files.items():
+            path = self._directory / f"{option}-{time.monotonic_ns()}.json"
+            path.write_bytes(orjson.dumps(content))
+            arguments += [f"--{option}", str(path)]
+        # A pipe is block-buffered unless the connector flushes: the tests must not help it.
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+        pipe = subprocess.PIPE
+        return subprocess.Popen(arguments, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
+
+    def run(self, command: str, **files: Any) -> Written:
+        process = self.start(command, **files)
+        stdout, stderr = process.communicate(timeout=100)
+        return Written(process.returncode, stdout, stderr)
+
+
+@pytest.fixture
+def destination(tmp_path):
+    return Connector(tmp_path)
+
+
+@pytest.fixture
+def write(destination):
+    """Run `write` on some input; everything is checked for lead data and the token on the way out."""
+
+    def run(settings, text, streams=None, *, canaries=True):
+        process = destination.start("write", config=settings, catalog=streams or catalog())
+        stdout, stderr = process.communicate(text, timeout=100)
+        written = Written(process.returncode, stdout, stderr)
+        said = b"".join(line for line in stdout.splitlines(keepends=True) if b'"type":"STATE"' not in line) + stderr
+        if canaries:
+            for secret in (b"canary", b"Canary", b"98000", TOKEN.encode()):
+                assert secret not in said, said
+        return written
+
+    return run
+
+
+# -- calls and states
+
+
+def test_two_thousand_leads_with_a_state_after_every_ten(write):
+    messages = []
+    for number in range(2_000):
+        messages.append(record(lead(number)))
+        if number % 10 == 9:
+            messages.append(state(number // 10 + 1, sourceStats={"recordCount": 10}, more={"kept": None}))
+    with Emulator(scenario(calls_per_minute=100)) as emulator:
+        settings = config(emulator)
+        settings["squadstack"]["calls_per_minute"] = 100
+        written = write(settings, lines(*messages))
+        assert written.code == 0
+        assert len(emulator.books.calls) <= 21
+        assert len(emulator.leads()) == 2_000
+        emulator.assert_clean()
+    assert written.marks == list(range(1, 201))
+    assert written.states[0] == {
+        **messages[10]["state"],
+        "destinationStats": {"recordCount": 10, "rejectedRecordCount": 0},
+    }
+    assert {tuple(each["destinationStats"].values()) for each in written.states} == {(10, 0)}
+
+
+def test_states_arrive_while_the_input_is_open(destination):
+    with Emulator(scenario()) as emulator:
+        process = destination.start("write", config=config(emulator, linger_seconds=1), catalog=catalog())
+        process.stdin.write(lines(record(lead(1)), state(1)))
+        process.stdin.flush()
+        for line in process.stdout:
+            if json.loads(line)["type"] == "STATE":
+                break
+        assert process.poll() is None
+        process.stdin.close()
+        assert process.wait(20) == 0
+        process.stdout.close()
+        process.stderr.close()
+
+
+def test_every_record_is_written_or_in_the_store_and_counted(write, tmp_path):
+    rejects = tmp_path / "rejects"
+    good = [lead(number, city="Pune", none=None, _airbyte_raw_id="x", big=2**70) for number in range(150)]
+    bad = [lead(900, lead_id=None), lead(901, phone_number="12"), lead(902, contact_name=""), lead(903, lead_id=5.5)]
+    mixed = [*good[:70], *bad, *good[70:]]
+    with Emulator(scenario()) as emulator:
+        written = write(config(emulator, rejects), lines(*map(record, mixed), state(1)))
+        assert written.code == 0
+        leads = emulator.leads()
+        assert sorted(leads) == sorted(each["lead_id"] for each in good)
+        assert dict(leads["canarylead0"].custom) == {"city": "Pune", "big": 2**70}
+        emulator.assert_clean()
+    assert written.states[0]["destinationStats"] == {"recordCount": 150, "rejectedRecordCount": 4}
+    rows = stored(rejects)
+    assert [path.relative_to(rejects).parts[:3] for path in rejects.rglob("*.gz")] == [("7", "_", "leads")]
+    by_data = {json.dumps(row["data"], sort_keys=True): row["reason"] for row in rows}
+    assert [by_data[json.dumps(each, sort_keys=True)] for each in bad] == [
+        "lead_id: this field is required",
+        "phone_number: Invalid value provided.",
+        "contact_name: may not be blank",
+        "lead_id: must be string or integer, is a number",
+    ]
+    assert len(rows) == 4
+    assert "Rejected by upsert: 1 times: phone_number: Invalid value provided." in written.logs
+
+
+def test_ids_that_are_numbers_arrive_as_text(write):
+    with Emulator(scenario()) as emulator:
+        data = [{"lead_id": number, "phone_number": 9800000000, "contact_name": "A"} for number in (7, 2**64, 10**30)]
+        assert write(config(emulator), lines(*map(record, data)), canaries=False).code == 0
+        assert set(emulator.leads()) == {"7", str(2**64), str(10**30)}
+        emulator.assert_clean()
+
+
+def test_a_field_map_and_several_streams_reach_their_endpoints(write):
+    with Emulator(scenario()) as emulator:
+        settings = config(
+            emulator,
+            streams=[
+                {"stream": "people", "operation": "create", "field_map": [{"to": "lead_id", "from": "id"}]},
+                {"stream": "gone", "operation": "disable"},
+                {"stream": "won", "operation": "convert", "field_map": [{"to": "detail", "from": "deal"}]},
+                {"stream": "changed", "operation": "update"},
+                {"stream": "purged", "operation": "delete"},
+            ],
+            allow_delete=True,
+        )
+        people = [{**lead(number), "id": f"canarylead{number}", "lead_id": "other"} for number in range(4)]
+        text = lines(
+            *(record(each, "people") for each in people),
+            record(lead(0), "gone"),
+            record({**lead(1), "deal": {"order": 5}}, "won"),
+            record({"lead_id": "canarylead2", "city": "Pune"}, "changed"),
+            record(lead(3), "purged"),
+            state(1, "people"),
+        )
+        assert write(settings, text, catalog("people", "gone", "won", "changed", "purged", mode="append")).marks == [1]
+        leads = emulator.leads()
+        assert [leads[f"canarylead{number}"].state for number in range(4)] == [
+            "disabled",
+            "converted",
+            "active",
+            "deleted",
+        ]
+        assert leads["canarylead2"].custom == {"city": "Pune"}
+        emulator.assert_clean()
+
+
+def test_duplicates_are_rejected_and_a_second_run_of_creates_changes_nothing(write, tmp_path):
+    with Emulator(scenario()) as emulator:
+        settings = config(emulator, tmp_path / "rejects", default={"operation": "create", "ref_id": REF})
+        text = lines(*(record(lead(number)) for number in range(300)), state(1))
+        assert write(settings, text).states[0]["destinationStats"] == {"recordCount": 300, "rejectedRecordCount": 0}
+        again = write(settings, text)
+        assert again.code == 0
+        assert again.states[0]["destinationStats"] == {"recordCount": 0, "rejectedRecordCount": 300}
+        ignored = write({**settings, "on_duplicate": "ignore"}, text)
+        assert ignored.states[0]["destinationStats"] == {"recordCount": 300, "rejectedRecordCount": 0}
+        assert len(emulator.books.applied) == 300
+    assert {row["reason"] for row in stored(tmp_path / "rejects")} == {
+        "A lead with this lead_id is already present in the campaign."
+    }
+
+
+def test_a_dry_run_sends_and_acknowledges_nothing_and_says_how_long_it_would_take(write, tmp_path):
+    with Emulator(scenario()) as emulator:
+        settings = config(emulator, tmp_path / "rejects", dry_run=True)
+        settings["squadstack"]["calls_per_minute"] = 2
+        written = write(settings, lines(*(record(lead(number)) for number in range(300)), record({}), state(1)))
+        assert emulator.books.calls == []
+    assert written.code == 0
+    assert {message["type"] for message in written.messages} == {"LOG"}
+    assert not (tmp_path / "rejects").exists()
+    assert "Rejected by upsert: 1 times: lead_id: this field is required" in written.logs
+    assert written.logs[-1] == (
+        "Dry run: nothing was sent and no state was acknowledged. 300 records would be sent in 3 calls; "
+        "2 calls a minute make that about 0.5 minutes longer than the calls themselves take."
+    )
+
+
+# -- faults (those that need a short timeout: test_destination_faults.py)
+
+
+@pytest.mark.parametrize("operation", ["create", "upsert"])
+def test_spoilt_answers_lose_and_double_nothing(write, tmp_path, operation):
+    kinds = (FaultKind.HTTP_500, FaultKind.TRUNCATED, FaultKind.HTML_200, FaultKind.EMPTY_200, FaultKind.WRONG_LENGTH)
+    faults = tuple(Fault(kind, on="write", every=2 + step, times=2) for step, kind in enumerate(kinds))
+    faults += (Fault(FaultKind.HTTP_503, on="write", every=3, times=2, applied=True),)
+    with Emulator(scenario(faults=faults)) as emulator:
+        settings = config(emulator, tmp_path / "rejects", default={"operation": operation, "ref_id": REF})
+        messages = []
+        for number in range(1_000):
+            messages += [record(lead(number)), state(number)] if number % 50 == 49 else [record(lead(number))]
+        written = write(settings, lines(*messages))
+        assert written.code == 0
+        assert len(written.marks) == 20
+        assert stored(tmp_path / "rejects") == []
+        assert len(emulator.leads()) == 1_000
+        if operation == "create":
+            assert len(emulator.books.applied) == 1_000
+        assert {call.fault for call in emulator.books.calls} >= {kind.value for kind in kinds}
+        assert emulator.books.overlapping == []
+        emulator.assert_clean()
+    assert sum(each["destinationStats"]["recordCount"] for each in written.states) == 1_000
+
+
+def test_busy_leads_are_sent_again_alone(write, tmp_path):
+    with Emulator(scenario(busy_leads={"canarylead5": 2})) as emulator:
+        written = write(config(emulator), lines(*(record(lead(number)) for number in range(50)), state(1)))
+        assert written.states[0]["destinationStats"] == {"recordCount": 50, "rejectedRecordCount": 0}
+        assert [call.leads for call in emulator.books.calls] == [50, 1, 1]
+
+
+def test_a_429_is_waited_out(write):
+    with Emulator(scenario(calls_per_minute=5, window_seconds=2.0, throttle_answer="retry_after")) as emulator:
+        written = write(
+            config(emulator, workers=8), lines(*(record(lead(number)) for number in range(1_500)), state(1))
+        )
+        assert (written.code, written.marks) == (0, [1])
+        assert emulator.books.throttled > 0
+        assert len(emulator.leads()) == 1_500
+
+
+# -- errors
+
+
+@pytest.mark.parametrize(
+    ("changes", "fields", "sentence"),
+    [
+        ({"token": "canary-wrong-token"}, {}, "squadstack.token is not accepted by SquadStack (Invalid auth token)."),
+        ({}, {"forbidden": True}, "squadstack.token may not use lead-upserted"),
+        ({"ref": "nobody"}, {}, "default.ref_id names no active integration of SquadStack."),
+        (
+            {},
+            {"disabled_endpoints": frozenset({"lead-upserted"})},
+            "default.operation uses lead-upserted, which is not enabled",
+        ),
+        ({}, {"faults": (Fault(FaultKind.REDIRECT_302),)}, "squadstack.base_url answers with a redirect (HTTP 302)"),
+    ],
+)
+def test_what_the_user_has_to_fix_is_named_by_write_and_check(write, destination, changes, fields, sentence):
+    with Emulator(scenario(**fields)) as emulator:
+        settings = config(emulator)
+        settings["squadstack"]["token"] = changes.get("token", TOKEN)
+        settings["default"]["ref_id"] = changes.get("ref", REF)
+        written = write(settings, lines(state(1), *(record(lead(number)) for number in range(150)), state(2)))
+        assert written.code == 1
+        assert written.error["failure_type"] == "config_error"
+        assert written.error["message"].startswith(sentence)
+        assert written.marks == [1]
+        checked = destination.run("check", config=settings)
+        assert (checked.code, checked.status["status"]) == (0, "FAILED")
+        assert checked.status["message"].startswith(sentence)
+        assert b"canary" not in checked.stdout + checked.stderr
+        assert emulator.leads() == {}
+
+
+def test_check_changes_nothing(destination):
+    with Emulator(scenario()) as emulator:
+        settings = config(
+            emulator,
+            streams=[
+                {"stream": operation, "operation": operation}
+                for operation in ("create", "upsert", "update", "convert", "disable", "delete")
+            ],
+            allow_delete=True,
+        )
+        assert destination.run("check", config=settings).status == {"status": "SUCCEEDED"}
+        assert len(emulator.books.calls) == 6
+        assert emulator.books.applied == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"canary\n", "Line 3 of the input is not JSON."),
+        (
+            b'{"type":"RECORD","record":{"stream":"canary","data":{}}}\n',
+            "Line 3 of the input is a RECORD of a stream that",
+        ),
+        (b'{"type":"RECORD","rec', "Line 3 of the input is not JSON."),
+    ],
+)
+def test_input_that_cannot_be_understood_is_named_by_its_line(write, text, message):
+    with Emulator(scenario()) as emulator:
+        written = write(config(emulator), lines(state(1), record(lead(1))) + text + lines(state(2)))
+    assert written.code == 1
+    assert written.error["message"].startswith(message)
+    assert written.marks == [1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "streams", "message"),
+    [
+        ({"squadstack": {"token": TOKEN}}, catalog(), "default and streams are both empty"),
+        (
+            {"squadstack": {"token": "canary x"}, "default": {"ref_id": "r"}},
+            catalog(),
+            "squadstack.token must look like this",
+        ),
+        ({"squadstack": {"token": 5}, "default": {"ref_id": "r"}}, catalog(), "squadstack.token must be a string."),
+        (
+            {"squadstack": {"token": TOKEN}, "default": {"ref_id": "r"}},
+            catalog(mode="overwrite"),
+            "The stream 'leads' is set to",
+        ),
+        (
+            {"squadstack": {"token": TOKEN}, "streams": [{"stream": "x", "ref_id": "r"}]},
+            catalog(),
+            "The stream 'leads' has no entry in streams and there is no default",
+        ),
+    ],
+)
+def test_a_config_that_cannot_work_ends_before_anything_is_sent(write, settings, streams, message):
+    written = write(settings, lines(record(lead(1))), streams)
+    assert written.code == 1
+    assert written.error["failure_type"] == "config_error"
+    assert written.error["message"].startswith(message)
+    assert written.marks == []
+
+
+# -- being stopped
+
+
+def feed(process, messages, pause=0.0):
+    """Write to a process from a thread, until it is gone."""
+
+    def run():
+        try:
+            for message in messages:
+                process.stdin.write(lines(message))
+                process.stdin.flush()
+                time.sleep(pause)
+            process.stdin.close()
+        except (BrokenPipeError, ValueError):
+            pass
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread
+
+
+def rest(process):
+    """Read what a process still prints, wait for it and close its pipes."""
+    stdout = b"" if process.stdout.closed else process.stdout.read()
+    stderr = process.stderr.read()
+    process.wait(60)
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        with contextlib.suppress(BrokenPipeError):
+            pipe.close()
+    return stdout, stderr
+
+
+def numbered(count, every=10, bad_every=23):
+    for number in range(count):
+        yield record(lead(number, **({"phone_number": "12"} if number % bad_every == 0 else {})))
+        if number % every == every - 1:
+            yield state(number + 1)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_kill_9_at_a_random_moment_loses_nothing_that_was_acknowledged(destination, tmp_path, seed):
+    chance = random.Random(seed)
+    rejects = tmp_path / "rejects"
+    faults = (Fault(FaultKind.HTTP_500, on="write", every=13, applied=True),)
+    with Emulator(scenario(latency_seconds=0.02, faults=faults)) as emulator:
+        settings = config(emulator, rejects, default={"operation": chance.choice(["create", "upsert"]), "ref_id": REF})
+        process = destination.start("write", config=settings, catalog=catalog())
+        feeder = feed(process, numbered(20_000))
+        printed = []
+        stop_after = chance.randrange(1, 150)
+        for line in process.stdout:
+            printed.append(line)
+            if line.count(b'"STATE"') and len(printed) >= stop_after:
+                time.sleep(chance.random() * 0.1)
+                process.send_signal(signal.SIGKILL)
+                break
+        printed.append(rest(process)[0])
+        feeder.join(5)
+        marks = Written(process.returncode, b"".join(printed), b"").marks
+        assert process.returncode == -signal.SIGKILL
+        assert marks == list(range(10, marks[-1] + 1, 10))
+        refused = {row["data"]["lead_id"] for row in stored(rejects)}
+        for number in range(marks[-1]):
+            lead_id = f"canarylead{number}"
+            assert lead_id in emulator.leads() or lead_id in refused
+        assert emulator.books.overlapping == []
+
+
+def test_sigterm_finishes_what_is_under_way_and_says_what_is_done(destination, tmp_path):
+    with Emulator(scenario(latency_seconds=0.3)) as emulator:
+        settings = config(emulator, tmp_path / "rejects", workers=2)
+        process = destination.start("write", config=settings, catalog=catalog())
+        feed(process, numbered(5_000))
+        printed = list(itertools.islice(process.stdout, 12))
+        process.send_signal(signal.SIGTERM)
+        started = time.monotonic()
+        tail, stderr = rest(process)
+        printed.append(tail)
+        assert process.returncode == 143
+        assert time.monotonic() - started < 5
+        written = Written(143, b"".join(printed), stderr)
+        assert stderr == b""
+        done = len(emulator.leads()) + len(stored(tmp_path / "rejects"))
+        assert written.marks[-1] in (done, done - done % 10)
+        assert "Signal 15: finishing the calls under way, then stopping." in written.logs
+        assert sum(call.status == 200 for call in emulator.books.calls) == len(emulator.books.calls)
+
+
+def test_a_reader_that_goes_away_stops_the_writing(destination):
+    with Emulator(scenario(latency_seconds=0.05)) as emulator:
+        process = destination.start("write", config=config(emulator), catalog=catalog())
+        feeder = feed(process, numbered(100_000))
+        for line in process.stdout:
+            if b'"STATE"' in line:
+                break
+        process.stdout.close()
+        assert process.wait(20) == 1
+        assert rest(process)[1] == b""
+        feeder.join(5)
+        assert len(emulator.leads()) < 50_000
