@@ -3,6 +3,7 @@
 from squadstack_emulator.books import Applied, Books, Call
 from squadstack_emulator.emulator import Emulator
 from squadstack_emulator.lead import Lead
+from squadstack_emulator.leads_v1 import v1_lead_id
 from squadstack_emulator.portal import Portal, PortalCampaign
 from squadstack_emulator.scenario import Campaign, Fault, FaultKind, Scenario
 
@@ -18,4 +19,5 @@ __all__ = [
     "Portal",
     "PortalCampaign",
     "Scenario",
+    "v1_lead_id",
 ]

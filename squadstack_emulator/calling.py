@@ -35,21 +35,46 @@ def dice(*parts: object) -> int:
     return zlib.crc32(repr(parts).encode()) * 2_654_435_761 % 2**32
 
 
-def judge(lead: Lead, *, seed: int, at: datetime) -> Lead:
-    """The lead after its journey ended at `at`; every further journey throws the dice anew."""
-    number = dice(seed, lead.lead_id, lead.judgements)
-    outcome = _BY_PERCENT[number % 100]
-    rest = number // 100
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """How one round of calling a lead went.
+
+    Attributes:
+        drawn: The number that all of it follows from.
+        outcome: How it ended.
+        called_at: Time of its last call.
+        answers: What the lead said, question to answer.
+    """
+
+    drawn: int
+    outcome: Outcome
+    called_at: datetime
+    answers: dict[str, str]
+
+
+def journey(lead_id: str, *, seed: int, number: int, ended_at: datetime) -> Journey:
+    """The lead's journey of this number, from 0, that ended at this time."""
+    drawn = dice(seed, lead_id, number)
+    outcome = _BY_PERCENT[drawn % 100]
+    rest = drawn // 100
     answers = {}
     if outcome.connected:
         answers = {"preferred_language": _LANGUAGES[rest % 5], "still_interested": _YES_NO[rest // 5 % 2]}
+    return Journey(drawn, outcome, ended_at - timedelta(seconds=30 + rest % 90), answers)
+
+
+def judge(lead: Lead, *, seed: int, at: datetime) -> Lead:
+    """The lead after its journey ended at `at`; every further journey throws the dice anew."""
+    last = journey(lead.lead_id, seed=seed, number=lead.judgements, ended_at=at)
+    recording = f"https://www.squadstack.com/recordings/{last.drawn:08x}" if last.outcome.connected else None
     return replace(
         lead,
         state="processed" if lead.state == "active" else lead.state,
         processed_at=at,
-        lead_outcome=outcome.text,
-        latest_called_at=at - timedelta(seconds=30 + rest % 90),
-        latest_recording_url=f"https://www.squadstack.com/recordings/{number:08x}" if outcome.connected else None,
-        lead_responses=answers,
+        lead_outcome=last.outcome.text,
+        latest_called_at=last.called_at,
+        latest_recording_url=recording,
+        lead_responses=last.answers,
         judgements=lead.judgements + 1,
+        earlier=lead.earlier if lead.processed_at is None else (*lead.earlier, lead.processed_at),
     )

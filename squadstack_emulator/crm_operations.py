@@ -165,6 +165,7 @@ def _reactivated(lead: Lead, entry: Entry) -> Lead | Problem:
     return replace(
         merged,
         state="active",
+        earlier=merged.earlier if merged.processed_at is None else (*merged.earlier, merged.processed_at),
         processed_at=None,
         lead_outcome=None,
         latest_called_at=None,

@@ -159,13 +159,14 @@ class Emulator:
     def portal_leads(self, campaign_id: str | None = None) -> list[Mapping[str, object]]:
         """The leads of a campaign of the contact center (its first one by default) as `data` shows them."""
         with self._desk.lock:
-            return [lead.row() for lead in self._desk.portal.leads(campaign_id or self.scenario.portal.campaigns[0].id)]
+            campaign_id = campaign_id or self.scenario.portal.campaigns[0].id
+            return [lead.row() for lead in self._desk.portal.leads(campaign_id).rows]
 
     def portal_activities(self) -> list[Mapping[str, object]]:
         """Every activity of the contact center as the history shows it, by time."""
         with self._desk.lock:
             portal = self._desk.portal
-            return [portal.activity_row(each) for each in portal.activities(self.scenario.portal, None)]
+            return [portal.activity_row(each) for each in portal.activities(self.scenario.portal, None).rows]
 
     def portal_queues(self) -> list[Mapping[str, object]]:
         """The queues of the contact center as their status shows them."""

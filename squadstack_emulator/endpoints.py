@@ -69,7 +69,7 @@ def _portal_read(path: str, handle: Callable[[Visit], Reply]) -> Endpoint:
 
 ENDPOINTS = (
     Endpoint(
-        pattern=re.compile(r"/api/v4/leads/responses/(?P<target>[^/]+)/"),
+        pattern=re.compile(r"/api/(?P<operation>v4|v1)/leads/responses/(?P<target>[^/]+)/"),
         method="GET",
         traffic="read",
         dialect=V4Dialect(),

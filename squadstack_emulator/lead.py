@@ -26,6 +26,7 @@ class Lead:
         lead_responses: What the lead said, question to answer.
         judgements: How many times its journey has ended.
         detail: The conversion detail that a convert sent.
+        earlier: When its journeys before the one of `processed_at` ended, UTC.
     """
 
     lead_id: str
@@ -41,3 +42,4 @@ class Lead:
     lead_responses: Mapping[str, str] = field(default_factory=dict)
     judgements: int = 0
     detail: object = None
+    earlier: tuple[datetime, ...] = ()

@@ -1,12 +1,14 @@
-"""v4 Get Leads, `GET /api/v4/leads/responses/{campaign_id}/` (page "Get Leads" of squadvoice-v4).
+"""Get Leads, `GET /api/{v4|v1}/leads/responses/{campaign_id}/` (page "Get Leads" of squadvoice-v4 and squadvoice-v1).
+
+The two versions differ in their rows and in what a `lead_id` is: text in v4, an integer in v1.
 
 Where the page is silent the answers are those of the framework behind it, Django REST framework with its page-number
 pagination: a page past the end, below 1 or not a number is a 404 "Invalid page."; page 1 of an empty set is an empty
 page; a page size that is no positive number means the default; `next` and `previous` repeat the parameters of the
 call, sorted, with another `page`, and `previous` of page 2 has none.
 
-Undocumented, decided here: a time that is not a whole number is a 400 naming the parameter; a filter by time leaves out
-leads that have not been processed; deleted leads are in no read.
+Undocumented, decided here: a time, or a lead_id of v1, that is not a whole number is a 400 naming the parameter; a
+filter by time leaves out leads that have not been processed; deleted leads are in no read.
 """
 
 import re
@@ -17,6 +19,7 @@ from urllib.parse import urlencode
 from squadstack_emulator import instants
 from squadstack_emulator.json_text import dumps
 from squadstack_emulator.lead import Lead
+from squadstack_emulator.leads_v1 import lead_row, v1_lead_id
 from squadstack_emulator.messages import Reply, json_reply
 from squadstack_emulator.scenario import Scenario, TimeStyle
 from squadstack_emulator.store import CampaignLeads, RawRow, Row, Window
@@ -49,7 +52,15 @@ def get_leads(visit: Visit) -> Reply:
     if visit.scenario.order == "reshuffled":
         return _page(visit, visit.leads, window, number, size)
     # A call may have arrived under an earlier scenario than the next one like it: what it was given must not be theirs.
-    key = (visit.target, visit.request.host, visit.request.query_string, size, window, *_looks(visit.scenario))
+    key = (
+        visit.endpoint,
+        visit.target,
+        visit.request.host,
+        visit.request.query_string,
+        size,
+        window,
+        *_looks(visit.scenario),
+    )
     known = visit.cache.get(key, visit.leads.version)
     if known is not None:
         return known
@@ -61,7 +72,7 @@ def read_window(visit: Visit) -> Window:
     return Window(
         after=_moment(visit, "processed_after"),
         before=_moment(visit, "processed_before"),
-        lead_id=visit.request.query.get("lead_id"),
+        lead_id=_lead_id(visit),
         after_inclusive=visit.scenario.after_inclusive,
         before_inclusive=visit.scenario.before_inclusive,
     )
@@ -92,14 +103,18 @@ def _page(visit: Visit, leads: CampaignLeads, window: Window, number: int, size:
         "count": len(rows),
         "next": _link(visit, number + 1) if first + size < len(rows) else None,
         "previous": _link(visit, number - 1) if number > 1 else None,
-        "results": [row_content(row, visit.target, visit.scenario) for row in shown],
+        "results": [_row_content(row, leads, visit) for row in shown],
     }
     return Reply(HTTPStatus.OK, dumps(content), leads=len(shown))
 
 
-def row_content(row: Row, campaign_id: str, scenario: Scenario) -> Mapping[str, object]:
+def _row_content(row: Row, leads: CampaignLeads, visit: Visit) -> Mapping[str, object]:
     """A row of `results`: the keys of the page's example, in its order."""
-    return row.row if isinstance(row, RawRow) else _lead_content(row, campaign_id, scenario.time_style)
+    if isinstance(row, RawRow):
+        return row.row
+    if visit.endpoint == "v1":
+        return lead_row(row, leads.campaign, leads.seed)
+    return _lead_content(row, visit.target, visit.scenario.time_style)
 
 
 def _lead_content(lead: Lead, campaign_id: str, style: TimeStyle) -> dict[str, object]:
@@ -138,14 +153,29 @@ def _note_unknown_parameters(visit: Visit) -> None:
         visit.violation(f"the query parameter {name!r} was given more than once")
 
 
+def _lead_id(visit: Visit) -> str | None:
+    """The store's id of the lead that the call asks for; any text that no lead has will do for an unknown one."""
+    text = visit.request.query.get("lead_id")
+    if text is None or visit.endpoint != "v1" or visit.leads is None:
+        return text
+    number = _whole_number(visit, "lead_id", "an integer", text)
+    leads = visit.leads.leads
+    return text if text in leads else next((each for each in leads if v1_lead_id(each) == number), text)
+
+
 def _moment(visit: Visit, name: str) -> int | None:
     text = visit.request.query.get(name)
     if text is None:
         return None
+    number = _whole_number(visit, name, "an epoch timestamp", text)
+    return instants.from_epoch(number, visit.scenario.timestamp_unit)
+
+
+def _whole_number(visit: Visit, name: str, what: str, text: str) -> int:
     if not _WHOLE_NUMBER.fullmatch(text):
-        visit.violation(f"{name} is not an epoch timestamp")
+        visit.violation(f"{name} is not {what}")
         raise _BadParameterError(json_reply(HTTPStatus.BAD_REQUEST, {name: ["A valid integer is required."]}))
-    return instants.from_epoch(int(text), visit.scenario.timestamp_unit)
+    return int(text)
 
 
 def _page_number(visit: Visit) -> int:

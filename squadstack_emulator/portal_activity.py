@@ -41,7 +41,7 @@ def campaign_activity(visit: Visit) -> Reply:
         start = 0 if scenario.activity_ignores_start_key else start_of(visit, "startKey", found, _SCOPE)
     except InvalidError:
         return PortalDialect().invalid()
-    rows = [visit.portal.activity_row(each) for each in found[start : start + size]]
+    rows = [visit.portal.activity_row(each) for each in found.rows[start : start + size]]
     return _page(scenario, rows, next_key(visit, found, start, size, _SCOPE))
 
 

@@ -43,7 +43,7 @@ def campaign_status(visit: Visit) -> Reply:
     note_unknown_parameters(visit, frozenset())
     report: dict[str, object] = {}
     for campaign in visit.scenario.portal.campaigns:
-        leads = visit.portal.leads(campaign.id)
+        leads = visit.portal.leads(campaign.id).rows
         by_status = Counter(dict.fromkeys(LEAD_STATUSES, 0))
         by_status.update(lead.status for lead in leads)
         report[campaign.id] = {
@@ -61,14 +61,14 @@ def campaign_leads(visit: Visit) -> Reply:
     scenario, campaign_id = visit.scenario, visit.target
     if all(campaign.id != campaign_id for campaign in scenario.portal.campaigns):
         return PortalDialect().invalid()
-    leads = visit.portal.leads(campaign_id, scenario.order)
+    listing = visit.portal.leads(campaign_id, scenario.order)
     try:
         size = page_size(visit, "page_size", scenario.portal_page_cap)
-        start = start_of(visit, "next_start_key", leads, campaign_id)
+        start = start_of(visit, "next_start_key", listing, campaign_id)
     except InvalidError:
         return PortalDialect().invalid()
-    shown = leads[start : start + size]
-    key = next_key(visit, leads, start, size, campaign_id)
+    shown = listing.rows[start : start + size]
+    key = next_key(visit, listing, start, size, campaign_id)
     content = {"data": [lead.row() for lead in shown], **spelt_key(key, scenario.portal_last_key)}
     return json_reply(HTTPStatus.OK, content, leads=len(shown))
 

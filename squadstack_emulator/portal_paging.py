@@ -5,9 +5,8 @@ Undocumented, decided here: a page size that is not given is 50 (Kazoo's default
 """
 
 import re
-from collections.abc import Sequence
-from typing import Protocol
 
+from squadstack_emulator.listing import Listing, RowT
 from squadstack_emulator.portal import LastKey
 from squadstack_emulator.portal_seeds import hexadecimal
 from squadstack_emulator.visit import Visit
@@ -20,13 +19,6 @@ _DIGITS_OF_HASH = 24
 
 class InvalidError(ValueError):
     """What was sent is a 400, "The information sent is invalid."."""
-
-
-class Numbered(Protocol):
-    """A row that a key can name, wherever it stands."""
-
-    @property
-    def serial(self) -> int: ...  # noqa: D102
 
 
 def note_unknown_parameters(visit: Visit, known: frozenset[str]) -> None:
@@ -63,7 +55,7 @@ def page_size(visit: Visit, name: str, cap: int | None) -> int:
     return size if cap is None else min(size, cap)
 
 
-def start_of(visit: Visit, name: str, rows: Sequence[Numbered], scope: str) -> int:
+def start_of(visit: Visit, name: str, listing: Listing[RowT], scope: str) -> int:
     """Where in the list the page begins that the call asks for.
 
     Raises:
@@ -73,23 +65,21 @@ def start_of(visit: Visit, name: str, rows: Sequence[Numbered], scope: str) -> i
     if not key:
         return 0
     serial = int(key[_DIGITS_OF_HASH:], 16) if _KEY.fullmatch(key) else -1
-    if key == _key_of(scope, serial):
-        for place, row in enumerate(rows):
-            if row.serial == serial:
-                return place
+    if serial in listing.places and key == _key_of(scope, serial):
+        return listing.places[serial]
     visit.violation(f"{name} is no key that was given")
     raise InvalidError(name)
 
 
-def next_key(visit: Visit, rows: Sequence[Numbered], start: int, size: int, scope: str) -> str | None:
+def next_key(visit: Visit, listing: Listing[RowT], start: int, size: int, scope: str) -> str | None:
     """The key of the page after the one that begins at `start`, None if that is the last."""
     following = start if visit.scenario.portal_repeats_key else start + size
-    return _key_of(scope, rows[following].serial) if following < len(rows) else None
+    return _key_of(scope, listing.rows[following].serial) if following < len(listing.rows) else None
 
 
 def _key_of(scope: str, serial: int) -> str:
     # The last digits find the row; the others tell a key that was given for this list from any other.
-    return f"{hexadecimal('key', scope, serial, digits=_DIGITS_OF_HASH)}{serial:08x}" if serial >= 0 else ""
+    return f"{hexadecimal('key', scope, serial, digits=_DIGITS_OF_HASH)}{serial:08x}"
 
 
 def spelt_key(key: str | None, last: LastKey) -> dict[str, str | None]:

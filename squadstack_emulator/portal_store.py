@@ -1,16 +1,19 @@
 """The contact center's leads and activities, and the rows that reading them gives."""
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from squadstack_emulator import instants
 from squadstack_emulator.calling import dice
+from squadstack_emulator.listing import Listing, RowT
 from squadstack_emulator.portal import Portal, PortalCampaign
 from squadstack_emulator.portal_seeds import PortalLead, activity_row, activity_times, queue_row, seeded_lead
 from squadstack_emulator.portal_tokens import PortalTokens
 from squadstack_emulator.scenario import Order
+
+_LISTINGS_KEPT = 16
 
 
 class Activity(NamedTuple):
@@ -37,15 +40,15 @@ class Span:
 
 @dataclass(slots=True)
 class PortalStore:
-    """Everything the portal was ever given. `version` rises with every change of it."""
+    """Everything the portal was ever given."""
 
     seed: int
-    version: int = 0
     tokens: PortalTokens = field(default_factory=PortalTokens)
     _leads: dict[str, dict[str, PortalLead]] = field(default_factory=dict)
     _timed: list[Activity] = field(default_factory=list)
     _timeless: list[Activity] = field(default_factory=list)
     _serial: int = 0
+    _listings: dict[Hashable, Listing[Any]] = field(default_factory=dict)
 
     def open(self, portal: Portal) -> None:
         """Create and seed the campaigns that are new; the others keep what is in them."""
@@ -58,7 +61,7 @@ class PortalStore:
                     for number, at in enumerate(activity_times(campaign))
                 ]
         self._timed.sort()
-        self.version += 1
+        self._listings.clear()
 
     def put_activity(self, row: Mapping[str, object]) -> None:
         """Add an activity that is shown verbatim."""
@@ -68,30 +71,16 @@ class PortalStore:
             self._timeless.append(activity)
         else:
             insort(self._timed, activity)
-        self.version += 1
+        self._listings.clear()
 
-    def leads(self, campaign_id: str, order: Order = "processed_at") -> list[PortalLead]:
+    def leads(self, campaign_id: str, order: Order = "processed_at") -> Listing[PortalLead]:
         """The leads of a campaign, by default in the order of their creation."""
-        leads = list(self._leads[campaign_id].values())
-        if order == "processed_at":
-            return leads
-        if order == "lead_id":
-            return sorted(leads, key=lambda lead: lead.id)
-        return sorted(leads, key=lambda lead: dice(self.seed, "shuffle", lead.id))
+        return self._known((campaign_id, order), lambda: self._ordered_leads(campaign_id, order))
 
-    def activities(self, portal: Portal, span: Span | None, order: Order = "processed_at") -> list[Activity]:
+    def activities(self, portal: Portal, span: Span | None, order: Order = "processed_at") -> Listing[Activity]:
         """The activities of a portal's campaigns within a span, and those whose timestamp is no time."""
-        campaigns = {campaign.id for campaign in portal.campaigns}
-        found = [
-            each
-            for each in (*self._within(span), *self._timeless)
-            if each.campaign is None or each.campaign.id in campaigns
-        ]
-        if order in {"shuffled", "reshuffled"}:
-            found.sort(key=lambda each: dice(self.seed, "shuffle", each.serial))
-        elif order == "lead_id":
-            found.sort(key=lambda each: str(self.activity_row(each).get("lead_number")))
-        return found
+        campaigns = frozenset(campaign.id for campaign in portal.campaigns)
+        return self._known((campaigns, span, order), lambda: self._ordered_activities(campaigns, span, order))
 
     def activity_row(self, activity: Activity) -> Mapping[str, object]:
         """An activity as the history shows it."""
@@ -102,6 +91,34 @@ class PortalStore:
     def queues(self, portal: Portal) -> list[dict[str, object]]:
         """The portal's queues."""
         return [queue_row(self.seed, number) for number in range(portal.queues)]
+
+    def _known(self, key: Hashable, make: Callable[[], Iterable[RowT]]) -> Listing[RowT]:
+        """The listing of a read that is being paged; a few are kept, since several streams may be."""
+        if key not in self._listings:
+            if len(self._listings) >= _LISTINGS_KEPT:
+                self._listings.clear()
+            self._listings[key] = Listing.of(make())
+        return self._listings[key]
+
+    def _ordered_leads(self, campaign_id: str, order: Order) -> Iterable[PortalLead]:
+        leads = self._leads[campaign_id].values()
+        if order == "processed_at":
+            return leads
+        if order == "lead_id":
+            return sorted(leads, key=lambda lead: lead.id)
+        return sorted(leads, key=lambda lead: dice(self.seed, "shuffle", lead.id))
+
+    def _ordered_activities(self, campaigns: frozenset[str], span: Span | None, order: Order) -> Iterable[Activity]:
+        found = (
+            each
+            for each in (*self._within(span), *self._timeless)
+            if each.campaign is None or each.campaign.id in campaigns
+        )
+        if order == "processed_at":
+            return found
+        if order == "lead_id":
+            return sorted(found, key=lambda each: str(self.activity_row(each).get("lead_number")))
+        return sorted(found, key=lambda each: dice(self.seed, "shuffle", each.serial))
 
     def _within(self, span: Span | None) -> Iterable[Activity]:
         if span is None:

@@ -111,6 +111,7 @@ class Campaign:
         seed_from: Time at which the first seeded lead was processed.
         seed_to: Time before which the last seeded lead was processed.
         unprocessed: Seeded leads that have not been called yet.
+        name: The campaign's name, which v1 shows and makes keys of.
     """
 
     id: str = "0PT711"
@@ -119,6 +120,7 @@ class Campaign:
     seed_from: datetime = datetime(2024, 1, 1, tzinfo=UTC)
     seed_to: datetime = datetime(2024, 3, 1, tzinfo=UTC)
     unprocessed: int = 0
+    name: str = "Loan Enquiry"
 
     def __post_init__(self) -> None:
         if self.responses < 0 or self.unprocessed < 0:
@@ -145,8 +147,8 @@ class Scenario:
         after_inclusive: Whether a lead processed exactly at `processed_after` is returned.
         before_inclusive: Whether a lead processed exactly at `processed_before` is returned.
         order: Order of the rows; `shuffled` is one fixed random order, `reshuffled` another one at every call.
-        time_style: Spelling of the times in the rows. All but `iso_fraction` show less than the server knows: times
-            are kept, and filtered, to the microsecond.
+        time_style: Spelling of the times in the rows of v4; those of v1 are epoch milliseconds. All but `iso_fraction`
+            show less than the server knows: times are kept, and filtered, to the microsecond.
         latency_seconds: Time between the arrival of a call and its being served.
         faults: What goes wrong; of several that are due at one call, the first strikes.
         drift_leads_per_page: After a page of a filtered read that has a next page, so many leads of that page are
