@@ -89,7 +89,7 @@ class Sync:
         self._read = read
         self._emitter = emitter
         self._clock = clock
-        self._report = Report(emitter.log, now=clock.monotonic())
+        self._report = Report(emitter.log, now=clock.monotonic(), acknowledges=not config.dry_run)
         self._limiter = _limiter(config)
         keeps_rejects = config.rejects_path is not None and not config.dry_run
         place = LocalFolder(config.rejects_path, run_id) if config.rejects_path is not None and keeps_rejects else None
@@ -238,6 +238,7 @@ class Sync:
             case _Answered(call, answer):
                 self._pump.answered(call, answer, self._clock.monotonic())
             case _Broken(error):
+                self._pump.abandoned()
                 raise error
             case _Signal(number):
                 raise _Terminated(number)
@@ -254,7 +255,9 @@ class Sync:
                 event = self._events.get(timeout=left)
             except Empty:
                 break
-            if isinstance(event, _Answered):
+            if isinstance(event, _Broken):
+                pump.abandoned()
+            elif isinstance(event, _Answered):
                 # The first error is the one that counts; what this answer says is lost with it and is sent again by the
                 # next sync.
                 with contextlib.suppress(SyncError):

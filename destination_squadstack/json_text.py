@@ -6,13 +6,13 @@ occur: ids of other systems. A text that could hold one takes the exact parser.
 
 import json
 import math
-import re
 from typing import Any
 
 import orjson
 
-# 2**63 has 19 digits: with fewer in a row nothing can be lost.
-_LONG_NUMBER = re.compile(rb"\d{19}")
+# 2**63 has 19 digits: with fewer in a row nothing can be lost. (A regular expression takes longer than the parser.)
+_DIGITS_TO_NINES = bytes(0x39 if byte in b"0123456789" else byte for byte in range(256))
+_LONG_NUMBER = b"9" * 19
 
 
 def load(text: bytes) -> Any:
@@ -22,7 +22,7 @@ def load(text: bytes) -> Any:
         ValueError: It is not JSON. The message never holds the text.
     """
     try:
-        if _LONG_NUMBER.search(text) is None:
+        if _LONG_NUMBER not in text.translate(_DIGITS_TO_NINES):
             return orjson.loads(text)
     except orjson.JSONDecodeError:
         # orjson refuses half of a surrogate pair, which JSON allows and JavaScript sources produce.

@@ -112,4 +112,4 @@ def stream_of(state: Mapping[str, Any]) -> StreamKey | None:
     descriptor = stream.get("stream_descriptor")
     if not isinstance(descriptor, Mapping):
         return None
-    return descriptor.get("namespace") or None, str(descriptor.get("name"))
+    return str(descriptor.get("namespace") or "") or None, str(descriptor.get("name"))

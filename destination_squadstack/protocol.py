@@ -8,8 +8,7 @@ import os
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -20,18 +19,12 @@ STDOUT = 1
 _READ_BYTES = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """A RECORD or STATE. `line` is the text it came as."""
 
     number: int
     content: dict[str, Any]
     line: bytes
-
-    @property
-    def size(self) -> int:
-        """How much memory it stands for, about."""
-        return len(self.line)
 
 
 class MalformedInput(SyncError):  # noqa: N818 - it is the input that is at fault

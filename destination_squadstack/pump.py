@@ -294,6 +294,10 @@ class Pump:
                     "the same position. Nothing can be said about the leads of that call, none is acknowledged."
                 )
 
+    def abandoned(self) -> None:
+        """Note that a call will never be answered; its records stay without an outcome."""
+        self._under_way -= 1
+
     def _settle(self, call: Call, refusals: Sequence[Refusal | None] | None, now: float) -> None:
         if refusals is None:
             self._written(call, call.records)

@@ -53,8 +53,8 @@ _GAPS = re.compile(r"…(?:[\s…./:-]*…)+")
 _VOCABULARY = frozenset(
     """
     a about access action active add address after again all allow allowed already an and any api are array as at
-    auth authentication authorization bad badly be been before being between blank body boolean both business but by call
-    calls campaign campaigns can cannot change character characters choice code conflict contact content convert
+    auth authentication authorization bad badly be been before being between blank body boolean both business but by
+    call calls campaign campaigns can cannot change character characters choice code conflict contact content convert
     converted country create created credentials currently custom daily data date datetime day delete deleted denied
     detail dictionary digit digits disable disabled does doesn't don't duplicate e each email empty enable enabled
     endpoint ensure equal error exceed exceeded exceeds exist existing exists expected expired failed false few

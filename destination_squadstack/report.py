@@ -16,8 +16,9 @@ Log = Callable[[str, str], None]
 class Report:
     """Counts, and says so every 30 seconds and at the end."""
 
-    def __init__(self, log: Log, *, now: float) -> None:
+    def __init__(self, log: Log, *, now: float, acknowledges: bool = True) -> None:
         self.log = log
+        self._fate = "passed on" if acknowledges else "held back"
         self.read = 0
         self.written = 0
         self.already_there = 0
@@ -83,6 +84,6 @@ class Report:
         there = f" ({self.already_there} of them there already)" if self.already_there else ""
         return (
             f"read {self.read}, written {self.written}{there}, rejected {self.rejected_total}, waiting {waiting}, "
-            f"sent again {self.retried}, states passed on {self.states}, calls {self.calls}, "
+            f"sent again {self.retried}, states {self._fate} {self.states}, calls {self.calls}, "
             f"throttled {self.throttled}."
         )

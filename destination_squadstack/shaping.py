@@ -31,7 +31,7 @@ _NOUNS = {str: "text", bool: "a boolean", int: "an integer", float: "a number", 
 
 
 def _is_integer(_: object, value: object) -> bool:
-    """Leave out 12.0, which JSON Schema calls an integer: as an id it is a number that has lost its way, or its digits."""
+    """Leave out 12.0, which JSON Schema calls an integer: an id in that form may have lost digits on its way."""
     return type(value) is int
 
 

@@ -1,4 +1,4 @@
-"""The whole destination in this process, with timeouts of half a second, against an emulator that does everything wrong."""
+"""The whole destination in this process, with timeouts of half a second, and an emulator that does everything wrong."""
 
 import gzip
 import itertools
@@ -111,7 +111,9 @@ def test_everything_goes_wrong_at_once_and_every_record_has_a_true_account(tmp_p
         emulator.assert_clean()
 
     assert code == 0
-    rows = [json.loads(line) for path in tmp_path.rglob("*.gz") for line in gzip.open(path).read().splitlines()]
+    rows = [
+        json.loads(line) for path in tmp_path.rglob("*.gz") for line in gzip.decompress(path.read_bytes()).splitlines()
+    ]
     assert {row["data"]["n"] for row in rows} == bad
     assert len(rows) == len(bad)
     assert {lead_id: lead.custom["n"] for lead_id, lead in leads.items()} == last

@@ -1,4 +1,4 @@
-"""`destination-squadstack` by its console script against the emulator: every record has a true account, whatever happens."""
+"""`destination-squadstack` by its console script against the emulator: a true account of every record."""
 
 import contextlib
 import gzip
@@ -74,7 +74,9 @@ def lines(*messages):
 
 def stored(rejects: Path) -> list[dict[str, Any]]:
     return [
-        json.loads(line) for path in sorted(rejects.rglob("*.jsonl.gz")) for line in gzip.open(path).read().splitlines()
+        json.loads(line)
+        for path in sorted(rejects.rglob("*.jsonl.gz"))
+        for line in gzip.decompress(path.read_bytes()).splitlines()
     ]
 
 

@@ -68,7 +68,7 @@ def test_a_refusal_of_the_lead_is_what_is_wanted(checked, reply):
         ),
         (
             Reply(404, {"error_msg": "This endpoint is not enabled in your Integration"}),
-            "streams[0].operation uses lead-created, which is not enabled in the integration that streams[0].ref_id names.",
+            "streams[0].operation uses lead-created, which is not enabled in the integration that streams[0].ref_id",
         ),
         (Reply(404, "<html>"), "streams[0].ref_id or squadstack.base_url is wrong"),
         (Reply(302, None), "squadstack.base_url answers with a redirect (HTTP 302)"),

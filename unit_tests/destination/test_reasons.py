@@ -10,8 +10,7 @@ from destination_squadstack.reasons import read_reason
 DOCUMENTED = [
     (r'{"error_type":1,"detail":"Internal ID already exists"}', Cause.DUPLICATE_LEAD),
     (
-        "Duplicate Lead ID shared: A lead with the given Lead ID: 'lead2' is already present in this campaign, "
-        "please use a different Lead ID, or reach out to us at support@squadstack.com.",
+        "Duplicate Lead ID shared: A lead with the given Lead ID: 'lead2' is already present in this campaign",
         Cause.DUPLICATE_LEAD,
     ),
     ("Lead with the same unique_field_name is already present", Cause.DUPLICATE_FIELD),
@@ -22,7 +21,7 @@ DOCUMENTED = [
     ),
     ("Unjudged leads cannot be re-activated", Cause.STILL_ACTIVE),
     (
-        "Either lead with given lead_id does not exist in SquadIQ system or lead has already been processed by SquadIQ!",
+        "Either lead with given lead_id does not exist in SquadIQ system or lead has already been processed by us!",
         Cause.UNKNOWN_LEAD,
     ),
     (

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+from pathlib import Path
 
 import fsspec
 import pytest
@@ -12,8 +13,8 @@ from destination_squadstack.rejects import LocalFolder, ObjectStore, RejectedSto
 from destination_squadstack.routing import plan
 
 KEYS = [
-    "run_id", "sync_id", "stream", "namespace", "operation", "lead_id", "status_code", "reason", "retryable", "attempts",
-    "emitted_at", "rejected_at", "data",
+    "run_id", "sync_id", "stream", "namespace", "operation", "lead_id", "status_code", "reason", "retryable",
+    "attempts", "emitted_at", "rejected_at", "data",
 ]  # fmt: skip
 
 
@@ -129,7 +130,9 @@ def test_rows_are_on_the_disk_when_the_commit_returns(tmp_path, kit, route, monk
     synced = []
     real = os.fsync
     monkeypatch.setattr(
-        os, "fsync", lambda descriptor: (synced.append(os.readlink(f"/proc/self/fd/{descriptor}")), real(descriptor))
+        os,
+        "fsync",
+        lambda descriptor: (synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink())), real(descriptor)),
     )
     rejects = store(tmp_path, kit)
     rejects.add(rejection(route(), {}))

@@ -1,0 +1,83 @@
+"""The commands as a process sees them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from destination_squadstack import cli, protocol
+from destination_squadstack.config import load_spec
+from destination_squadstack.operations import OPERATIONS, SCHEMAS
+
+
+@pytest.fixture
+def run(capfdbinary):
+    def call(*arguments):
+        code = cli.main(arguments)
+        out, err = capfdbinary.readouterr()
+        assert err == b""
+        return code, [json.loads(line) for line in out.splitlines()]
+
+    return call
+
+
+def test_spec_prints_the_specification(run):
+    assert run("spec") == (0, [{"type": "SPEC", "spec": load_spec()}])
+
+
+def test_spec_does_not_pay_for_the_cdk():
+    code = "import sys, destination_squadstack.cli as c; c.main(['spec']); sys.exit('airbyte_cdk' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def test_discover_prints_an_operation_and_its_schema_for_each_row(run):
+    code, (message,) = run("discover")
+    assert code == 0
+    operations = message["destination_catalog"]["operations"]
+    assert [each["object_name"] for each in operations] == [f"{row.api}.{row.name}" for row in OPERATIONS.values()]
+    assert all(
+        each["matching_keys"] == [["lead_id"]] and "lead_id" in each["json_schema"]["properties"] for each in operations
+    )
+    assert {each["sync_mode"] for each in operations} == {"append", "append_dedup", "update", "soft_delete"}
+
+
+@pytest.mark.parametrize("content", [None, "no json", "[]", '{"squadstack": {"token": 5}, "default": {"ref_id": "r"}}'])
+def test_check_of_a_config_that_cannot_be_used_is_a_failed_check(run, tmp_path, content):
+    path = tmp_path / "config.json"
+    if content is not None:
+        path.write_text(content)
+    code, (message,) = run("check", "--config", str(path))
+    assert (code, message["connectionStatus"]["status"]) == (0, "FAILED")
+    assert message["connectionStatus"]["message"].endswith(".")
+
+
+def test_a_token_is_masked_wherever_it_is_said():
+    protocol.register_secrets(load_spec(), {"squadstack": {"token": "canary-token"}})
+    written = []
+    emitter = protocol.Emitter(written.append)
+    emitter.log("INFO", "x canary-token x")
+    emitter.connection_status("x canary-token x")
+    emitter.trace(protocol.MalformedInput("x canary-token x"))
+    assert len(written) == 3
+    assert b"canary-token" not in b"".join(written)
+    assert b"x **** x" in written[0]
+
+
+@pytest.mark.parametrize("arguments", [[], ["read"], ["write"], ["check"]])
+def test_a_command_line_that_cannot_be_understood_says_nothing_on_stdout(capfdbinary, arguments):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(arguments)
+    assert stopped.value.code == 2
+    assert capfdbinary.readouterr().out == b""
+
+
+def test_the_schemas_are_each_used_by_a_row():
+    assert {path.stem for path in SCHEMAS.glob("*.json")} == {f"{row.api}_{row.name}" for row in OPERATIONS.values()}
+
+
+def test_only_operations_with_a_row_are_offered():
+    properties = load_spec()["connectionSpecification"]["properties"]
+    names = [row.name for row in OPERATIONS.values()]
+    assert properties["default"]["properties"]["operation"]["enum"] == names
+    assert properties["streams"]["items"]["properties"]["operation"]["enum"] == names
