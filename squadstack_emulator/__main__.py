@@ -5,11 +5,13 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from typing import get_args
 
 from squadstack_emulator import instants
 from squadstack_emulator.emulator import Emulator
+from squadstack_emulator.portal import ActivityShape, Portal, PortalCampaign
 from squadstack_emulator.scenario import Campaign, Scenario
 
 _TICK_SECONDS = 0.5
@@ -38,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m squadstack_emulator",
-        description="A stand-in for the SquadStack API, as its documents describe it. It keeps everything in memory.",
+        description="A stand-in for the SquadStack and contact-center APIs. It keeps everything in memory.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
@@ -53,6 +55,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--latency", type=float, default=0.0, help="seconds each call takes")
     parser.add_argument(
         "--timestamp-unit", choices=("milliseconds", "seconds"), default="milliseconds", help="unit of the filters"
+    )
+    parser.add_argument("--portal-leads", type=_count, default=0, help="leads of the contact center's campaign")
+    parser.add_argument("--portal-activities", type=_count, default=0, help="activities of that campaign")
+    parser.add_argument("--portal-queues", type=_count, default=0, help="queues of the contact center")
+    parser.add_argument(
+        "--activity-shape", choices=get_args(ActivityShape), default="bare", help="how a page of activities comes"
     )
     parser.add_argument("--seed", type=int, default=1, help="what names, numbers and outcomes follow from")
     return parser
@@ -77,6 +85,11 @@ def _scenario(options: argparse.Namespace) -> Scenario:
         page_size_cap=options.page_size_cap or None,
         latency_seconds=options.latency,
         timestamp_unit=options.timestamp_unit,
+        portal=Portal(
+            campaigns=(PortalCampaign(leads=options.portal_leads, activities=options.portal_activities),),
+            queues=options.portal_queues,
+        ),
+        activity_shape=options.activity_shape,
     )
 
 
@@ -90,14 +103,16 @@ def _call_waiting_leads(emulator: Emulator, after_seconds: float) -> None:
 def _introduction(emulator: Emulator) -> str:
     scenario = emulator.scenario
     access = {"token": scenario.token, "base_url": emulator.url}
-    source = {
+    source: dict[str, object] = {
         "squadstack": {
             **access,
             "campaign_ids": [campaign.id for campaign in scenario.campaigns],
-            "start_date": min(campaign.seed_from for campaign in scenario.campaigns).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "start_date": _start(scenario.campaigns),
             "timestamp_unit": scenario.timestamp_unit,
         }
     }
+    if scenario.portal.queues or any(each.leads or each.activities for each in scenario.portal.campaigns):
+        source["contact_center"] = _contact_center(emulator)
     destination = {
         "squadstack": access,
         "default": {"operation": "upsert", "api": "crm_v2", "ref_id": scenario.campaigns[0].ref_id},
@@ -108,6 +123,22 @@ def _introduction(emulator: Emulator) -> str:
         f"Config for destination-squadstack:\n{json.dumps(destination, indent=2)}\n\n"
         "Stop with Ctrl-C."
     )
+
+
+def _contact_center(emulator: Emulator) -> dict[str, str]:
+    portal = emulator.scenario.portal
+    return {
+        "portal_url": emulator.url,
+        "username": portal.username,
+        "password": portal.password,
+        "domain": portal.domain,
+        "account_id": portal.account_id,
+        "start_date": _start(portal.campaigns),
+    }
+
+
+def _start(campaigns: Iterable[Campaign | PortalCampaign]) -> str:
+    return min(campaign.seed_from for campaign in campaigns).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _summary(emulator: Emulator) -> str:

@@ -56,6 +56,20 @@ class Caller:
         path = f"/voice/crm-integration-v2/{ref_id}/{endpoint}"
         return self.send("POST", path, body=dumps(body), parameters=parameters)
 
+    def log_in(self, **changed: str) -> Answer:
+        portal = self.scenario.portal
+        body = {"username": portal.username, "password": portal.password, "domain": portal.domain, **changed}
+        return self.send("POST", "/api/v2/login", body=dumps(body))
+
+    def portal(self, path: str, *, token: str | None = None, **parameters: object) -> Answer:
+        """Reads from the contact center, with a token of its own for every call unless one is given."""
+        if token is None:
+            login = self.log_in().content
+            assert isinstance(login, dict)
+            token = login["access_token"]
+        headers = {"authorization": f"Bearer {token}", "x-account-id": self.scenario.portal.account_id}
+        return self.send("GET", path, parameters=parameters, headers=headers)
+
     def send(
         self,
         method: str,

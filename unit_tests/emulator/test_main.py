@@ -62,6 +62,23 @@ def wait_for_row(url: str, headers: dict[str, str]) -> Any:
     raise AssertionError("the lead was not called")
 
 
+def test_a_contact_center_that_holds_something_is_in_the_config_it_prints() -> None:
+    with start("--portal-leads", "3", "--portal-activities", "2", "--activity-shape", "header") as process:
+        said = introduction(process)
+        process.terminate()
+    found = re.search(r"^\{.*?^\}", said, re.MULTILINE | re.DOTALL)
+    assert found
+    source = json.loads(found[0])
+    assert source["contact_center"] == {
+        "portal_url": source["squadstack"]["base_url"],
+        "username": "emulator-user",
+        "password": "emulator-password",
+        "domain": "emulator-tenant",
+        "account_id": "emulator-account",
+        "start_date": "2024-01-01T00:00:00Z",
+    }
+
+
 def test_a_port_that_is_taken_is_said_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--host", "192.0.2.1", "--port", "1"]) == 1
     assert capsys.readouterr().err.startswith("Cannot listen on 192.0.2.1:1: ")
