@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from squadstack_emulator import Campaign, Emulator, Fault, FaultKind, Scenario
+from squadstack_emulator import Campaign, Emulator, Fault, FaultKind, Portal, PortalCampaign, Scenario
 
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -130,3 +130,35 @@ def test_a_violation_fails_the_test_that_asks(serve: Callable[..., Emulator]) ->
     requests.get(f"{emulator.url}/api/v9/", headers=TOKEN, timeout=5)
     with pytest.raises(AssertionError, match=r"- GET /api/v9/: there is no such path"):
         emulator.assert_clean()
+
+
+def test_the_contact_center_is_served_at_the_same_address(serve: Callable[..., Emulator]) -> None:
+    campaign = PortalCampaign(leads=3, activities=3, seed_to=FIRST + 720 * HOUR)
+    portal = Portal(campaigns=(campaign,), queues=2)
+    emulator = serve(portal=portal, activity_shape="header", activity_cap=2, calls_per_minute=1)
+
+    def log_in() -> dict[str, str]:
+        body = {"username": portal.username, "password": portal.password, "domain": portal.domain}
+        token = requests.post(f"{emulator.url}/api/v2/login", json=body, timeout=5).json()["access_token"]
+        return {"Authorization": f"Bearer {token}", "X-Account-ID": portal.account_id}
+
+    def get(path: str, headers: dict[str, str], **parameters: Any) -> Any:
+        return requests.get(emulator.url + path, params=parameters, headers=headers, timeout=5)
+
+    headers = log_in()
+    leads = f"/api/v2/config/campaigns/{PortalCampaign.id}/leads"
+    assert get(leads, headers).json() == {"data": emulator.portal_leads()}
+    assert emulator.portal_leads() == emulator.portal_leads(PortalCampaign.id)
+    assert get("/callcenter/queues/status", headers).json() == emulator.portal_queues()
+    dates = {"startDate": int(FIRST.timestamp()), "endDate": int(FIRST.timestamp()) + 30 * 86_400}
+    history = "/api/v2/reports/campaigns/leads/history"
+    first = get(history, headers, **dates)
+    assert first.json() == emulator.portal_activities()[:2]
+    emulator.expire_portal_tokens()
+    refused = get(history, headers, **dates, startKey=first.headers["next_start_key"])
+    assert refused.status_code == 401
+    second = get(history, log_in(), **dates, startKey=first.headers["next_start_key"])
+    assert second.json() == emulator.portal_activities()[2:]
+    assert "next_start_key" not in second.headers
+    assert (emulator.books.logins, emulator.books.max_calls_in_window) == (2, 0)
+    emulator.assert_clean()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from squadstack_emulator import Campaign, Fault, FaultKind
+from squadstack_emulator import Campaign, Fault, FaultKind, PortalCampaign
 from squadstack_emulator.faults import FaultPlan
 
 ANYWHERE = frozenset({"0PT711", "ref-0PT711"})
@@ -46,6 +46,77 @@ def test_of_two_faults_that_are_due_the_first_strikes_and_the_second_keeps_its_c
     first, second = Fault(FaultKind.HTTP_500, times=1), Fault(FaultKind.HTTP_502, times=1)
     plan = FaultPlan((first, second))
     assert [plan.strike("read", ANYWHERE) for _ in range(3)] == [first, second, None]
+
+
+def test_a_fault_may_keep_to_a_path_and_the_contact_center_to_its_own() -> None:
+    kind = FaultKind.HTTP_500
+    assert strikes(Fault(kind, on="read"), "portal") == []
+    assert strikes(Fault(kind, on="portal")) == []
+    assert strikes(Fault(kind, on="portal"), "login") == []
+    assert strikes(Fault(kind, on="login"), "login", 1) == [1]
+    assert [strikes(Fault(kind), traffic, 1) for traffic in ("read", "write", "portal", "login")] == [[1]] * 4
+    assert strikes(Fault(FaultKind.NULL_RESULTS), "portal", 1) == [1]
+    assert strikes(Fault(FaultKind.NULL_RESULTS), "login") == []
+    assert strikes(Fault(FaultKind.HALF_HANG), "portal") == []
+    plan = FaultPlan((Fault(kind, path="/history", times=1),))
+    paths = ("/callcenter/queues/status", "/api/v2/reports/campaigns/leads/history")
+    assert [plan.strike("portal", frozenset(), path) is not None for path in paths] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "content"),
+    [
+        (FaultKind.HTTP_500, 500, {"error": "Internal server error"}),
+        (FaultKind.HTTP_502, 502, None),
+        (FaultKind.HTTP_503, 503, None),
+        (FaultKind.THROTTLE, 429, {"detail": "Request was throttled. Please try after 60 seconds"}),
+        (FaultKind.HTML_200, 200, None),
+        (FaultKind.EMPTY_200, 200, None),
+        (FaultKind.TRUNCATED, 200, None),
+        (FaultKind.REDIRECT_302, 302, None),
+        (FaultKind.UNAUTHORIZED_401, 401, {"error": "Unauthorized"}),
+        (FaultKind.FORBIDDEN_403, 403, {"error": "Forbidden"}),
+    ],
+)
+def test_what_a_fault_makes_of_a_read_of_the_contact_center(
+    call: Callable[..., Any], kind: FaultKind, status: int, content: object
+) -> None:
+    caller = call(faults=(Fault(kind, on="portal", times=1),))
+    answer = caller.portal("/callcenter/queues/status")
+    assert (answer.status, answer.content) == (status, content)
+    assert [each.fault for each in caller.books.calls] == [None, kind.value]
+    assert caller.portal("/callcenter/queues/status").content == []
+
+
+def test_a_throttling_fault_at_the_contact_center_leaves_squadstacks_allowance_alone(call: Callable[..., Any]) -> None:
+    caller = call(calls_per_minute=1, faults=(Fault(FaultKind.THROTTLE, on="portal"),))
+    assert caller.get().status == 200
+    assert caller.portal("/callcenter/queues/status").status == 429
+    assert caller.get().status == 429
+
+
+def test_null_results_at_the_contact_center_are_null_where_the_rows_would_be(call: Callable[..., Any]) -> None:
+    history = "/api/v2/reports/campaigns/leads/history"
+    fault = Fault(FaultKind.NULL_RESULTS)
+
+    def spoilt(path: str, **scenario: object) -> Any:
+        dates = {"startDate": 0, "endDate": 1} if path == history else {}
+        return call(faults=(fault,), **scenario).portal(path, **dates).body
+
+    assert spoilt(f"/api/v2/config/campaigns/{PortalCampaign.id}/leads") == b'{"data":null}'
+    assert spoilt(history, activity_shape="envelope_cdrs") == b'{"cdrs":null}'
+    assert spoilt(history) == b"null"
+    assert spoilt("/callcenter/queues/status") == b"null"
+    assert spoilt("/api/v2/reports/campaigns/leads/status") == b"null"
+    assert call(faults=(fault,)).portal(history).status == 400
+
+
+def test_a_login_is_struck_only_where_it_is_named_or_anything_is(call: Callable[..., Any]) -> None:
+    assert call(faults=(Fault(FaultKind.HTTP_500, on="portal"),)).log_in().status == 200
+    for on in ("login", "any"):
+        caller = call(faults=(Fault(FaultKind.HTTP_500, on=on, times=1),))
+        assert [caller.log_in().status for _ in range(2)] == [500, 200]
+        assert caller.books.logins == 1
 
 
 @pytest.mark.parametrize(
