@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,26 @@ class Connector:
         with process, process.stdout, process.stderr:
             tail, stderr = process.stdout.read(), process.stderr.read()
         return outcome(process, head + tail, stderr)
+
+
+@pytest.fixture(scope="session")
+def catalog_of() -> Callable[..., Message]:
+    """Return what makes a configured catalog of streams, incremental ones by their names."""
+    return configured
+
+
+def configured(*names: str, incremental: Collection[str] = ()) -> Message:
+    """Return a configured catalog."""
+    return {
+        "streams": [
+            {
+                "stream": {"name": name, "json_schema": {}, "supported_sync_modes": ["full_refresh", "incremental"]},
+                "sync_mode": "incremental" if name in incremental else "full_refresh",
+                "destination_sync_mode": "append",
+            }
+            for name in names
+        ]
+    }
 
 
 @pytest.fixture

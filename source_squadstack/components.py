@@ -1052,6 +1052,7 @@ class PortalSession:
         self._sleep = sleep
         self._lock = threading.Lock()
         self._token = ""
+        self._accepted: set[str] = set()
         self._since = float("-inf")
 
     def token(self) -> str:
@@ -1061,13 +1062,22 @@ class PortalSession:
                 self._log_in()
             return self._token
 
-    def replace(self, refused: str) -> tuple[str, bool]:
-        """Return another token than the refused one, and whether this call had to log in for it."""
+    def accepted(self, token: str) -> None:
+        """Note that the portal took a token."""
+        self._accepted.add(token)
+
+    def was_accepted(self, token: str) -> bool:
+        """Tell whether the portal ever took a token: one that it did has died, one that it did not is no good."""
+        if token not in self._accepted:
+            self._sleep(GRACE)  # another thread may be about to say so
+        return token in self._accepted
+
+    def replace(self, refused: str) -> str:
+        """Return another token than the refused one; whoever comes first logs in for all."""
         with self._lock:
-            if self._token != refused:
-                return self._token, False
-            self._log_in()
-            return self._token, True
+            if self._token == refused:
+                self._log_in()
+            return self._token
 
     def _log_in(self) -> None:
         for attempt in range(1, ATTEMPTS + 1):
@@ -1113,6 +1123,8 @@ class PortalSession:
 
 
 TIMEOUTS = (15.0, 60.0)
+MOST_REFUSALS = 2
+GRACE = 0.2
 TRANSIENT_STATUSES = frozenset({408, 425, 429})
 
 
@@ -1128,8 +1140,9 @@ def portal_session(url: str, username: str, password: str, domain: str) -> Porta
 class PortalAuthenticator(DeclarativeAuthenticator):
     """Sends the portal's token; where it is refused, logs in once for all threads and repeats the call at once.
 
-    The CDK's own login does not log in again on a 401, and logs in once for every stream. A token that is refused
-    although this very call logged in for it is the end: the 401 goes to the error table.
+    The CDK's own login does not log in again on a 401, and logs in once for every stream. Tokens that worked may die as
+    often as they like. The second one that is refused to a call and was never taken before is the end: the 401 goes to
+    the error table. Not the first: others may have used it up before this call came to it.
     """
 
     config: Config
@@ -1160,20 +1173,24 @@ class PortalAuthenticator(DeclarativeAuthenticator):
         return request
 
     def _renew(self, response: requests.Response, **send_options: Any) -> requests.Response:
-        fresh = False
-        while response.status_code == requests.codes.unauthorized and not fresh:
-            refused = response.request.headers["Authorization"].removeprefix("Bearer ")
-            token, fresh = self._session.replace(refused)
-            LOGGER.info("The contact center refused its token; repeating the call with another.")
+        refusals = 0
+        while True:
+            token = response.request.headers["Authorization"].removeprefix("Bearer ")
+            if response.status_code != requests.codes.unauthorized:
+                self._session.accepted(token)
+                return response
+            refusals += not self._session.was_accepted(token)
+            if refusals == MOST_REFUSALS:
+                return response
             again = response.request.copy()
-            again.headers["Authorization"] = f"Bearer {token}"
+            again.headers["Authorization"] = f"Bearer {self._session.replace(token)}"
+            LOGGER.info("The contact center refused its token; repeating the call with another.")
             # To the end, so that its connection can be used again.
             response.content  # noqa: B018
             response.close()
             # As requests' own digest login repeats a call.
             response = response.connection.send(again, **send_options)
             response.request = again
-        return response
 
 
 # --- state ----------------------------------------------------------------------------------------------------------

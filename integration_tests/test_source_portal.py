@@ -1,0 +1,229 @@
+"""The contact center's streams by the console script: paging in every shape, one login, faults, silent logs."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from itertools import product
+
+import pytest
+
+from squadstack_emulator import Emulator, Fault, FaultKind, Portal, PortalCampaign, Scenario
+
+PASSWORD = 'canary "12\\34"'
+SEED_FROM, SEED_TO = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)
+PORTAL = Portal(
+    password=PASSWORD,
+    campaigns=(
+        PortalCampaign(id="c1", name="first", leads=35, activities=60, seed_from=SEED_FROM, seed_to=SEED_TO),
+        PortalCampaign(id="c2", name="second", leads=3, activities=15, seed_from=SEED_FROM, seed_to=SEED_TO),
+        PortalCampaign(id="c3", name="empty", seed_from=SEED_FROM, seed_to=SEED_TO),
+    ),
+    queues=3,
+)
+STREAMS = (
+    "contact_center_campaigns",
+    "contact_center_leads",
+    "contact_center_activity",
+    "contact_center_queues",
+    "contact_center_queue_agents",
+)
+
+
+def scenario(**fields) -> Scenario:
+    return Scenario(**{"portal": PORTAL, "activity_shape": "envelope_data", **fields})
+
+
+def config(emulator: Emulator, **section) -> dict:
+    return {
+        "contact_center": {
+            "portal_url": emulator.url,
+            "username": PORTAL.username,
+            "password": PASSWORD,
+            "domain": PORTAL.domain,
+            "account_id": PORTAL.account_id,
+            "start_date": "2026-01-01T00:00:00Z",
+            **section,
+        }
+    }
+
+
+def of(read, stream: str) -> list[dict]:
+    return [record["data"] for record in read.of("RECORD") if record["stream"] == stream]
+
+
+def leads(emulator: Emulator) -> Counter:
+    return Counter(str(lead["id"]) for campaign in PORTAL.campaigns for lead in emulator.portal_leads(campaign.id))
+
+
+def activities(emulator: Emulator) -> Counter:
+    return Counter((row["timestamp"], row["lead_number"], row["lead_name"]) for row in emulator.portal_activities())
+
+
+def read_activities(read) -> Counter:
+    rows = of(read, "contact_center_activity")
+    return Counter((row["timestamp"], row["lead_number"], row["lead_name"]) for row in rows)
+
+
+def told(read) -> str:
+    return "".join(line for line in read.stdout.splitlines() if not line.startswith('{"type":"RECORD"')) + read.stderr
+
+
+def private(emulator: Emulator) -> set[str]:
+    """Return all that no log line may hold."""
+    people = [
+        *emulator.portal_activities(),
+        *(lead for each in PORTAL.campaigns for lead in emulator.portal_leads(each.id)),
+    ]
+    names = {
+        str(row[key]) for row in people for key in ("number", "lead_number", "lead_name", "last_name") if row.get(key)
+    }
+    return names | {PASSWORD, 'canary \\"12'}
+
+
+def assert_all_of_it(read, emulator: Emulator) -> None:
+    """Hold a read to every record of every stream, once."""
+    assert read.code == 0, read.errors
+    emulator.assert_clean()
+    assert [row["id"] for row in of(read, "contact_center_campaigns")] == [campaign.id for campaign in PORTAL.campaigns]
+    assert Counter(row["id"] for row in of(read, "contact_center_leads")) == leads(emulator)
+    assert read_activities(read) == activities(emulator)
+    queues = emulator.portal_queues()
+    assert [row["id"] for row in of(read, "contact_center_queues")] == [queue["id"] for queue in queues]
+    agents = [(queue["id"], agent["id"]) for queue in queues for agent in queue["agents"]]
+    assert [(row["queue_id"], row["id"]) for row in of(read, "contact_center_queue_agents")] == agents
+    assert not [secret for secret in private(emulator) if secret in told(read)]
+
+
+SHAPES = ["bare", "envelope_data", "envelope_cdrs", "header"]
+
+
+@pytest.mark.parametrize(("shape", "inclusive"), [*product(SHAPES, [True, False])])
+def test_each_record_comes_once_in_every_shape_of_paging(source, catalog_of, shape, inclusive):
+    told_to = scenario(
+        activity_shape=shape, activity_inclusive=inclusive, activity_cap=7, portal_page_cap=4, portal_last_key="empty"
+    )
+    if shape == "bare":
+        told_to = scenario(activity_shape=shape, activity_inclusive=inclusive, activity_cap=7, portal_page_cap=4)
+    with Emulator(told_to) as emulator:
+        assert_all_of_it(source.run("read", config=config(emulator), catalog=catalog_of(*STREAMS)), emulator)
+
+
+def test_a_server_that_ignores_the_start_key_is_read_window_by_window(source, catalog_of):
+    with Emulator(scenario(activity_ignores_start_key=True, activity_cap=7)) as emulator:
+        assert_all_of_it(source.run("read", config=config(emulator), catalog=catalog_of(*STREAMS)), emulator)
+
+
+def test_a_key_that_comes_twice_ends_the_stream_with_an_error(source, catalog_of):
+    with Emulator(scenario(portal_repeats_key=True)) as emulator:
+        read = source.run("read", config=config(emulator, page_size=5), catalog=catalog_of("contact_center_leads"))
+    assert read.code == 1
+    assert {error["failure_type"] for error in read.errors} == {"transient_error"}
+    assert "`next_start_key` twice" in read.errors[-1]["message"]
+
+
+def test_the_next_sync_reads_the_row_at_the_cursor_again_and_nothing_else(source, catalog_of):
+    catalog = catalog_of("contact_center_activity", incremental=["contact_center_activity"])
+    with Emulator(scenario()) as emulator:
+        first = source.run("read", config=config(emulator), catalog=catalog)
+        emulator.put_activity({**emulator.portal_activities()[0], "timestamp": 1_780_000_000, "lead_number": "+1"})
+        second = source.run("read", config=config(emulator), catalog=catalog, state=[first.states[-1]])
+    newest = max(row["timestamp"] for row in first.records)
+    assert {row["timestamp"] for row in second.records} == {newest, 1_780_000_000}
+    assert second.states[-1]["stream"]["stream_state"] == {"timestamp": "1780000000"}
+
+
+@pytest.mark.parametrize("uses", [1, 3])
+def test_tokens_that_die_in_the_middle_lose_nothing(source, catalog_of, uses):
+    with Emulator(scenario(portal_token_uses=uses, portal_page_cap=4, activity_cap=9)) as emulator:
+        read = source.run("read", "--debug", config=config(emulator), catalog=catalog_of(*STREAMS))
+        assert_all_of_it(read, emulator)
+
+
+def test_one_login_serves_all_streams_and_threads(source, catalog_of):
+    with Emulator(scenario()) as emulator:
+        assert_all_of_it(source.run("read", config=config(emulator), catalog=catalog_of(*STREAMS)), emulator)
+        assert sum(call.path == "/api/v2/login" for call in emulator.books.calls) == 1
+
+
+def test_a_fresh_token_that_is_refused_is_a_config_error(source, catalog_of):
+    with Emulator(scenario(portal_token_uses=0)) as emulator:
+        read = source.run("read", config=config(emulator), catalog=catalog_of("contact_center_queues"))
+    assert read.code == 1
+    assert {error["failure_type"] for error in read.errors} == {"config_error"}
+    assert "`contact_center.account_id`" in read.errors[-1]["message"]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        FaultKind.HTTP_500,
+        FaultKind.HTTP_503,
+        FaultKind.THROTTLE,
+        FaultKind.RESET,
+        FaultKind.TRUNCATED,
+        FaultKind.CUT_OFF,
+        FaultKind.HTML_200,
+        FaultKind.EMPTY_200,
+        FaultKind.NULL_RESULTS,
+    ],
+)
+def test_a_failure_that_passes_loses_nothing_and_tells_nothing_even_at_debug_level(source, catalog_of, kind):
+    faults = (Fault(kind=kind, on="portal", every=3, times=3),)
+    with Emulator(scenario(faults=faults, throttle_answer="retry_after", window_seconds=1.0)) as emulator:
+        read = source.run("read", "--debug", config=config(emulator), catalog=catalog_of(*STREAMS))
+        assert_all_of_it(read, emulator)
+
+
+@pytest.mark.parametrize(
+    ("section", "field"),
+    [
+        ({"password": "wrong canary"}, "`contact_center.password`"),
+        ({"domain": "elsewhere"}, "`contact_center.domain`"),
+        ({"account_id": "another"}, "`contact_center.account_id`"),
+    ],
+)
+def test_a_wrong_login_or_account_is_named_by_check_and_read_alike(source, catalog_of, section, field):
+    with Emulator(scenario()) as emulator:
+        checked = source.run("check", config=config(emulator, **section))
+        read = source.run("read", config=config(emulator, **section), catalog=catalog_of("contact_center_campaigns"))
+    assert (checked.code, checked.status["status"]) == (0, "FAILED")
+    assert field in checked.status["message"]
+    assert read.code == 1
+    assert {error["failure_type"] for error in read.errors} == {"config_error"}
+    assert field in read.errors[-1]["message"]
+    assert "canary" not in checked.stdout + checked.stderr + read.stdout + read.stderr
+
+
+def test_check_asks_each_endpoint_once_and_succeeds(source):
+    with Emulator(scenario()) as emulator:
+        checked = source.run("check", config=config(emulator))
+        emulator.assert_clean()
+        assert [call.path for call in emulator.books.calls] == [
+            "/api/v2/login",
+            "/api/v2/reports/campaigns/leads/status",
+            "/api/v2/config/campaigns/c1/leads",
+            "/api/v2/reports/campaigns/leads/history",
+            "/callcenter/queues/status",
+        ]
+    assert checked.status == {"status": "SUCCEEDED"}
+
+
+def test_a_password_of_digits_stays_text(source):
+    portal = Portal(password="12345678", account_id="0012")
+    with Emulator(scenario(portal=portal)) as emulator:
+        checked = source.run("check", config=config(emulator, password="12345678", account_id="0012"))
+        emulator.assert_clean()
+    assert checked.status == {"status": "SUCCEEDED"}
+
+
+def test_rows_are_stamped_and_typed_as_the_schema_says(source, catalog_of):
+    with Emulator(scenario()) as emulator:
+        read = source.run("read", config=config(emulator), catalog=catalog_of(*STREAMS))
+    campaign, queue = of(read, "contact_center_campaigns")[0], of(read, "contact_center_queues")[0]
+    now = datetime.now(UTC)
+    assert abs(datetime.fromisoformat(campaign["read_at"]) - now).total_seconds() < 60
+    assert abs(datetime.fromisoformat(queue["read_at"]) - now).total_seconds() < 60
+    assert datetime.fromisoformat(of(read, "contact_center_leads")[0]["created"]).tzinfo
+    activity = of(read, "contact_center_activity")[0]
+    assert isinstance(activity["timestamp"], int)
+    assert datetime.fromisoformat(activity["datetime"]).timestamp() == activity["timestamp"]
+    assert len({row["activity_id"] for row in of(read, "contact_center_activity")}) == 75
