@@ -22,7 +22,7 @@ IMAGE_ARGS ?=
 
 .PHONY: help
 help:  ## Show this list.
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: venv
 venv: .venv/.project  ## Make .venv: the pinned set of requirements-dev.txt, and this checkout installed in place.
@@ -67,6 +67,10 @@ image:  ## Build both images with docker, podman or buildah; IMAGE_ARGS go to th
 	@test -n "$(ENGINE)" || { echo "No docker, podman or buildah answers; name one with ENGINE=…" >&2; exit 1; }
 	$(ENGINE) build --target source --tag $(REPOSITORY)/source-squadstack:$(VERSION) $(IMAGE_ARGS) .
 	$(ENGINE) build --target destination --tag $(REPOSITORY)/destination-squadstack:$(VERSION) $(IMAGE_ARGS) .
+
+.PHONY: builder-manifest
+builder-manifest: venv  ## Write the source for the Connector Builder: build/builder/manifest.yaml and components.py.
+	@.venv/bin/python -m tools.builder_manifest
 
 # The package index alone is asked, whatever this machine's pip is configured to add: a hash must hold everywhere.
 COMPILE = env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL PIP_CONFIG_FILE=/dev/null CUSTOM_COMPILE_COMMAND="make lock" \

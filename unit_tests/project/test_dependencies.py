@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "destination_squadstack": {"connectors"},
     "squadstack_emulator": {"connectors", "emulator"},
     "demo": {"connectors", "emulator", "dev"},
+    "tools": {"connectors", "dev"},
     "unit_tests": {"connectors", "emulator", "dev"},
     "integration_tests": {"connectors", "emulator", "dev"},
 }
