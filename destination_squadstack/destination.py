@@ -18,11 +18,11 @@ from destination_squadstack.batcher import Batcher
 from destination_squadstack.client import Api
 from destination_squadstack.clock import Clock
 from destination_squadstack.config import Config
-from destination_squadstack.errors import ConfigError, SyncError, unexpected
+from destination_squadstack.errors import SyncError, unexpected
 from destination_squadstack.limiter import Limiter
 from destination_squadstack.protocol import Emitter, Message, OutputClosed, read_messages
 from destination_squadstack.pump import Call, Pump, Settings
-from destination_squadstack.rejects import LocalFolder, RejectedStore
+from destination_squadstack.rejects import LocalFolder, Place, RejectedStore
 from destination_squadstack.report import Report
 from destination_squadstack.routing import Route
 from destination_squadstack.shaping import Shaper
@@ -91,9 +91,7 @@ class Sync:
         self._clock = clock
         self._report = Report(emitter.log, now=clock.monotonic(), acknowledges=not config.dry_run)
         self._limiter = _limiter(config)
-        keeps_rejects = config.rejects_path is not None and not config.dry_run
-        place = LocalFolder(config.rejects_path, run_id) if config.rejects_path is not None and keeps_rejects else None
-        self._rejects = RejectedStore(place, run_id=run_id, clock=clock)
+        self._rejects = RejectedStore(_place(config, run_id), run_id=run_id, clock=clock)
         self._pump = Pump(
             routes,
             [Shaper(route.lane.operation, route.renames, send_nulls=config.send_nulls) for route in routes],
@@ -118,6 +116,7 @@ class Sync:
         self._pieces: deque[_Piece | _EndOfInput] = deque()
         self._piece: Iterator[Message] = iter(())
         self._more_to_feed = False
+        self._watchdogs: list[threading.Timer] = []
 
     def on_signal(self, number: int, _: FrameType | None = None) -> None:
         """Ask for an orderly end; safe to call from a signal handler."""
@@ -126,6 +125,7 @@ class Sync:
         watchdog = threading.Timer(SHUTDOWN_SECONDS + 5, _exit_now, [_TERMINATED + number])
         watchdog.daemon = True
         watchdog.start()
+        self._watchdogs.append(watchdog)
 
     def run(self) -> int:
         """Write everything; return the exit code."""
@@ -145,7 +145,8 @@ class Sync:
         except _Terminated as order:
             self._emitter.log("WARN", f"Signal {order.number}: finishing the calls under way, then stopping.")
             self._wind_down()
-            self._rejects.commit()
+            with contextlib.suppress(SyncError):  # its states have not left
+                self._rejects.commit()
             self._report.end(self._clock.monotonic(), waiting=self._pump.waiting)
             return _TERMINATED + order.number
         except SyncError as error:
@@ -263,10 +264,12 @@ class Sync:
                 with contextlib.suppress(SyncError):
                     pump.answered(event.call, event.answer, clock.monotonic())
         if not quiet:
-            with contextlib.suppress(ConfigError):
+            with contextlib.suppress(SyncError):
                 self._pass_on_states()
 
     def _finish(self) -> None:
+        for watchdog in self._watchdogs:
+            watchdog.cancel()
         for _ in range(self._config.workers):
             self._outgoing.put(None)
         self._pump.close()
@@ -313,6 +316,10 @@ def _limiter(config: Config) -> Limiter:
     if config.dry_run:
         return Limiter(_UNLIMITED)
     return Limiter(config.squadstack.calls_per_minute, config.squadstack.records_per_minute)
+
+
+def _place(config: Config, run_id: str) -> Place | None:
+    return None if config.rejects_path is None or config.dry_run else LocalFolder(config.rejects_path, run_id)
 
 
 def _exit_now(code: int) -> None:

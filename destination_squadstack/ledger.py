@@ -68,6 +68,12 @@ class Ledger:
         counts = segment.written if written else segment.rejected
         counts[stream] = counts.get(stream, 0) + 1
 
+    @property
+    def covers(self) -> bool:
+        """Whether the oldest state that has not left may leave."""
+        oldest = self._segments[0]
+        return oldest.state is not None and not oldest.unresolved
+
     def take_covered(self) -> list[Covered]:
         """Return the states that may leave now, oldest first, with their statistics filled in."""
         covered = []

@@ -402,7 +402,8 @@ class Pump:
 
     def _list_refused(self, call: Call, verdict: ListRefused, now: float) -> None:
         if len(call.records) == 1:
-            self._refused(call, call.records[0], Refusal(verdict.status, verdict.reason, try_again=False), now)
+            busy = verdict.reason.cause is Cause.BUSY
+            self._settle(call, [Refusal(verdict.status, verdict.reason, try_again=busy)], now)
             return
         for part in _halves(call):
             part.tries = 0
@@ -469,10 +470,11 @@ class Pump:
         if self._over_limit or self._breaker.holds(now):
             return []
         self._check_limit()
-        covered = self._ledger.take_covered()
-        if not covered:
+        if not self._ledger.covers:
             return []
+        # First, since a state that has been taken and cannot leave would be missing for ever.
         self._rejects.commit()
+        covered = self._ledger.take_covered()
         for state in covered:
             self._report.state(state.difference)
         return [state.message for state in covered]

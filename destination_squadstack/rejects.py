@@ -15,6 +15,7 @@ from typing import Any, Protocol, cast
 import fsspec  # type: ignore[import-untyped]  # it has no stubs
 
 from destination_squadstack.clock import Clock
+from destination_squadstack.errors import SyncError
 from destination_squadstack.json_text import dump, load
 from destination_squadstack.routing import Route
 
@@ -123,12 +124,23 @@ class RejectedStore:
             return
         for file in self._files.values():
             if file.rows:
-                file.content += gzip.compress(b"".join(file.rows), compresslevel=6, mtime=0)
-                self._place.put(f"{file.folder}/{self._run_id}-{file.number:06d}.jsonl.gz", file.content)
+                content = file.content + gzip.compress(b"".join(file.rows), compresslevel=6, mtime=0)
+                self._put(f"{file.folder}/{self._run_id}-{file.number:06d}.jsonl.gz", content)
                 file.rows.clear()
-                if len(file.content) >= FILE_BYTES:
-                    file.number, file.content = file.number + 1, b""
+                full = len(content) >= FILE_BYTES
+                file.number, file.content = (file.number + 1, b"") if full else (file.number, content)
         self._buffered = 0
+
+    def _put(self, path: str, content: bytes) -> None:
+        if self._place is None:
+            return
+        try:
+            self._place.put(path, content)
+        except OSError as error:
+            raise SyncError(
+                "object_storage_config: rejected records cannot be stored there "
+                f"({error.strerror or type(error).__name__}). The states that cover them have not been acknowledged."
+            ) from None
 
     def _folder(self, route: Route) -> str:
         parts = (self._sync_id(route), route.namespace or "_", route.stream)

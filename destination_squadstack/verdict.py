@@ -21,7 +21,7 @@ _NOT_FOUND = 404
 _NOT_ALLOWED = 405
 _TOO_MANY = 429
 _SERVER_ERROR = 500
-_REFUSES_THE_LIST = frozenset({400, 413, 422})
+_REFUSES_THE_LIST = frozenset({400, 409, 413, 422})
 _COMES_BACK = frozenset({408, 425})
 _WRONG_REF = {Cause.NO_INTEGRATION: "unknown_ref", Cause.NOT_ENABLED: "not_enabled"}
 
@@ -122,7 +122,7 @@ def judge(records: Sequence[Sent], answer: Answer) -> Verdict:
     """Decide what an answer means."""
     if isinstance(answer, Silence):
         return Ambiguous(answer.what, may_be_applied=answer.may_be_applied, answered=False, timed_out=answer.timed_out)
-    if answer.status == _OK:
+    if _OK <= answer.status < _REDIRECTS:
         return _judge_rows(records, answer)
     return _judge_status(records, answer)
 
@@ -139,7 +139,7 @@ def _judge_status(records: Sequence[Sent], reply: Reply) -> Verdict:
         return ListRefused(status, read_reason(reply.body, records[0].field_names))
     if status == _TOO_MANY:
         return Throttled(reply.retry_after)
-    if status in _COMES_BACK or status >= _SERVER_ERROR or _OK < status < _REDIRECTS:
+    if status in _COMES_BACK or status >= _SERVER_ERROR:
         return Ambiguous(f"HTTP {status}", may_be_applied=True, answered=True)
     return Refused("redirect" if _REDIRECTS <= status < _BAD_REQUEST else "unexpected", str(status))
 
@@ -149,7 +149,7 @@ def _judge_rows(records: Sequence[Sent], reply: Reply) -> Verdict:
     rows = body.get("result") if isinstance(body, dict) else None
     if reply.unreadable is not None or not isinstance(rows, list):
         what = reply.unreadable or "a body without a result list"
-        return Ambiguous(f"HTTP 200 with {what}", may_be_applied=True, answered=True)
+        return Ambiguous(f"HTTP {reply.status} with {what}", may_be_applied=True, answered=True)
     if len(rows) != len(records):
         return Ambiguous("HTTP 200 with a result of another length than was sent", may_be_applied=True, answered=True)
     try:

@@ -125,6 +125,27 @@ def test_a_list_that_is_refused_is_halved_until_the_bad_lead_stands_alone(create
     assert sorted(sizes) == [1, 1, 2, 2, 4, 4, 8]
 
 
+def test_a_single_lead_that_is_busy_as_a_whole_goes_again(create, kit):
+    b = create()
+    b.feed(kit.record("a"))
+    b.end()
+    b.answer(b.call(), Reply(409, {"error_msg": BUSY[1]}))
+    call = again(b)
+    b.answer(call, kit.rows(call))
+    assert b.report.written == 1
+
+
+def test_a_state_that_could_not_leave_because_of_the_store_is_not_lost(create, kit, monkeypatch):
+    b = create()
+    b.feed(kit.record(None), kit.state(1))
+    b.end()
+    with monkeypatch.context() as patch:
+        patch.setattr(b.rejects, "commit", lambda: (_ for _ in ()).throw(SyncError("no space")))
+        with pytest.raises(SyncError):
+            b.states()
+    assert b.marks() == [1]
+
+
 # -- silence
 
 

@@ -9,6 +9,7 @@ import fsspec
 import pytest
 
 from destination_squadstack.config import parse_config
+from destination_squadstack.errors import SyncError
 from destination_squadstack.rejects import LocalFolder, ObjectStore, RejectedStore, Rejection
 from destination_squadstack.routing import plan
 
@@ -142,6 +143,19 @@ def test_rows_are_on_the_disk_when_the_commit_returns(tmp_path, kit, route, monk
         str(tmp_path / ".run-1.draft"),
         *map(str, (folder, folder.parent, folder.parent.parent, tmp_path)),
     ]
+
+
+def test_a_place_that_cannot_be_written_fails_the_sync_and_a_second_try_doubles_nothing(
+    tmp_path, kit, route, monkeypatch
+):
+    rejects = store(tmp_path, kit)
+    rejects.add(rejection(route(), {"n": 1}))
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalFolder, "put", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        with pytest.raises(SyncError, match=r"cannot be stored there \(No space left on device\)"):
+            rejects.commit()
+    rejects.commit()
+    assert [row["data"]["n"] for row in rows(tmp_path / "run-1/_/leads/run-1-000000.jsonl.gz")] == [1]
 
 
 def test_an_object_store_gets_whole_objects(kit, route):

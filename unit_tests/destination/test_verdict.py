@@ -81,7 +81,7 @@ def test_the_answer_for_another_lead_is_a_mismatch():
         bulk(row("a"), row("b"), total_leads=3, success=2, failed=0),
         bulk(row("a"), row(status=400, said="x"), total_leads=2, success=2, failed=0),
         Reply(200, {"result": [row("a"), row("b")], "metadata": 5}),
-        Reply(201, {"result": [row("a"), row("b")]}),
+        Reply(201, None, "an empty body"),
         Reply(500, None, "x"),
         Reply(502, None, "x"),
         Reply(503, None, "x"),
@@ -157,7 +157,11 @@ def test_the_same_said_of_a_row_is_no_different(status, said, problem):
     assert judge(LEADS, bulk(row("a"), row(status=status, said=said))).problem == problem
 
 
-@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_list_may_be_answered_with_any_2xx():
+    assert judge(LEADS, Reply(202, {"result": [row("a"), row("b")]})) == Settled(None)
+
+
+@pytest.mark.parametrize("status", [400, 409, 413, 422])
 def test_a_list_can_be_refused_as_a_whole(status):
     verdict = judge(LEADS, Reply(status, {"error_msg": "{'phone_number': 'Invalid value provided.'}"}))
     assert isinstance(verdict, ListRefused)
