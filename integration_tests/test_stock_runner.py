@@ -1,0 +1,193 @@
+"""The file of `make builder-manifest` in the CDK's own command, as the Connector Builder and a workspace run it.
+
+Compared with `source-squadstack` record for record: who starts in the Builder and moves to the image loses nothing.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airbyte_cdk.utils.yaml_loader import safe_load_yaml
+
+from integration_tests.conftest import Connector, Outcome
+from squadstack_emulator import Campaign, Emulator, Portal, PortalCampaign, Scenario
+from tools.builder_manifest import main as write_builder_files
+
+SEEDED = {"seed_from": datetime(2026, 1, 1, tzinfo=UTC), "seed_to": datetime(2026, 3, 1, tzinfo=UTC)}
+SCENARIO = Scenario(
+    campaigns=(
+        Campaign(responses=120, unprocessed=5, **SEEDED),
+        Campaign(id="OTHER", ref_id="ref-other", responses=30, **SEEDED),
+    ),
+    calls_per_minute=None,
+    portal=Portal(campaigns=(PortalCampaign(leads=12, activities=15, **SEEDED),), queues=2),
+)
+EVERY_STREAM = {
+    *("lead_responses", "leads", "outreach_events", "contact_center_campaigns", "contact_center_leads"),
+    *("contact_center_activity", "contact_center_queues", "contact_center_queue_agents"),
+}
+
+
+@pytest.fixture(scope="module")
+def emulator():
+    with Emulator(SCENARIO) as emulator:
+        yield emulator
+        emulator.assert_clean()
+
+
+def config(emulator: Emulator, api_version: str = "v1") -> dict[str, Any]:
+    """Return a config in which every stream exists."""
+    portal = emulator.scenario.portal
+    return {
+        "squadstack": {
+            "token": emulator.scenario.token,
+            "campaign_ids": ["0PT711", "OTHER"],
+            "start_date": "2026-01-01T00:00:00Z",
+            "api_version": api_version,
+            "base_url": emulator.url,
+            "calls_per_minute": 100_000,
+        },
+        "contact_center": {
+            "portal_url": emulator.url,
+            "username": portal.username,
+            "password": portal.password,
+            "domain": portal.domain,
+            "account_id": portal.account_id,
+            "start_date": "2026-01-01T00:00:00Z",
+        },
+    }
+
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture(scope="module")
+def builder_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of the two files, as made by `make builder-manifest`."""
+    directory = tmp_path_factory.mktemp("builder")
+    write_builder_files(directory)
+    return directory
+
+
+@pytest.fixture(params=["files", "config"])
+def stock(request: pytest.FixtureRequest, builder_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return the stock command; manifest and components are its options, or in the config as the Builder does it."""
+    monkeypatch.setenv("AIRBYTE_ENABLE_UNSAFE_CODE", "true")
+    connector = Connector("source-declarative-manifest", tmp_path)
+    manifest, components = builder_files / "manifest.yaml", builder_files / "components.py"
+    if request.param == "files":
+        flags = ("--manifest-path", str(manifest), "--components-path", str(components))
+        return lambda command, **files: connector.run(command, *flags, **files)
+    return lambda command, config, **files: connector.run(
+        command, config={**config, **injected(manifest, components)}, **files
+    )
+
+
+def injected(manifest: Path, components: Path) -> dict[str, Any]:
+    """Return the keys that the Builder adds to a config."""
+    code = components.read_text(encoding="utf-8")
+    return {
+        "__injected_declarative_manifest": safe_load_yaml(manifest.read_text(encoding="utf-8")),
+        "__injected_components_py": code,
+        "__injected_components_py_checksums": {
+            "md5": hashlib.md5(code.encode()).hexdigest(),
+            "sha256": hashlib.sha256(code.encode()).hexdigest(),
+        },
+    }
+
+
+def catalog(outcome: Outcome) -> list[dict[str, Any]]:
+    (found,) = outcome.of("CATALOG")
+    return sorted(found["streams"], key=lambda stream: stream["name"])
+
+
+def everything_of(streams: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a configured catalog of all streams, incremental where they can."""
+    return {
+        "streams": [
+            {
+                "stream": stream,
+                "sync_mode": "incremental" if "incremental" in stream["supported_sync_modes"] else "full_refresh",
+                "destination_sync_mode": "append",
+            }
+            for stream in streams
+        ]
+    }
+
+
+def records(outcome: Outcome) -> list[str]:
+    """Return every record with its stream, in an order of its own; `read_at` is the moment of the very run."""
+    found = [(record["stream"], record["data"]) for record in outcome.of("RECORD")]
+    return sorted(
+        json.dumps([stream, {**row, "read_at": "now"} if "read_at" in row else row], sort_keys=True)
+        for stream, row in found
+    )
+
+
+def final_states(outcome: Outcome) -> dict[str, str]:
+    """Return each stream's last state; partitions in an order of their own."""
+    last = {}
+    for state in outcome.states:
+        content = state["stream"]["stream_state"]
+        partitions = sorted(content.get("states", []), key=lambda each: str(each["partition"]))
+        ordered = {**content, "states": partitions} if partitions else content
+        last[state["stream"]["stream_descriptor"]["name"]] = json.dumps(ordered, sort_keys=True)
+    return last
+
+
+def test_the_stock_command_checks_with_the_builder_manifest(stock, emulator):
+    assert stock("check", config=config(emulator)).status == {"status": "SUCCEEDED"}
+
+
+def test_the_stock_command_says_what_to_fix_as_the_package_does(stock, source, emulator):
+    wrong = config(emulator)
+    wrong["squadstack"]["token"] = "wrong"
+    messages = [run("check", config=wrong).status["message"] for run in (stock, source.run)]
+    assert all("`squadstack.token`" in message for message in messages)
+
+
+@pytest.mark.parametrize("sections", [("squadstack", "contact_center"), ("squadstack",), ("contact_center",)])
+def test_the_stock_command_discovers_the_packages_catalog_whatever_sections_are_filled_in(
+    stock, source, emulator, sections
+):
+    asked = {name: section for name, section in config(emulator).items() if name in sections}
+    assert catalog(stock("discover", config=asked)) == catalog(source.run("discover", config=asked))
+
+
+@pytest.mark.parametrize("api_version", ["v4", "v1"])
+def test_the_stock_command_reads_the_packages_records_and_ends_in_its_states(stock, source, emulator, api_version):
+    asked = config(emulator, api_version)
+    streams = catalog(source.run("discover", config=asked))
+    read = [run("read", config=asked, catalog=everything_of(streams)) for run in (stock, source.run)]
+    assert [outcome.code for outcome in read] == [0, 0]
+    assert records(read[0]) == records(read[1])
+    assert final_states(read[0]) == final_states(read[1])
+    names = EVERY_STREAM if api_version == "v1" else EVERY_STREAM - {"outreach_events"}
+    assert {record["stream"] for record in read[0].of("RECORD")} == names == set(final_states(read[0]))
+
+
+def test_the_stock_command_goes_on_from_the_packages_state(stock, source, emulator):
+    asked = config(emulator)
+    streams = everything_of(catalog(source.run("discover", config=asked)))
+    state = source.run("read", config=asked, catalog=streams).states
+    resumed = [run("read", config=asked, catalog=streams, state=state) for run in (stock, source.run)]
+    assert records(resumed[0]) == records(resumed[1])
+    # No more than each campaign's newest lead, which the lookback reads again.
+    assert sum(record["stream"] == "lead_responses" for record in resumed[0].of("RECORD")) == len(SCENARIO.campaigns)
+
+
+def test_without_the_administrators_consent_the_stock_command_runs_no_component(stock, emulator, monkeypatch):
+    monkeypatch.delenv("AIRBYTE_ENABLE_UNSAFE_CODE")
+    refused = stock("check", config=config(emulator))
+    assert refused.code != 0
+    assert "AIRBYTE_ENABLE_UNSAFE_CODE" in refused.stdout
+
+
+def test_the_builder_files_are_the_same_each_time_they_are_made(builder_files, tmp_path):
+    write_builder_files(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"manifest.yaml", "components.py"}
+    assert not [path for path in tmp_path.iterdir() if path.read_bytes() != (builder_files / path.name).read_bytes()]
