@@ -1,0 +1,97 @@
+"""The CDK's standard tests of a source, the catalog's advice included, with every stream read from the emulator."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airbyte_cdk.test.standard_tests import ConnectorTestScenario, DeclarativeSourceTestSuite
+
+from source_squadstack.source import SourceSquadstack
+from squadstack_emulator import Campaign, Emulator, Portal, PortalCampaign, Scenario
+
+SEEDED = {"seed_from": datetime(2026, 1, 1, tzinfo=UTC), "seed_to": datetime(2026, 3, 1, tzinfo=UTC)}
+SCENARIO = Scenario(
+    campaigns=(Campaign(responses=25, unprocessed=5, **SEEDED),),
+    calls_per_minute=None,
+    portal=Portal(campaigns=(PortalCampaign(leads=12, activities=15, **SEEDED),), queues=2),
+)
+
+
+def squadstack(emulator: Emulator, **section: Any) -> dict[str, Any]:
+    return {
+        "squadstack": {
+            "token": SCENARIO.token,
+            "campaign_ids": ["0PT711"],
+            "start_date": "2026-01-01T00:00:00Z",
+            "base_url": emulator.url,
+            **section,
+        }
+    }
+
+
+def contact_center(emulator: Emulator, **section: Any) -> dict[str, Any]:
+    return {
+        "contact_center": {
+            "portal_url": emulator.url,
+            "username": SCENARIO.portal.username,
+            "password": SCENARIO.portal.password,
+            "domain": SCENARIO.portal.domain,
+            "account_id": SCENARIO.portal.account_id,
+            "start_date": "2026-01-01T00:00:00Z",
+            **section,
+        }
+    }
+
+
+ACCEPTED = {
+    "SquadStack v4": (squadstack, {}),
+    "SquadStack v1": (squadstack, {"api_version": "v1"}),
+    "contact center": (contact_center, {}),
+}
+REFUSED = {
+    "wrong token": (squadstack, {"token": "wrong-token"}),
+    "unknown campaign": (squadstack, {"campaign_ids": ["UNKNOWN"]}),
+    "wrong password": (contact_center, {"password": "wrong-password"}),
+}
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    with Emulator(SCENARIO) as emulator:
+        yield emulator
+        emulator.assert_clean()
+
+
+class TestSource(DeclarativeSourceTestSuite):
+    # The suite's tests of an image ask for Docker; ours are built by `make image` and hold the same console script.
+    locals().update({name: None for name in dir(DeclarativeSourceTestSuite) if name.startswith("test_docker_image_")})
+
+    # Not the suite's get_scenarios(): it is asked before any test runs, when the emulator has no address yet.
+    @pytest.fixture(params=ACCEPTED)
+    def scenario(self, request, emulator, tmp_path) -> ConnectorTestScenario:
+        return scenario_of(ACCEPTED[request.param], "succeed", emulator, tmp_path)
+
+    @classmethod
+    def create_connector(cls, scenario: ConnectorTestScenario | None) -> SourceSquadstack:
+        """Build the package's own source: the suite would run the manifest without `source.py`."""
+        return SourceSquadstack(config=json.loads(scenario.config_path.read_text()) if scenario else None)
+
+
+class TestRefusedSource(TestSource):
+    test_spec = None  # takes no scenario, so it would be the same again
+    test_discover = None  # asks nothing of the API, so there is nothing to refuse
+
+    @pytest.fixture(params=REFUSED)
+    def scenario(self, request, emulator, tmp_path) -> ConnectorTestScenario:
+        return scenario_of(REFUSED[request.param], "failed", emulator, tmp_path)
+
+
+def scenario_of(asked, status: str, emulator: Emulator, directory: Path) -> ConnectorTestScenario:
+    """Return a scenario of the suite with its config in a file, as the suite's own have it."""
+    section, changes = asked
+    path = directory / "config.json"
+    path.write_text(json.dumps(section(emulator, **changes)))
+    return ConnectorTestScenario(config_path=path, status=status)
