@@ -115,7 +115,7 @@ def configured(*names: str, incremental: Collection[str] = ()) -> Message:
     }
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Connector:
+@pytest.fixture(scope="session")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Connector:
     """Return the console script `source-squadstack`."""
-    return Connector("source-squadstack", tmp_path)
+    return Connector("source-squadstack", tmp_path_factory.mktemp("source"))

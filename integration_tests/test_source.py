@@ -216,50 +216,6 @@ def test_html_for_ever_ends_with_a_clear_transient_error_and_no_state_beyond_the
     assert datetime.fromisoformat(state["cursor"]["processed_at"]) <= max(map(datetime.fromisoformat, first_window))
 
 
-PASSING = [
-    FaultKind.HTTP_500,
-    FaultKind.HTTP_502,
-    FaultKind.HTTP_503,
-    FaultKind.RESET,
-    FaultKind.TRUNCATED,
-    FaultKind.CUT_OFF,
-    FaultKind.HTML_200,
-    FaultKind.EMPTY_200,
-    FaultKind.NULL_RESULTS,
-]
-LASTING = [FaultKind.UNAUTHORIZED_401, FaultKind.FORBIDDEN_403, FaultKind.REDIRECT_302]
-
-
-def private(emulator: Emulator) -> set[str]:
-    """Return all that no log line may hold."""
-    leads = emulator.leads().values()
-    return {TOKEN} | {lead.phone_number for lead in leads} | {lead.contact_name for lead in leads}
-
-
-def told(read) -> str:
-    """Return all that was printed but for the records."""
-    return "".join(line for line in read.stdout.splitlines() if not line.startswith('{"type":"RECORD"')) + read.stderr
-
-
-@pytest.mark.parametrize("kind", PASSING)
-def test_a_failure_that_passes_loses_nothing_and_tells_nothing_even_at_debug_level(source, kind):
-    faulty = scenario(page_size_cap=50, faults=(Fault(kind=kind, on="read", every=2, times=2),))
-    with Emulator(faulty) as emulator:
-        read = source.run("read", "--debug", config=config(emulator), catalog=CATALOG)
-        assert read.code == 0, read.errors
-        assert keys(read.records) == expected(emulator)
-        assert not [secret for secret in private(emulator) if secret in told(read)]
-
-
-@pytest.mark.parametrize("kind", LASTING)
-def test_a_refusal_in_the_middle_is_a_config_error_and_tells_nothing_even_at_debug_level(source, kind):
-    with Emulator(scenario(faults=(Fault(kind=kind, on="read", skip=3),))) as emulator:
-        read = source.run("read", "--debug", config=config(emulator), catalog=CATALOG)
-        assert not [secret for secret in private(emulator) if secret in told(read)]
-    assert read.code == 1
-    assert {error["failure_type"] for error in read.errors} == {"config_error"}
-
-
 @pytest.mark.parametrize(
     ("section", "field"),
     [({"token": "wrong-canary"}, "`squadstack.token`"), ({"campaign_ids": ["UNKNOWN"]}, "`squadstack.campaign_ids`")],

@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from squadstack_emulator import Emulator, Fault, FaultKind, Portal, PortalCampaign, Scenario
+from squadstack_emulator import Emulator, Portal, PortalCampaign, Scenario
 
 PASSWORD = 'canary "12\\34"'
 SEED_FROM, SEED_TO = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)
@@ -150,27 +150,6 @@ def test_a_fresh_token_that_is_refused_is_a_config_error(source, catalog_of):
     assert read.code == 1
     assert {error["failure_type"] for error in read.errors} == {"config_error"}
     assert "`contact_center.account_id`" in read.errors[-1]["message"]
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [
-        FaultKind.HTTP_500,
-        FaultKind.HTTP_503,
-        FaultKind.THROTTLE,
-        FaultKind.RESET,
-        FaultKind.TRUNCATED,
-        FaultKind.CUT_OFF,
-        FaultKind.HTML_200,
-        FaultKind.EMPTY_200,
-        FaultKind.NULL_RESULTS,
-    ],
-)
-def test_a_failure_that_passes_loses_nothing_and_tells_nothing_even_at_debug_level(source, catalog_of, kind):
-    faults = (Fault(kind=kind, on="portal", every=3, times=3),)
-    with Emulator(scenario(faults=faults, throttle_answer="retry_after", window_seconds=1.0)) as emulator:
-        read = source.run("read", "--debug", config=config(emulator), catalog=catalog_of(*STREAMS))
-        assert_all_of_it(read, emulator)
 
 
 @pytest.mark.parametrize(

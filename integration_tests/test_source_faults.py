@@ -1,0 +1,224 @@
+"""Every fault, over every stream at once, by the console script: what the docs' table says is what happens."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from squadstack_emulator import Campaign, Emulator, Fault, FaultKind, Portal, PortalCampaign, Scenario, v1_lead_id
+
+FROM, TO = datetime(2026, 9, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)
+TOKEN, PASSWORD = "token-canary", "password-canary"
+SQUADSTACK = ("lead_responses", "leads", "outreach_events")
+PORTAL = (
+    "contact_center_campaigns",
+    "contact_center_leads",
+    "contact_center_activity",
+    "contact_center_queues",
+    "contact_center_queue_agents",
+)
+INCREMENTAL = ("lead_responses", "outreach_events", "contact_center_activity")
+
+
+def scenario(**fields) -> Scenario:
+    return Scenario(
+        **{
+            "token": TOKEN,
+            "campaigns": (Campaign(responses=60, unprocessed=5, seed_from=FROM, seed_to=TO),),
+            "calls_per_minute": None,
+            "page_size_cap": 10,
+            "portal": Portal(
+                password=PASSWORD,
+                campaigns=(PortalCampaign(id="c1", leads=25, activities=40, seed_from=FROM, seed_to=TO),),
+                queues=2,
+            ),
+            "portal_page_cap": 6,
+            "activity_shape": "envelope_data",
+            "activity_cap": 8,
+            **fields,
+        }
+    )
+
+
+def config(emulator: Emulator) -> dict:
+    portal = emulator.scenario.portal
+    return {
+        "squadstack": {
+            "token": TOKEN,
+            "campaign_ids": ["0PT711"],
+            "start_date": "2026-09-01",
+            "api_version": "v1",
+            "base_url": emulator.url,
+            "calls_per_minute": 1_000_000,
+        },
+        "contact_center": {
+            "portal_url": emulator.url,
+            "username": portal.username,
+            "password": PASSWORD,
+            "domain": portal.domain,
+            "account_id": portal.account_id,
+            "start_date": "2026-09-01",
+        },
+    }
+
+
+def read(source, catalog_of, emulator, *streams: str, **files):
+    catalog = catalog_of(*(streams or SQUADSTACK + PORTAL), incremental=INCREMENTAL)
+    return source.run("read", "--debug", config=config(emulator), catalog=catalog, **files)
+
+
+def keys(done) -> dict[str, Counter]:
+    """Return the keys of the records of each stream."""
+    names = ("campaign_id", "lead_id", "event_id", "queue_id", "id", "activity_id")
+    found: dict[str, Counter] = {}
+    for record in done.of("RECORD"):
+        key = tuple(record["data"].get(name) for name in names)
+        found.setdefault(record["stream"], Counter())[key] += 1
+    return found
+
+
+@pytest.fixture(scope="module")
+def all_of_it(source, catalog_of):
+    """Return the keys that a read without faults finds: each once, of every stream."""
+    with Emulator(scenario()) as emulator:
+        done = read(source, catalog_of, emulator)
+        emulator.assert_clean()
+    assert done.code == 0, done.errors
+    found = keys(done)
+    assert set(found) == set(SQUADSTACK + PORTAL)
+    assert {count for counts in found.values() for count in counts.values()} == {1}
+    return found
+
+
+def assert_silent(done, emulator) -> None:
+    """Hold a run's logs to silence about leads and secrets."""
+    leads = emulator.leads().values()
+    people = [*emulator.portal_leads("c1"), *emulator.portal_activities()]
+    private = {TOKEN, PASSWORD} | {lead.phone_number for lead in leads} | {lead.contact_name for lead in leads}
+    private |= {str(row[key]) for row in people for key in ("number", "lead_number", "lead_name") if row.get(key)}
+    told = "".join(line for line in done.stdout.splitlines() if not line.startswith('{"type":"RECORD"')) + done.stderr
+    assert not [secret for secret in private if secret in told]
+
+
+def passing(kind: FaultKind, **fields):
+    """A fault that strikes every third call, four times, on both APIs."""
+    strikes = {"every": 3, "times": 4, **fields}
+    return (Fault(kind=kind, on="read", **strikes), Fault(kind=kind, on="portal", **strikes))
+
+
+THROTTLED = {"faults": passing(FaultKind.THROTTLE), "window_seconds": 1.0}
+
+# Each row of the docs' table whose outcome is "nothing is lost": its name, and what the emulator is told.
+HARMLESS = {
+    "HTTP 500": {"faults": passing(FaultKind.HTTP_500)},
+    "HTTP 502": {"faults": passing(FaultKind.HTTP_502)},
+    "HTTP 503": {"faults": passing(FaultKind.HTTP_503)},
+    "HTTP 429 with Retry-After": {**THROTTLED, "throttle_answer": "retry_after"},
+    "HTTP 429 with the wait in its text": {**THROTTLED, "throttle_answer": "documented"},
+    "HTTP 429 with neither": {**THROTTLED, "throttle_answer": "bare"},
+    "connection reset": {"faults": passing(FaultKind.RESET)},
+    "truncated body": {"faults": passing(FaultKind.TRUNCATED)},
+    "body shorter than announced": {"faults": passing(FaultKind.CUT_OFF)},
+    "HTML with status 200": {"faults": passing(FaultKind.HTML_200)},
+    "empty body with status 200": {"faults": passing(FaultKind.EMPTY_200)},
+    "`results` or `data` null": {"faults": passing(FaultKind.NULL_RESULTS)},
+    "no answer for a while": {"faults": passing(FaultKind.HANG, seconds=1.0)},
+    "page size capped below what is asked": {"page_size_cap": 3, "portal_page_cap": 2, "activity_cap": 5},
+    "rows in any order": {"order": "shuffled"},
+    "`startKey` ignored": {"activity_ignores_start_key": True},
+    "activity as a bare array": {"activity_shape": "bare"},
+}
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_nothing_is_lost_nothing_comes_twice_and_nothing_is_told(source, catalog_of, all_of_it, name):
+    with Emulator(scenario(**HARMLESS[name])) as emulator:
+        done = read(source, catalog_of, emulator)
+        assert done.code == 0, done.errors
+        assert keys(done) == all_of_it
+        emulator.assert_clean()
+        assert_silent(done, emulator)
+
+
+def test_leads_that_change_while_they_are_paged_are_read_again(source, catalog_of, all_of_it):
+    with Emulator(scenario(drift_leads_per_page=2, drift_pages=3)) as emulator:
+        first = read(source, catalog_of, emulator, "lead_responses")
+        leads = emulator.leads().items()
+        moved = {str(v1_lead_id(name)) for name, lead in leads if lead.processed_at and lead.processed_at > TO}
+        assert_silent(first, emulator)
+    assert first.code == 0
+    assert "reading them again" in first.stdout
+    seen = {record["lead_id"] for record in first.records}
+    assert seen | moved == {key[1] for key in all_of_it["lead_responses"]}
+
+
+@pytest.mark.parametrize("kind", [FaultKind.UNAUTHORIZED_401, FaultKind.FORBIDDEN_403, FaultKind.REDIRECT_302])
+def test_a_refusal_in_the_middle_is_a_config_error_with_the_state_of_what_was_read(source, catalog_of, kind):
+    with Emulator(scenario(faults=(Fault(kind=kind, on="read", skip=4),))) as emulator:
+        done = read(source, catalog_of, emulator, "lead_responses")
+        assert_silent(done, emulator)
+    assert done.code == 1
+    assert {error["failure_type"] for error in done.errors} == {"config_error"}
+    (state,) = done.states[-1]["stream"]["stream_state"]["states"]
+    newest = max((datetime.fromisoformat(record["processed_at"]) for record in done.records), default=FROM)
+    assert datetime.fromisoformat(state["cursor"]["processed_at"]) <= newest
+
+
+def test_a_401_of_the_portal_logs_in_again_and_loses_nothing(source, catalog_of, all_of_it):
+    with Emulator(scenario(portal_token_uses=4)) as emulator:
+        done = read(source, catalog_of, emulator, *PORTAL)
+        assert_silent(done, emulator)
+    assert done.code == 0, done.errors
+    assert keys(done) == {stream: all_of_it[stream] for stream in PORTAL}
+
+
+def test_a_repeated_next_start_key_fails_its_stream_and_no_other(source, catalog_of, all_of_it):
+    streams = [name for name in SQUADSTACK + PORTAL if name != "contact_center_activity"]
+    with Emulator(scenario(portal_repeats_key=True)) as emulator:
+        done = read(source, catalog_of, emulator, *streams)
+        assert_silent(done, emulator)
+    assert done.code == 1
+    assert {error["stream_descriptor"]["name"] for error in done.errors} == {"contact_center_leads"}
+    found = keys(done)
+    others = [name for name in streams if name != "contact_center_leads"]
+    assert {name: found[name] for name in others} == {name: all_of_it[name] for name in others}
+
+
+def test_kill_9_and_resume_lose_nothing_of_any_stream(source, catalog_of, all_of_it):
+    catalog = catalog_of(*SQUADSTACK, *PORTAL, incremental=INCREMENTAL)
+    with Emulator(scenario(latency_seconds=0.01)) as emulator:
+        killed = source.killed_after(150, "read", config=config(emulator), catalog=catalog)
+        assert killed.code == -9
+        newest = {state["stream"]["stream_descriptor"]["name"]: state for state in killed.states}
+        resumed = read(source, catalog_of, emulator, state=list(newest.values()))
+    assert resumed.code == 0, resumed.errors
+    before, after = keys(killed), keys(resumed)
+    assert {name: set(before.get(name, ())) | set(after.get(name, ())) for name in all_of_it} == {
+        name: set(found) for name, found in all_of_it.items()
+    }
+
+
+def test_an_outage_for_ever_is_a_transient_error_and_no_empty_stream(source, catalog_of):
+    with Emulator(scenario(faults=(Fault(kind=FaultKind.HTML_200, on="any"),))) as emulator:
+        done = read(source, catalog_of, emulator, "lead_responses", "contact_center_queues")
+        assert_silent(done, emulator)
+    assert done.code == 1
+    assert {error["failure_type"] for error in done.errors} == {"transient_error"}
+    statuses = [trace["stream_status"]["status"] for trace in done.of("TRACE") if trace["type"] == "STREAM_STATUS"]
+    assert "COMPLETE" not in statuses
+
+
+def test_the_docs_table_of_faults_has_a_row_for_each_of_these():
+    page = (Path(__file__).parents[1] / "docs/sources/squadstack.md").read_text(encoding="utf-8")
+    table = page.split("## What was tried")[1].split("\n## ")[0]
+    rows = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ")][1:]
+    others = [
+        "leads processed while they are paged, a page past the end",
+        "HTTP 401, 403 or a redirect in the middle",
+        "tokens of the portal that die in the middle",
+        "`next_start_key` repeated",
+        "`kill -9` and resume",
+        "an outage for ever",
+    ]
+    assert rows == [*HARMLESS, *others]
