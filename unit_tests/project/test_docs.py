@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 
+from destination_squadstack.config import load_spec
+from destination_squadstack.operations import OPERATIONS
 from source_squadstack.source import MANIFEST, SourceSquadstack
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGE = (ROOT / "docs/sources/squadstack.md").read_text(encoding="utf-8")
+DESTINATION_PAGE = (ROOT / "docs/destinations/squadstack.md").read_text(encoding="utf-8")
 SPEC = safe_load_yaml(MANIFEST.read_text(encoding="utf-8"))["spec"]["connection_specification"]
 CONFIG = {
     "squadstack": {"token": "x", "campaign_ids": ["0PT711"], "start_date": "2024-01-01", "api_version": "v1"},
@@ -46,7 +49,7 @@ def fields(prefix: str, schema: dict) -> dict[str, tuple[str, str]]:
     """Return each field of a spec with what the README's table says of it: required or its default."""
     found = {}
     for name, rule in schema["properties"].items():
-        if rule["type"] == "object":
+        if rule["type"] == "object" and "required" in rule:
             found |= fields(f"{prefix}{name}.", rule)
         else:
             default = f"`{rule['default']}`" if "default" in rule else ""
@@ -54,9 +57,29 @@ def fields(prefix: str, schema: dict) -> dict[str, tuple[str, str]]:
     return found
 
 
-def test_the_readme_lists_every_field_with_its_default():
+def test_the_readme_lists_every_field_of_the_source_with_its_default():
     table = rows(section(README, "### source-squadstack"))
     assert {row[0]: (row[1], row[2]) for row in table} == fields("", SPEC)
+
+
+def test_the_readme_lists_every_field_of_the_destination_with_its_default():
+    table = rows(section(README, "### destination-squadstack"))
+    listed = {row[0].replace("[]", ""): (row[1], row[2]) for row in table}
+    assert listed == {
+        name: (required, default.replace("`False`", "`false`"))
+        for name, (required, default) in fields("", load_spec()["connectionSpecification"]).items()
+    }
+
+
+def test_the_destinations_page_says_what_to_enter_in_every_field():
+    table = rows(section(DESTINATION_PAGE, "## Set up"))
+    listed = [row[0] for row in table if len(row) == 2]
+    assert listed == [f"`{name}`" for name in load_spec()["connectionSpecification"]["properties"]]
+
+
+def test_the_destinations_page_has_a_row_for_every_operation():
+    listed = [row[0] for row in rows(section(DESTINATION_PAGE, "### Which operation"))]
+    assert listed == [f"`{name}`" for name in dict.fromkeys(name for _, name in OPERATIONS)]
 
 
 @pytest.mark.parametrize(("heading", "name"), [("SquadStack", "squadstack"), ("Contact center", "contact_center")])
