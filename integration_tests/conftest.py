@@ -61,7 +61,7 @@ class Connector:
     """One console script, its files in a directory of the test's own."""
 
     def __init__(self, name: str, directory: Path) -> None:
-        self._script = str(Path(sys.executable).with_name(name))
+        self._script = str(Path(sys.executable).parent / name)  # a whole path stays itself: another environment's
         self._directory = directory
 
     def start(self, command: str, *flags: str, **files: Any) -> "subprocess.Popen[bytes]":

@@ -1,0 +1,76 @@
+"""The example records of the docs are what the source reads from the emulator."""
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from squadstack_emulator import Campaign, Emulator, Portal, PortalCampaign, Scenario
+
+PAGE = (Path(__file__).parents[1] / "docs/sources/squadstack.md").read_text(encoding="utf-8")
+FROM, TO = datetime(2026, 9, 1, tzinfo=UTC), datetime(2026, 10, 1, tzinfo=UTC)
+SCENARIO = Scenario(
+    campaigns=(Campaign(responses=3, unprocessed=1, seed_from=FROM, seed_to=TO),),
+    portal=Portal(
+        campaigns=(PortalCampaign(id="c1", leads=2, activities=3, seed_from=FROM, seed_to=TO),),
+        queues=1,
+    ),
+)
+OF_V4 = ("lead_responses", "leads")
+OF_V1_AND_PORTAL = (
+    "outreach_events",
+    "contact_center_campaigns",
+    "contact_center_leads",
+    "contact_center_activity",
+    "contact_center_queues",
+    "contact_center_queue_agents",
+)
+
+
+def config(emulator: Emulator, version: str) -> dict:
+    portal = SCENARIO.portal
+    start = "2026-09-01T00:00:00Z"
+    return {
+        "squadstack": {
+            "token": SCENARIO.token,
+            "campaign_ids": ["0PT711"],
+            "start_date": start,
+            "api_version": version,
+            "base_url": emulator.url,
+        },
+        "contact_center": {
+            "portal_url": emulator.url,
+            "username": portal.username,
+            "password": portal.password,
+            "domain": portal.domain,
+            "account_id": portal.account_id,
+            "start_date": start,
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def first_records(source, catalog_of):
+    """Return the first record of each stream."""
+    found: dict[str, dict] = {}
+    with Emulator(SCENARIO) as emulator:
+        for version, streams in (("v4", OF_V4), ("v1", OF_V1_AND_PORTAL)):
+            read = source.run("read", config=config(emulator, version), catalog=catalog_of(*streams))
+            assert read.code == 0, read.errors
+            for record in read.of("RECORD"):
+                found.setdefault(record["stream"], record["data"])
+    return found
+
+
+@pytest.mark.parametrize("stream", [*OF_V4, *OF_V1_AND_PORTAL])
+def test_the_example_of_a_stream_is_its_first_record(first_records, stream):
+    record = first_records[stream]
+    if "read_at" in record:
+        record = {**record, "read_at": "2026-11-21T00:00:00Z"}
+    text = json.dumps(record, indent=2, ensure_ascii=False)
+    section = re.split(r"^##+ ", PAGE.split(f"\n### {stream}\n")[1], flags=re.MULTILINE)[0]
+    example = re.search(r"```json\n(.*?)\n```", section, re.DOTALL)
+    assert example is not None, f"The page's section {stream} lacks its example:\n{text}"
+    assert example[1] == text
