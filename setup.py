@@ -8,7 +8,7 @@ from setuptools import find_packages, setup
 VERSION = "0.1.0"
 
 # For both extras: one that names "airbyte-squadstack[emulator]" instead is locked as a path of the machine that locks.
-EMULATOR = ["httptools>=0.6", "starlette>=1,<2", "uvicorn>=0.40"]
+EMULATOR = ["httptools>=0.6", "uvicorn>=0.40"]
 
 README = Path(__file__).with_name("README.md")
 
