@@ -1,13 +1,15 @@
 """SquadStack's other streams by the console script: all leads, version 1 of the API and what reached out to a lead."""
 
+import json
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from math import ceil
+from pathlib import Path
 
 import pytest
 
-from squadstack_emulator import Campaign, Emulator, Scenario
+from squadstack_emulator import Campaign, Emulator, Portal, PortalCampaign, Scenario
 
 SEEDED = Campaign(
     responses=130,
@@ -144,3 +146,39 @@ def test_ten_campaigns_and_a_hundred_keep_their_own_cursors(source, catalog_of):
     assert {state["partition"]["campaign_id"] for state in states} == {campaign.id for campaign in campaigns}
     newest = Counter(record["campaign_id"] for record in second.records)
     assert newest == Counter(campaign.id for campaign in campaigns if campaign.responses)
+
+
+@pytest.mark.parametrize("path", sorted(Path(__file__).with_name("states").glob("*.json")), ids=lambda path: path.stem)
+def test_a_state_of_every_version_ever_released_goes_on_from_where_it_was(source, catalog_of, path):
+    state = json.loads(path.read_text(encoding="utf-8"))
+    campaigns = (SEEDED, replace(SEEDED, id="NULL", ref_id="ref-null", responses=10, unprocessed=0))
+    portal = Portal(
+        campaigns=(PortalCampaign(id="c1", activities=59, seed_from=SEEDED.seed_from, seed_to=SEEDED.seed_to),)
+    )
+    catalog = catalog_of(
+        "lead_responses", "contact_center_activity", incremental=["lead_responses", "contact_center_activity"]
+    )
+    with Emulator(scenario(campaigns=campaigns, portal=portal, activity_shape="envelope_data")) as emulator:
+        section = {
+            "portal_url": emulator.url,
+            "username": portal.username,
+            "password": portal.password,
+            "domain": portal.domain,
+            "account_id": portal.account_id,
+            "start_date": "2026-01-01",
+        }
+        asked = {**config(emulator, lookback_minutes=0), "contact_center": section}
+        read = source.run("read", config=asked, catalog=catalog, state=state)
+    assert read.code == 0, read.errors
+    oldest: dict[str, datetime] = {}
+    for record in (record["data"] for record in read.of("RECORD") if record["stream"] == "lead_responses"):
+        at = datetime.fromisoformat(record["processed_at"])
+        oldest[record["campaign_id"]] = min(at, oldest.get(record["campaign_id"], at))
+    # Its own cursor goes on; a campaign without a readable one starts at the start date.
+    february = datetime(2026, 2, 1, tzinfo=UTC)
+    assert february <= oldest["0PT711"] < datetime(2026, 2, 2, tzinfo=UTC)
+    assert oldest["NULL"] == datetime(2026, 1, 1, tzinfo=UTC)
+    times = [
+        record["data"]["timestamp"] for record in read.of("RECORD") if record["stream"] == "contact_center_activity"
+    ]
+    assert 1_769_904_000 <= min(times) < 1_769_904_000 + 2 * 86_400

@@ -1198,17 +1198,41 @@ class PortalAuthenticator(DeclarativeAuthenticator):
 
 @dataclass
 class PerCampaignState(StateMigration):
-    """Keeps the campaigns' own cursors and drops the global one.
+    """Keeps the campaigns' own cursors, those that can be read, and drops the global one.
 
     The CDK starts a campaign that has no cursor of its own at the global cursor, so the history of one that is added
     later would be skipped; without a global cursor it starts at `start_date`. Beyond 10,000 campaigns the CDK keeps
-    the global cursor only, and that one stays.
+    the global cursor only, and that one stays. A cursor that is no time would end the stream; without it the campaign
+    is read from `start_date` again.
     """
 
     def should_migrate(self, stream_state: Mapping[str, Any]) -> bool:
-        """Tell whether the state has a global cursor that it can do without."""
-        return "state" in stream_state and not stream_state.get("use_global_cursor")
+        """Tell whether the state holds something that it can do without."""
+        return self.migrate(stream_state) != stream_state
 
     def migrate(self, stream_state: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the state without the global cursor and its lookback."""
-        return {key: value for key, value in stream_state.items() if key not in {"state", "lookback_window"}}
+        """Return the state with nothing but the campaigns' readable cursors."""
+        if stream_state.get("use_global_cursor"):
+            return stream_state
+        kept = {key: value for key, value in stream_state.items() if key not in {"state", "lookback_window"}}
+        if "states" in kept:
+            kept["states"] = [entry for entry in kept["states"] if is_readable(entry.get("cursor"), "processed_at")]
+        return kept
+
+
+@dataclass
+class ReadableState(StateMigration):
+    """Drops a cursor that is no time, which would end the stream: it is read from `start_date` again."""
+
+    def should_migrate(self, stream_state: Mapping[str, Any]) -> bool:
+        """Tell whether the state has no readable cursor."""
+        return bool(stream_state) and not is_readable(stream_state, "timestamp")
+
+    def migrate(self, stream_state: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002  # the CDK's signature
+        """Return no state."""
+        return {}
+
+
+def is_readable(cursor: Any, name: str) -> bool:
+    """Tell whether a cursor is a time."""
+    return isinstance(cursor, Mapping) and parse_time(cursor.get(name)) is not None

@@ -1,6 +1,8 @@
 """State: a campaign has its own cursor or starts at the start date, never at another's."""
 
-from source_squadstack.components import PerCampaignState
+import pytest
+
+from source_squadstack.components import PerCampaignState, ReadableState
 
 STATES = [{"partition": {"campaign_id": "0PT711"}, "cursor": {"processed_at": "2024-02-01T00:00:00.000000Z"}}]
 GLOBAL = {"state": {"processed_at": "2024-02-01T00:00:00.000000Z"}, "lookback_window": 5}
@@ -19,3 +21,24 @@ def test_the_global_cursor_stays_where_it_is_the_only_one():
 def test_a_state_without_a_global_cursor_is_left_alone():
     assert not PerCampaignState().should_migrate({"use_global_cursor": False, "states": STATES})
     assert not PerCampaignState().should_migrate({})
+
+
+@pytest.mark.parametrize(
+    "cursor", [None, {}, {"processed_at": None}, {"processed_at": "soon"}, {"processed_at": ["x"]}]
+)
+def test_a_campaigns_cursor_that_is_no_time_is_dropped_alone(cursor):
+    odd = {"partition": {"campaign_id": "ODD"}, "cursor": cursor}
+    state = {"use_global_cursor": False, "states": [*STATES, odd]}
+    assert PerCampaignState().should_migrate(state)
+    assert PerCampaignState().migrate(state) == {"use_global_cursor": False, "states": STATES}
+
+
+@pytest.mark.parametrize("state", [{"timestamp": None}, {"timestamp": "soon"}, {"other": 1}])
+def test_a_timestamp_that_is_no_time_is_dropped(state):
+    assert ReadableState().should_migrate(state)
+    assert ReadableState().migrate(state) == {}
+
+
+@pytest.mark.parametrize("state", [{}, {"timestamp": "1666222318"}, {"timestamp": 1666222318}])
+def test_a_readable_timestamp_is_left_alone(state):
+    assert not ReadableState().should_migrate(state)
