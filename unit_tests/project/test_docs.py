@@ -17,11 +17,16 @@ PAGE = (ROOT / "docs/sources/squadstack.md").read_text(encoding="utf-8")
 DESTINATION_PAGE = (ROOT / "docs/destinations/squadstack.md").read_text(encoding="utf-8")
 SPEC = safe_load_yaml(MANIFEST.read_text(encoding="utf-8"))["spec"]["connection_specification"]
 CONFIG = {
-    "squadstack": {"token": "x", "campaign_ids": ["0PT711"], "start_date": "2024-01-01", "api_version": "v1"},
+    "squadstack": {
+        "token": "token-of-the-docs",
+        "campaign_ids": ["0PT711"],
+        "start_date": "2024-01-01",
+        "api_version": "v1",
+    },
     "contact_center": {
         "portal_url": "https://portal.example.com:9443",
         "username": "x",
-        "password": "x",
+        "password": "password-of-the-docs",
         "domain": "x",
         "account_id": "x",
         "start_date": "2024-01-01",
