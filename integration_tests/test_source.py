@@ -347,7 +347,7 @@ def peak_megabytes(source, emulator) -> float:
 
 def test_memory_is_flat_in_the_number_of_records(source):
     peaks = []
-    for responses in (20_000, 100_000):
+    for responses in (20_000, 200_000):
         with Emulator(scenario(replace(SEEDED, responses=responses), calls_per_minute=None)) as emulator:
             peaks.append(peak_megabytes(source, emulator))
     assert peaks[1] <= 1.1 * peaks[0], peaks

@@ -141,13 +141,16 @@ def test_nothing_is_lost_nothing_comes_twice_and_nothing_is_told(source, catalog
         assert_silent(done, emulator)
 
 
-def test_leads_that_change_while_they_are_paged_are_read_again(source, catalog_of, all_of_it):
-    with Emulator(scenario(drift_leads_per_page=2, drift_pages=3)) as emulator:
+@pytest.mark.parametrize("leads_per_page", [2, 10], ids=["a shorter last page", "a page past the end"])
+def test_leads_that_change_while_they_are_paged_are_read_again(source, catalog_of, all_of_it, leads_per_page):
+    with Emulator(scenario(drift_leads_per_page=leads_per_page, drift_pages=3)) as emulator:
         first = read(source, catalog_of, emulator, "lead_responses")
         leads = emulator.leads().items()
         moved = {str(v1_lead_id(name)) for name, lead in leads if lead.processed_at and lead.processed_at > TO}
         assert_silent(first, emulator)
+        past_the_end = [call for call in emulator.books.calls if call.status == 404]
     assert first.code == 0
+    assert bool(past_the_end) == (leads_per_page == 10)
     assert "reading them again" in first.stdout
     seen = {record["lead_id"] for record in first.records}
     assert seen | moved == {key[1] for key in all_of_it["lead_responses"]}
