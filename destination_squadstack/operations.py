@@ -89,6 +89,7 @@ _ROWS = (
         endpoint="lead-upserted",
         sync_mode="append_dedup",
         done_after_silence=frozenset({Cause.STILL_ACTIVE}),
+        unless_known=frozenset({Cause.STILL_ACTIVE}),
     ),
     Operation(
         name="update",
@@ -96,6 +97,7 @@ _ROWS = (
         endpoint="lead-updated",
         sync_mode="update",
         done_after_silence=frozenset({Cause.STILL_ACTIVE}),
+        unless_known=frozenset({Cause.STILL_ACTIVE}),
     ),
     Operation(
         name="convert",

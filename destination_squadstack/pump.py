@@ -123,7 +123,7 @@ class Pump:
         self._ledger = Ledger()
         self._breaker = Breaker()
         self._known = KnownLeads()
-        self._remember = {route.lane.scope for route in routes if route.lane.operation.makes_leads}
+        self._remember = {route.lane.scope for route in routes if route.lane.operation.unless_known}
         self._ready: deque[Call] = deque()
         self._delayed: list[tuple[float, int, Call]] = []
         self._delays = 0
@@ -405,6 +405,9 @@ class Pump:
             busy = verdict.reason.cause is Cause.BUSY
             self._settle(call, [Refusal(verdict.status, verdict.reason, try_again=busy)], now)
             return
+        for record in call.records:
+            # Part of a refused list may have been applied: what is "already there" afterwards is our own.
+            record.maybe_applied = True
         for part in _halves(call):
             part.tries = 0
             self._ready.appendleft(part)

@@ -145,3 +145,22 @@ def test_a_token_that_expires_fails_the_sync_and_acknowledges_only_what_was_done
     (trace,) = [message["trace"]["error"] for message in printed if message["type"] == "TRACE"]
     assert trace["failure_type"] == "config_error"
     assert trace["message"].startswith("squadstack.token is not accepted by SquadStack (Token expired).")
+
+
+@pytest.mark.parametrize("operation", ["upsert", "create"])
+def test_a_lead_that_this_run_made_active_itself_proves_nothing_about_a_lost_answer(operation):
+    # The second write of the lead is lost before it is applied; "still active" then speaks of the first one.
+    scenario = Scenario(
+        token=TOKEN,
+        calls_per_minute=None,
+        reactivates=True,
+        faults=(Fault(FaultKind.RESET, on="write", skip=1, times=1),),
+    )
+    messages = [a_record("leads", lead_id="X", phone_number="9876543210", contact_name=name) for name in ("old", "new")]
+    with Emulator(scenario) as emulator:
+        config = {"default": {"operation": operation, "ref_id": REF}}
+        code, printed = run(emulator, config, [*messages, a_state(1)])
+        assert emulator.leads()["X"].contact_name == "old"
+    assert code == 0
+    (state,) = [message["state"] for message in printed if message["type"] == "STATE"]
+    assert state["destinationStats"] == {"recordCount": 1, "rejectedRecordCount": 1}
