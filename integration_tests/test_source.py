@@ -228,9 +228,31 @@ def test_a_wrong_token_or_campaign_is_named_by_check_and_read_alike(source, sect
     assert (checked.code, checked.status["status"]) == (0, "FAILED")
     assert field in checked.status["message"]
     assert read.code == 1
-    assert {error["failure_type"] for error in read.errors} == {"config_error"}
+    # Once for the stream, though every window fails, and once to close.
+    assert [error["failure_type"] for error in read.errors] == ["config_error", "config_error"]
     assert field in read.errors[-1]["message"]
     assert "canary" not in checked.stdout + checked.stderr + read.stdout + read.stderr
+
+
+@pytest.mark.parametrize("token", ["canary\n", "Bearer canary", "canary\u2028"])
+def test_a_token_that_no_header_can_hold_is_refused_before_it_is_sent(source, token):
+    with Emulator(scenario()) as emulator:
+        checked = source.run("check", config=config(emulator, token=token))
+        read = source.run("read", config=config(emulator, token=token), catalog=CATALOG)
+        assert not emulator.books.calls
+    assert "`squadstack.token`" in checked.status["message"]
+    assert [error["failure_type"] for error in read.errors] == ["config_error"]
+    assert "canary" not in checked.stdout + checked.stderr + read.stdout + read.stderr
+
+
+@pytest.mark.parametrize("option", ["config", "catalog", "state"])
+def test_a_file_that_is_something_else_is_named_and_not_shown(source, option):
+    with Emulator(scenario()) as emulator:
+        files = {"config": config(emulator), "catalog": CATALOG, "state": [], option: ["canary"]}
+        read = source.run("read", **files)
+    assert read.code == 1
+    assert [(error["failure_type"], option in error["message"]) for error in read.errors] == [("config_error", True)]
+    assert "canary" not in read.stdout + read.stderr
 
 
 def test_a_redirect_is_not_followed(source):

@@ -73,12 +73,38 @@ class WindowChangedError(Exception):
 
 
 def parse_json(content: bytes) -> Any:
-    """Parse JSON; integers beyond 64 bits stay exact (orjson alone would make floats of them)."""
+    """Parse JSON, all that the servers' own writers produce.
+
+    Integers beyond 64 bits stay exact, where orjson alone would make floats of them; half of a surrogate pair, which is
+    what is left of an emoji that was cut in two, becomes the replacement character, where orjson would refuse the page.
+    """
     try:
-        return json.loads(content) if HUGE_INTEGER.search(content) else orjson.loads(content)
+        if not HUGE_INTEGER.search(content):
+            return orjson.loads(content)
     except ValueError:
-        kind = "empty" if not content.strip() else "not JSON"
-        raise UnreadableBodyError(f"the body is {kind}") from None
+        if b"\\u" not in content:
+            raise UnreadableBodyError(f"the body is {'not JSON' if content.strip() else 'empty'}") from None
+    try:
+        parsed = json.loads(content, parse_constant=refuse_constant)
+    except (ValueError, RecursionError):
+        raise UnreadableBodyError("the body is not JSON") from None
+    return without_lone_surrogates(parsed)
+
+
+def refuse_constant(name: str) -> None:
+    """Refuse NaN and Infinity, which are not JSON: what is written with them nobody downstream can read."""
+    raise ValueError(name)
+
+
+def without_lone_surrogates(value: Any) -> Any:
+    """Replace what is no character in any text of a parsed JSON value."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [without_lone_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {without_lone_surrogates(key): without_lone_surrogates(item) for key, item in value.items()}
+    return value
 
 
 def objects(value: Any, name: str) -> list[Row]:
@@ -242,7 +268,7 @@ def normalize(row: MutableMapping[str, Any], times: Iterable[str], texts: Iterab
     """
     for name in texts:
         value = row.get(name)
-        if isinstance(value, int) and not isinstance(value, bool):
+        if isinstance(value, int | float) and not isinstance(value, bool):
             row[name] = str(value)
     moment = None
     for name in times:
@@ -276,7 +302,7 @@ class TypedRow(RecordTransformation):
 
 
 LEAD_TIMES = ("created_at", "latest_called_at", "processed_at")
-LEAD_TEXTS = ("lead_id", "phone_number", "contact_number")
+LEAD_TEXTS = ("campaign_id", "lead_id", "phone_number", "contact_number")
 
 
 def normalize_lead(row: MutableMapping[str, Any], campaign_id: str, api_version: str = "v4") -> datetime | None:
@@ -704,10 +730,12 @@ class WindowPasses:
         self._key_fields = key_fields
         self._first_count: int | None = None
         self._all_keys = tuple(array("q") for _ in range(16))
+        self._pass_keys: tuple[array[int], ...] = ()
         self.start_pass()
 
     def start_pass(self) -> None:
         """Begin to read the window from its first page."""
+        self._pass_before = fingerprint(self._pass_keys)
         self._counts: list[int] = []
         self._pass_keys = tuple(array("q") for _ in range(16))
 
@@ -724,11 +752,29 @@ class WindowPasses:
     def complete(self) -> bool:
         """Tell whether nothing can be missing.
 
-        Either this pass saw as many distinct rows as its first and its last page both counted, or all passes together
-        saw as many as the window's first page ever counted.
+        The count held still from this pass's first page to its last, and the pass brought as many distinct rows; or all
+        passes together brought as many as the window's first page ever counted.
         """
-        steady = self._counts[0] == self._counts[-1] and distinct(self._pass_keys) >= self._counts[-1]
-        return steady or distinct(self._all_keys) >= (self._first_count or 0)
+        held_still = self._counts[0] == self._counts[-1]
+        return (held_still and distinct(self._pass_keys) >= self._counts[-1]) or (
+            distinct(self._all_keys) >= (self._first_count or 0)
+        )
+
+    def repeated(self) -> bool:
+        """Tell whether this pass brought the very rows of the one before, as many as were counted.
+
+        Then the server really has a row twice, or rows that nothing tells apart, and will have them tomorrow: pages
+        that overlap by chance would overlap elsewhere in a second pass.
+        """
+        held_still = self._counts[0] == self._counts[-1]
+        enough = sum(len(keys) for keys in self._pass_keys) >= self._counts[-1]
+        return held_still and enough and fingerprint(self._pass_keys) == self._pass_before
+
+
+def fingerprint(arrays: "Iterable[array[int]]") -> tuple[int, int]:
+    """Return what stays the same of a pass's rows in any order: their number and the sum of their keys."""
+    arrays = list(arrays)
+    return sum(len(keys) for keys in arrays), sum(sum(keys) for keys in arrays)
 
 
 def distinct(arrays: "Iterable[array[int]]") -> int:
@@ -795,6 +841,14 @@ class SteadyRetriever(SimpleRetriever):
             try:
                 yield from super()._read_pages(watched, stream_slice)
                 if passes.complete():
+                    return
+                if passes.repeated():
+                    LOGGER.warning(
+                        "Stream %s: two passes over the leads of %s brought the same rows, some of them twice or "
+                        "without an id: taken as they are.",
+                        self.name,
+                        describe_slice(stream_slice),
+                    )
                     return
             except WindowChangedError:
                 continue
@@ -1211,13 +1265,21 @@ class PerCampaignState(StateMigration):
         return self.migrate(stream_state) != stream_state
 
     def migrate(self, stream_state: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the state with nothing but the campaigns' readable cursors."""
+        """Return the state with nothing but the campaigns' readable cursors, spelled as the CDK reads them."""
         if stream_state.get("use_global_cursor"):
             return stream_state
         kept = {key: value for key, value in stream_state.items() if key not in {"state", "lookback_window"}}
         if "states" in kept:
-            kept["states"] = [entry for entry in kept["states"] if is_readable(entry.get("cursor"), "processed_at")]
+            cursors = [(entry, cursor_time(entry.get("cursor"), "processed_at")) for entry in kept["states"] or []]
+            kept["states"] = [
+                {**entry, "cursor": {"processed_at": moment.strftime(STATE_FORMAT)}}
+                for entry, moment in cursors
+                if moment is not None
+            ]
         return kept
+
+
+STATE_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 @dataclass
@@ -1225,14 +1287,15 @@ class ReadableState(StateMigration):
     """Drops a cursor that is no time, which would end the stream: it is read from `start_date` again."""
 
     def should_migrate(self, stream_state: Mapping[str, Any]) -> bool:
-        """Tell whether the state has no readable cursor."""
-        return bool(stream_state) and not is_readable(stream_state, "timestamp")
+        """Tell whether the state is not yet as the CDK reads it."""
+        return bool(stream_state) and self.migrate(stream_state) != stream_state
 
-    def migrate(self, stream_state: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002  # the CDK's signature
-        """Return no state."""
-        return {}
+    def migrate(self, stream_state: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the state with its cursor in Unix seconds, as text; nothing where it is no time."""
+        moment = cursor_time(stream_state, "timestamp")
+        return {} if moment is None else {"timestamp": str(int(moment.timestamp()))}
 
 
-def is_readable(cursor: Any, name: str) -> bool:
-    """Tell whether a cursor is a time."""
-    return isinstance(cursor, Mapping) and parse_time(cursor.get(name)) is not None
+def cursor_time(cursor: Any, name: str) -> datetime | None:
+    """Return the time that a cursor stands at, `None` where it is none."""
+    return parse_time(cursor.get(name)) if isinstance(cursor, Mapping) else None

@@ -1,9 +1,12 @@
 """The configuration's rules that JSON schema cannot say, and its errors as sentences that name the field."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
-from jsonschema import Draft7Validator, ValidationError
+from jsonschema import Draft7Validator, ValidationError, validators
 
 SECTIONS = ("squadstack", "contact_center")
 
@@ -33,12 +36,58 @@ def is_shell(section: Any, schema: Mapping[str, Any]) -> bool:
 
 def problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with a configuration, a sentence each, without any of its values."""
-    errors = sorted(Draft7Validator(schema).iter_errors(config), key=str_path)
+    errors = sorted(StrictValidator(schema).iter_errors(config), key=str_path)
     found = list(dict.fromkeys(describe(error) for error in errors))  # each missing field comes as an error of all
+    if not found:
+        found = [problem for name in SECTIONS if name in config for problem in contradictions(name, config[name])]
     if not found and not any(name in config for name in SECTIONS):
         needs = " or ".join(f"`{name}` ({', '.join(schema['properties'][name]['required'])})" for name in SECTIONS)
         found.append(f"No section is filled in: the source needs {needs}.")
     return found
+
+
+def strict_pattern(_: Any, pattern: str, value: Any, __: Any) -> Iterator[ValidationError]:
+    """Hold a text to a pattern to its last character: `$` lets a line break pass, and a pasted token may have one."""
+    if isinstance(value, str) and (not re.search(pattern, value) or value.endswith("\n")):
+        yield ValidationError("does not match")
+
+
+# 4.0 is an integer for JSON schema, and a TypeError for what counts with it.
+StrictValidator = validators.extend(  # type: ignore[no-untyped-call]  # the stubs have no types for it
+    Draft7Validator,
+    {"pattern": strict_pattern},
+    type_checker=Draft7Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    ),
+)
+
+
+def contradictions(name: str, section: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a pattern cannot tell: dates that no calendar has, addresses that no host can have."""
+    try:
+        start = datetime.fromisoformat(section["start_date"])
+    except ValueError:
+        yield f"`{name}.start_date` is not a date of the calendar."
+    else:
+        if start.replace(tzinfo=UTC) < datetime(1970, 1, 2, tzinfo=UTC):
+            yield f"`{name}.start_date` lies before 1970."
+    field = {"squadstack": "base_url", "contact_center": "portal_url"}[name]
+    if field in section and not is_address(section[field]):
+        yield f"`{name}.{field}` is not an address that a host can have."
+
+
+HOST = re.compile(
+    r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?|\S*:\S*"
+)
+
+
+def is_address(url: str) -> bool:
+    """Tell whether an address has a host and port that can be; requests ends in errors of its own over others."""
+    try:
+        parts = urlsplit(url)
+        return bool(HOST.fullmatch(parts.hostname or "")) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def str_path(error: ValidationError) -> str:

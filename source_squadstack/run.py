@@ -1,10 +1,13 @@
 """The console script `source-squadstack`: spec, check, discover, read."""
 
+import logging
+import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
+from airbyte_cdk.exception_handler import init_uncaught_exception_handler
 from airbyte_cdk.models import ConnectorSpecification, FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
@@ -25,26 +28,43 @@ class Entrypoint(AirbyteEntrypoint):
 
 def source_of(arguments: Sequence[str]) -> SourceSquadstack:
     """Build the source from the files that the command line names."""
-    config = Entrypoint.extract_config(list(arguments))
-    catalog = Entrypoint.extract_catalog(list(arguments))
-    state = Entrypoint.extract_state(list(arguments))
+    given = list(arguments)
     return SourceSquadstack(
-        config=SourceSquadstack.read_config(config) if config else None,
-        catalog=SourceSquadstack.read_catalog(catalog) if catalog else None,
-        state=SourceSquadstack.read_state(state) if state else None,
+        config=read_file("config", SourceSquadstack.read_config, Entrypoint.extract_config(given)),
+        catalog=read_file("catalog", SourceSquadstack.read_catalog, Entrypoint.extract_catalog(given)),
+        state=read_file("state", SourceSquadstack.read_state, Entrypoint.extract_state(given)),
     )
+
+
+def read_file(kind: str, read: Callable[[str], Any], path: str | None) -> Any:
+    """Read a file that the command line names; the CDK's own error would print what is in it."""
+    if path is None:
+        return None
+    try:
+        return read(path)
+    except Exception as error:  # noqa: BLE001  # whatever its parsers raise: they quote what they met
+        raise AirbyteTracedException(
+            message=f"The {kind} file cannot be read as a {kind} ({type(error).__name__}).",
+            failure_type=FailureType.config_error,
+        ) from None
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
     """Run one command; its messages go to stdout, a line each."""
+    init_uncaught_exception_handler(logging.getLogger("airbyte"))
     arguments = sys.argv[1:] if arguments is None else arguments
-    entrypoint = Entrypoint(source_of(arguments))
-    for message in entrypoint.run(entrypoint.parse_args(list(arguments))):
-        sys.stdout.write(f"{message}\n")
-        # On a pipe a state would else lie in the buffer while the source waits for its next call.
-        if not message.startswith('{"type":"RECORD"'):
-            sys.stdout.flush()
-    sys.stdout.flush()
+    try:
+        entrypoint = Entrypoint(source_of(arguments))
+        for message in entrypoint.run(entrypoint.parse_args(list(arguments))):
+            sys.stdout.write(f"{message}\n")
+            # On a pipe a state would else lie in the buffer while the source waits for its next call.
+            if not message.startswith('{"type":"RECORD"'):
+                sys.stdout.flush()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read has gone: there is nobody left to tell, and Python would complain about it once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
 
 
 if __name__ == "__main__":

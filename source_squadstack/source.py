@@ -92,10 +92,13 @@ class SourceSquadstack(ConcurrentDeclarativeSource):
                 closing error calls an outage a config_error, which stops the platform from trying again.
         """
         self._refuse_unknown_streams(catalog)
-        failures = []
+        failures: list[Any] = []
         try:
             for message in super().read(logger, config, catalog, state):
                 if message.type == MessageType.TRACE and message.trace and message.trace.type == TraceType.ERROR:
+                    # Every window of a campaign fails with the same words; the platform lists each trace as a reason.
+                    if said(message.trace.error) in map(said, failures):
+                        continue
                     failures.append(message.trace.error)
                 yield message
         except AirbyteTracedException as closing:
@@ -120,6 +123,11 @@ class SourceSquadstack(ConcurrentDeclarativeSource):
                 "that the stream belongs to, or refresh the connection's schema.",
                 failure_type=FailureType.config_error,
             )
+
+
+def said(error: Any) -> tuple[Any, ...]:
+    """Return what makes an error trace say something that another has not said yet."""
+    return error.message, error.failure_type, error.stream_descriptor and error.stream_descriptor.name
 
 
 # What the user has to act on first comes first.

@@ -6,6 +6,7 @@ from source_squadstack.config import problems, without_empty_sections
 from source_squadstack.source import SourceSquadstack
 
 SCHEMA = SourceSquadstack().spec(None).connectionSpecification
+TOKEN_ALONE = "the token alone, without spaces, line breaks or the word Bearer"
 SECTION = {"token": "canary", "campaign_ids": ["0PT711"], "start_date": "2024-01-01T00:00:00Z"}
 
 
@@ -30,7 +31,19 @@ def test_the_documented_example_is_right():
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"token": ""}, "`squadstack.token` must not be empty."),
+        ({"token": ""}, f"`squadstack.token` must look like {TOKEN_ALONE}."),
+        ({"token": "canary\n"}, f"`squadstack.token` must look like {TOKEN_ALONE}."),
+        ({"token": "Bearer canary"}, f"`squadstack.token` must look like {TOKEN_ALONE}."),
+        ({"campaign_ids": ["canary\n"]}, "`squadstack.campaign_ids[0]` must look like ^[A-Za-z0-9_-]+$."),
+        ({"start_date": "2024-13-01"}, "`squadstack.start_date` is not a date of the calendar."),
+        ({"start_date": "2024-02-30T00:00:00Z"}, "`squadstack.start_date` is not a date of the calendar."),
+        ({"start_date": "0001-01-01"}, "`squadstack.start_date` lies before 1970."),
+        ({"base_url": "https://canary..example"}, "`squadstack.base_url` is not an address that a host can have."),
+        ({"base_url": "https://[::1"}, "`squadstack.base_url` is not an address that a host can have."),
+        ({"base_url": "https://a:99999"}, "`squadstack.base_url` is not an address that a host can have."),
+        ({"base_url": f"https://{'a' * 70}.b"}, "`squadstack.base_url` is not an address that a host can have."),
+        ({"page_size": 100.0}, "`squadstack.page_size` must be of type integer."),
+        ({"lookback_minutes": 10**12}, "`squadstack.lookback_minutes` must be at most 5256000."),
         ({"token": 5}, "`squadstack.token` must be of type string."),
         ({"campaign_ids": []}, "`squadstack.campaign_ids` must name at least one."),
         ({"campaign_ids": ["a", "a"]}, "`squadstack.campaign_ids` must not name one twice."),

@@ -30,6 +30,8 @@ def response(content: bytes):
         (b'{"count": true, "next": null, "results": []}', "count"),
         (b'{"count": 0, "next": 2, "results": []}', "next"),
         (b'{"detail": "Ms. Canary is out"}', "results"),
+        (b'{"count": 1, "next": null, "results": [{"a": NaN, "b": 12345678901234567890123}]}', "not JSON"),
+        (b"[" * 100_000, "not JSON"),
     ],
 )
 def test_a_body_that_is_not_the_page_is_never_taken_for_an_empty_one(content, how):
@@ -106,3 +108,24 @@ def test_the_order_of_rows_makes_no_difference(order, size):
     pages = [page(20, *order[start : start + size]) for start in range(0, 20, size)]
     assert passes(pages).complete()
     assert not passes(pages[:-1]).complete()
+
+
+def test_a_row_that_the_server_has_twice_is_taken_as_it_is_after_a_second_pass():
+    pages = [page(3, "a", "b"), page(3, "b")]
+    assert not passes(pages).repeated()
+    assert passes(pages, pages).repeated()
+    assert not passes(pages, pages).complete()
+
+
+def test_pages_that_overlap_by_chance_are_no_repetition():
+    assert not passes([page(4, "a", "b"), page(4, "b", "c")], [page(4, "a", "c"), page(4, "c", "b")]).repeated()
+
+
+def test_half_of_an_emoji_does_not_cost_the_page():
+    found = read_body(response(b'{"count": 1, "next": null, "results": [{"note": "ok \\ud83d cut"}]}'), "lead_page")
+    assert found.rows == [{"note": "ok \ufffd cut"}]
+
+
+def test_a_whole_emoji_beside_half_of_one_survives():
+    body = b'{"count": 1, "next": null, "results": [{"note": "\\ud83d\\ude00 \\ud83d"}]}'
+    assert read_body(response(body), "lead_page").rows == [{"note": "\U0001f600 \ufffd"}]

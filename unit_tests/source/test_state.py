@@ -39,6 +39,22 @@ def test_a_timestamp_that_is_no_time_is_dropped(state):
     assert ReadableState().migrate(state) == {}
 
 
-@pytest.mark.parametrize("state", [{}, {"timestamp": "1666222318"}, {"timestamp": 1666222318}])
+@pytest.mark.parametrize("state", [{}, {"timestamp": "1666222318"}])
 def test_a_readable_timestamp_is_left_alone(state):
     assert not ReadableState().should_migrate(state)
+
+
+@pytest.mark.parametrize("cursor", [1666222318, 1666222318000, "2022-10-19T23:31:58Z"])
+def test_a_timestamp_of_another_spelling_is_spelled_as_the_cdk_reads_it(cursor):
+    assert ReadableState().migrate({"timestamp": cursor}) == {"timestamp": "1666222318"}
+
+
+def test_a_campaigns_cursor_of_another_spelling_is_spelled_as_the_cdk_reads_it():
+    state = {
+        "states": [{"partition": {"campaign_id": "0PT711"}, "cursor": {"processed_at": "2024-02-01T05:30:00+05:30"}}]
+    }
+    assert PerCampaignState().migrate(state) == {"states": STATES}
+
+
+def test_a_state_of_no_campaigns_is_read_as_none():
+    assert PerCampaignState().migrate({"states": None}) == {"states": []}
