@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 from jsonschema import Draft7Validator, validators
@@ -105,6 +106,8 @@ def parse_config(raw: Any) -> Config:
     if problems := list(_problems(schema, given)):
         raise ConfigError(" ".join(problems))
     config = _typed(given, schema["properties"])
+    if not _is_address(config.squadstack.base_url):
+        raise ConfigError("squadstack.base_url is not an address that a host can have.")
     if problems := list(_contradictions(config)):
         raise ConfigError(" ".join(problems))
     return config
@@ -148,7 +151,14 @@ def _matches(_: object, pattern: str, value: object, __: object) -> Iterator[Val
         yield ValidationError("does not match")
 
 
-_Validator: Any = validators.extend(Draft7Validator, {"pattern": _matches})  # type: ignore[no-untyped-call]
+# 4.0 is an integer for JSON schema, and a TypeError for what counts with it.
+_Validator: Any = validators.extend(  # type: ignore[no-untyped-call]
+    Draft7Validator,
+    {"pattern": _matches},
+    type_checker=Draft7Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    ),
+)
 
 
 def _choice_problems(error: ValidationError) -> Iterator[str]:
@@ -268,6 +278,19 @@ def _contradictions(config: Config) -> Iterator[str]:
             )
     if config.rejects_path is not None and os.environ.get("DEPLOYMENT_MODE", "").lower() == "cloud":
         yield "object_storage_config.storage_type Local keeps nothing on Airbyte Cloud: choose another store."
+
+
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?|\S*:\S*")
+
+
+def _is_address(url: str) -> bool:
+    """Tell whether an address has a host and port that can be; requests ends in errors of its own over others."""
+    try:
+        parts = urlsplit(url)
+        return bool(_HOST.fullmatch(parts.hostname or "")) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _targets(config: Config) -> Iterator[Target]:

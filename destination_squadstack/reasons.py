@@ -47,7 +47,10 @@ _KNOWN: tuple[tuple[re.Pattern[str], Cause, str], ...] = tuple(
     )
 )
 _REQUIRED_FIELD = re.compile(r"""^["']?(\w+)["']? is a required field""", re.IGNORECASE)
-_PIECES = re.compile(r"[^\W\d_]+(?:'[a-z]+)?|[\s.,:;()/-]+|.", re.ASCII | re.DOTALL)
+# A field's name is one piece, underscores and all, or it would never be found among the names.
+_PIECES = re.compile(r"[^\W\d_]+'[a-z]+|\w+|[\s.,:;()/-]+|.", re.ASCII | re.DOTALL)
+# The documented fields are no lead's data: a reason may name one even if the record lacks it, most of all then.
+_DOCUMENTED = frozenset({"lead_id", "phone_number", "contact_name", "detail"})
 _GAPS = re.compile(r"…(?:[\s…./:-]*…)+")
 
 _VOCABULARY = frozenset(
@@ -134,6 +137,7 @@ def _unpack(text: str) -> Any:
 
 
 def _clean(field: str, text: str, names: Collection[str]) -> str:
+    names = _DOCUMENTED.union(names)
     if match := _REQUIRED_FIELD.match(text):
         field, text = match[1], "This field is required."
     words = "".join(_keep(piece, names) for piece in _PIECES.findall(text[: 2 * _LONGEST]))

@@ -227,3 +227,12 @@ def test_what_the_platform_may_ask_for():
     spec = load_spec()
     assert spec["supportsIncremental"] is True
     assert spec["supported_destination_sync_modes"] == ["append", "append_dedup"]
+
+
+@pytest.mark.parametrize("url", ["https://canary..example", "https://[::1", "https://a:99999", f"https://{'a' * 70}.b"])
+def test_an_address_that_no_host_can_have_is_refused_by_its_field(url):
+    assert problem(with_squadstack(base_url=url)) == "squadstack.base_url is not an address that a host can have."
+
+
+def test_a_number_that_is_whole_but_no_integer_is_refused():
+    assert problem({**with_squadstack(), "workers": 4.0}) == "workers must be an integer."

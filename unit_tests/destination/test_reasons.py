@@ -92,3 +92,13 @@ def test_what_is_left_of_an_unknown_text_can_still_be_read():
 @pytest.mark.parametrize("said", ["{" * 5_000, "[" * 5_000, "{'a': " * 2_000, "x" * 100_000, {"a": {"b": {"c": 1}}}, 7])
 def test_nonsense_is_survived_and_kept_short(said):
     assert len(read_reason(said).text) <= 300
+
+
+def test_a_missing_documented_field_is_named_though_the_record_lacks_it():
+    assert read_reason({"error_msg": "{'phone_number': 'This field is required.'}"}, ["lead_id"]).text == (
+        "phone_number: This field is required."
+    )
+
+
+def test_a_field_named_in_the_middle_of_a_sentence_keeps_its_underscore():
+    assert read_reason("Invalid value in contact_name", ["contact_name"]).text == "Invalid value in contact_name"
