@@ -48,8 +48,8 @@ MOST_STATES = 10_000
 
 # A record that is refused as busy, throttled or by a server error is sent again: after 1, 2, 4, 8 and 16 seconds.
 TRIES_PER_RECORD = 6
-# A call without a usable answer is sent again for two minutes or more; from the fourth time on in halves, since one lead
-# that the API chokes on, or a list that takes it too long, must not hold up the others.
+# A call without a usable answer is sent again for two minutes or more; from the fourth time on in halves, since one
+# lead that the API chokes on, or a list that takes it too long, must not hold up the others.
 TRIES_PER_CALL = 12
 TRIES_BEFORE_HALVES = 4
 LONGEST_BACKOFF = 30.0
