@@ -41,8 +41,8 @@ setup(
         "Airbyte": "https://docs.airbyte.com",
     },
     python_requires=">=3.11,<3.14",
-    # "." puts the whole checkout on the path of an editable install, so that squadstack_emulator and demo can be
-    # imported there. A wheel holds what `packages` names: the emulator has no business beside a user's connector.
+    # "." puts the whole checkout on the path of an editable install, so that squadstack_emulator, demo and benchmarks
+    # can be imported there. A wheel holds what `packages` names: the emulator has no place beside a user's connector.
     package_dir={"": "."},
     packages=find_packages(include=["source_squadstack*", "destination_squadstack*"]),
     package_data={
@@ -65,7 +65,9 @@ setup(
             *EMULATOR,
             "PyYAML>=6",
             "duckdb>=1.4",
+            "flask-cors>=5",
             "hypothesis>=6.140",
+            "moto[s3]>=5.1",
             "mypy>=2",
             "packaging>=24",
             "pip-tools>=7.5",

@@ -366,7 +366,11 @@ class Pump:
     def _throttled(self, call: Call, verdict: Throttled, now: float) -> None:
         self._report.throttled += 1
         pause = self._limiter.throttled(verdict.wait, call.sent_at, now)
-        self._report.log("INFO", f"SquadStack's allowance is used up (HTTP 429): all calls wait {pause:.0f} s.")
+        self._report.log(
+            "INFO",
+            f"SquadStack's allowance is used up (HTTP 429): all calls wait {pause:.1f} s, "
+            f"then go on with {self._limiter.share} a minute for now.",
+        )
         call.tries -= 1
         self._ready.appendleft(call)
 

@@ -181,7 +181,7 @@ def a_bench(
             patience=patience,
         ),
         batcher=Batcher(lanes, linger=settings.linger_seconds, largest=largest, open_bound=open_bound),
-        limiter=Limiter(calls_per_minute),
+        limiter=Limiter(calls_per_minute, chance=lambda: 0.5),
         rejects=rejects,
         report=report,
         jitter=lambda: 0.0,

@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "squadstack_emulator": {"connectors", "emulator"},
     "demo": {"connectors", "emulator", "dev"},
     "tools": {"connectors", "dev"},
+    "benchmarks": {"connectors", "emulator", "dev"},
     "unit_tests": {"connectors", "emulator", "dev"},
     "integration_tests": {"connectors", "emulator", "dev"},
 }
