@@ -4,10 +4,9 @@ It sends one lead with an empty id, which the API refuses for the missing id onc
 accepted.
 """
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
+from destination_squadstack import places
 from destination_squadstack.client import Api
 from destination_squadstack.clock import Clock
 from destination_squadstack.config import Config
@@ -42,8 +41,8 @@ def problem(config: Config, api: Api, clock: Clock) -> str | None:
 
 
 def _problems(config: Config, api: Api, clock: Clock) -> Iterator[str]:
-    if config.rejects_path is not None and not _can_be_written(Path(config.rejects_path)):
-        yield "object_storage_config.bucket_path names a folder that cannot be written to."
+    if said := places.problem(config.store):
+        yield said
     for lane in lanes_of(config):
         answer = api.send(lane.path, [_PROBE])
         if isinstance(answer, Reply) and answer.status == 429:  # noqa: PLR2004
@@ -90,9 +89,3 @@ def _explain_row(lane: Lane, refusal: Refusal | None) -> str | None:
     if refusal.status in _REACHED:
         return None
     return f"SquadStack refused the trial call to {endpoint} with status {refusal.status}: {refusal.reason.text}"
-
-
-def _can_be_written(folder: Path) -> bool:
-    """Look without creating anything: a folder that is missing needs a parent in which it can be made."""
-    existing = next((path for path in (folder, *folder.parents) if path.exists()), folder)
-    return existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)

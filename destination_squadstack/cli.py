@@ -1,4 +1,4 @@
-"""The command line: spec, check, discover, write. Stdout carries Airbyte messages and nothing else."""
+"""The command line: spec, check, discover, write, replay. Stdout carries Airbyte messages and nothing else."""
 
 import argparse
 import os
@@ -6,6 +6,7 @@ import signal
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from destination_squadstack.clock import SystemClock
 from destination_squadstack.config import Config, load_spec, parse_config, read_json
@@ -14,8 +15,12 @@ from destination_squadstack.operations import OPERATIONS
 from destination_squadstack.protocol import Emitter, OutputClosed, register_secrets, spec_message, write_stdout
 from destination_squadstack.routing import Route, plan
 
+if TYPE_CHECKING:
+    from destination_squadstack.destination import Sync
+
 _STDIN = 0
 _FAILED = 1
+_REJECTED_AGAIN = 3
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -26,6 +31,7 @@ def main(arguments: Sequence[str]) -> int:
         "check": _check,
         "discover": _discover,
         "write": _write,
+        "replay": _replay,
     }
     emitter = Emitter()
     try:
@@ -42,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="destination-squadstack", description="Airbyte destination for SquadStack.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{spec,check,discover,write}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{spec,check,discover,write,replay}")
     commands.add_parser("spec", help="print the specification of the configuration")
     check = commands.add_parser("check", help="prove that the configuration works, without changing anything")
     check.add_argument("--config", required=True, help="path of the configuration file")
@@ -51,6 +57,18 @@ def _parser() -> argparse.ArgumentParser:
     write = commands.add_parser("write", help="send the records that arrive on stdin")
     write.add_argument("--config", required=True, help="path of the configuration file")
     write.add_argument("--catalog", required=True, help="path of the configured catalog file")
+    replay = commands.add_parser(
+        "replay",
+        help="send rejected rows again",
+        description="Sends rejected rows again. They stay where they are; what is rejected again is kept anew. "
+        f"Exit code 0: all were accepted; {_REJECTED_AGAIN}: some were rejected again; {_FAILED}: it failed.",
+    )
+    replay.add_argument("--config", required=True, help="path of the configuration file")
+    replay.add_argument("--from", required=True, dest="place", help="a kept file, or a folder or s3:// address above")
+    replay.add_argument(
+        "--catalog", help="path of the configured catalog file; without it streams are taken from the rows"
+    )
+    replay.add_argument("--only-retryable", action="store_true", help="pass over rows that would be refused again")
     return parser
 
 
@@ -88,28 +106,55 @@ def _check(options: argparse.Namespace, emitter: Emitter) -> int:
 
 
 def _write(options: argparse.Namespace, emitter: Emitter) -> int:
-    from destination_squadstack.client import Client, DryRun  # noqa: PLC0415 - see _check
-    from destination_squadstack.destination import Sync  # noqa: PLC0415
-
     try:
         config = _load_config(options.config)
         routes = plan(config, read_json(options.catalog, "catalog"))
-        sync = Sync(
-            config,
-            routes,
-            api=DryRun() if config.dry_run else Client(config.squadstack.base_url, config.squadstack.token),
-            read=lambda size: os.read(_STDIN, size),
-            emitter=emitter,
-            clock=SystemClock(),
-            run_id=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
-        )
+        sync = _sync(config, routes, lambda size: os.read(_STDIN, size), emitter)
     except SyncError as error:
         emitter.trace(error)
         return _FAILED
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, sync.on_signal)
     _say_what_will_happen(config, routes, emitter)
     return sync.run()
+
+
+def _replay(options: argparse.Namespace, emitter: Emitter) -> int:
+    from destination_squadstack.replay import RejectedRows  # noqa: PLC0415 - see _check
+
+    try:
+        config = _load_config(options.config)
+        rejected = RejectedRows(options.place, config.store, only_retryable=options.only_retryable)
+        found = rejected.look()
+        routes = plan(config, read_json(options.catalog, "catalog") if options.catalog else found.catalog())
+        sync = _sync(config, routes, rejected.reader(), emitter)
+    except SyncError as error:
+        emitter.trace(error)
+        return _FAILED
+    emitter.log("INFO", f"Sending {found.rows} rejected rows of {found.files} files again; the files stay as they are.")
+    _say_what_will_happen(config, routes, emitter)
+    code = sync.run()
+    if code == 0 and sync.rejected:
+        kept = "" if config.store is None else f"; they are kept under {sync.run_id}"
+        emitter.log("WARN", f"{sync.rejected} of {found.rows} rows were rejected again{kept}.")
+        return _REJECTED_AGAIN
+    return code
+
+
+def _sync(config: Config, routes: list[Route], read: Callable[[int], bytes], emitter: Emitter) -> "Sync":
+    from destination_squadstack.client import Client, DryRun  # noqa: PLC0415 - see _check
+    from destination_squadstack.destination import Sync  # noqa: PLC0415
+
+    sync = Sync(
+        config,
+        routes,
+        api=DryRun() if config.dry_run else Client(config.squadstack.base_url, config.squadstack.token),
+        read=read,
+        emitter=emitter,
+        clock=SystemClock(),
+        run_id=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, sync.on_signal)
+    return sync
 
 
 def _load_config(path: str) -> Config:
@@ -128,5 +173,5 @@ def _say_what_will_happen(config: Config, routes: Sequence[Route], emitter: Emit
         )
     if config.dry_run:
         emitter.log("WARN", "Dry run: nothing is sent, no state is acknowledged.")
-    elif config.rejects_path is None:
+    elif config.store is None:
         emitter.log("WARN", "object_storage_config names no store: rejected records will be counted, not kept.")

@@ -20,6 +20,7 @@ from jsonschema.exceptions import ValidationError
 from destination_squadstack.errors import ConfigError
 from destination_squadstack.operations import CRM_V2
 from destination_squadstack.shaping import Rename
+from destination_squadstack.stores import LocalStore, Store, parse_store
 
 SPEC = Path(__file__).with_name("spec.json")
 
@@ -68,7 +69,7 @@ class Config:
     allow_delete: bool
     max_rejected_percent: int | None
     dry_run: bool
-    rejects_path: str | None
+    store: Store | None
     unknown_fields: tuple[str, ...]
 
 
@@ -219,7 +220,6 @@ def _typed(given: Mapping[str, Any], properties: Mapping[str, Any]) -> Config:
     api = given["squadstack"]
     rules = properties["squadstack"]["properties"]
     default = given.get("default")
-    store = given.get("object_storage_config", {})
     return Config(
         squadstack=SquadStack(
             token=api["token"],
@@ -244,7 +244,7 @@ def _typed(given: Mapping[str, Any], properties: Mapping[str, Any]) -> Config:
         allow_delete=value("allow_delete"),
         max_rejected_percent=value("max_rejected_percent"),
         dry_run=value("dry_run"),
-        rejects_path=store.get("bucket_path"),
+        store=parse_store(given.get("object_storage_config", {})),
         unknown_fields=tuple(sorted(set(given) - set(properties))),
     )
 
@@ -276,7 +276,7 @@ def _contradictions(config: Config) -> Iterator[str]:
                 f"{target.at}.operation is delete, which purges leads for ever: "
                 "set allow_delete to true if that is meant."
             )
-    if config.rejects_path is not None and os.environ.get("DEPLOYMENT_MODE", "").lower() == "cloud":
+    if isinstance(config.store, LocalStore) and os.environ.get("DEPLOYMENT_MODE", "").lower() == "cloud":
         yield "object_storage_config.storage_type Local keeps nothing on Airbyte Cloud: choose another store."
 
 

@@ -20,9 +20,10 @@ from destination_squadstack.clock import Clock
 from destination_squadstack.config import Config
 from destination_squadstack.errors import SyncError, unexpected
 from destination_squadstack.limiter import Limiter
+from destination_squadstack.places import open_store
 from destination_squadstack.protocol import Emitter, Message, OutputClosed, read_messages
 from destination_squadstack.pump import Call, Pump, Settings
-from destination_squadstack.rejects import LocalFolder, Place, RejectedStore
+from destination_squadstack.rejects import RejectedStore
 from destination_squadstack.report import Report
 from destination_squadstack.routing import Route
 from destination_squadstack.shaping import Shaper
@@ -84,6 +85,7 @@ class Sync:
         clock: Clock,
         run_id: str,
     ) -> None:
+        self.run_id = run_id
         self._config = config
         self._api = api
         self._read = read
@@ -91,7 +93,9 @@ class Sync:
         self._clock = clock
         self._report = Report(emitter.log, now=clock.monotonic(), acknowledges=not config.dry_run)
         self._limiter = _limiter(config)
-        self._rejects = RejectedStore(_place(config, run_id), run_id=run_id, clock=clock)
+        self._rejects = RejectedStore(
+            None if config.dry_run else open_store(config.store, run_id), run_id=run_id, clock=clock
+        )
         self._pump = Pump(
             routes,
             [Shaper(route.lane.operation, route.renames, send_nulls=config.send_nulls) for route in routes],
@@ -117,6 +121,11 @@ class Sync:
         self._piece: Iterator[Message] = iter(())
         self._more_to_feed = False
         self._watchdogs: list[threading.Timer] = []
+
+    @property
+    def rejected(self) -> int:
+        """How many records have been rejected."""
+        return self._report.rejected_total
 
     def on_signal(self, number: int, _: FrameType | None = None) -> None:
         """Ask for an orderly end; safe to call from a signal handler."""
@@ -161,6 +170,8 @@ class Sync:
 
     def _fail(self, error: SyncError) -> int:
         self._wind_down()
+        with contextlib.suppress(SyncError):  # the first error is the one that counts
+            self._rejects.commit()
         self._report.end(self._clock.monotonic(), waiting=self._pump.waiting)
         self._emitter.trace(error)
         return FAILED
@@ -182,6 +193,8 @@ class Sync:
             if not self._pump.finished:
                 self._handle_events(wait=self._nap(now))
         self._pass_on_states()
+        # What no state covers, as in a replay or from a source that sends none, is to be kept all the same.
+        self._rejects.commit()
         if self._pump.waiting_states and not self._config.dry_run:
             raise SyncError("The input has ended and all records have an outcome, but a state is left over.")
 
@@ -316,10 +329,6 @@ def _limiter(config: Config) -> Limiter:
     if config.dry_run:
         return Limiter(_UNLIMITED)
     return Limiter(config.squadstack.calls_per_minute, config.squadstack.records_per_minute)
-
-
-def _place(config: Config, run_id: str) -> Place | None:
-    return None if config.rejects_path is None or config.dry_run else LocalFolder(config.rejects_path, run_id)
 
 
 def _exit_now(code: int) -> None:

@@ -1,78 +1,27 @@
 """Keeps rejected records, whole, where their owner can fix and send them again.
 
-Rows lie at {bucket_path}/{sync_id}/{namespace}/{stream}/ in files that are complete at any moment: a file is written
-anew under another name, synced to the disk and moved into place, so a crash leaves the old or the new one. A state that
-covers a rejected record leaves only after its row has been committed.
+Rows lie at {bucket_path}/{sync_id}/{namespace}/{stream}/ in files that are complete at any moment: a file is
+replaced as a whole, so a crash leaves the old or the new one. A state that covers a rejected record leaves only after
+its row has been committed.
 """
 
 import gzip
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol, cast
-
-import fsspec  # type: ignore[import-untyped]  # it has no stubs
+from typing import Any
 
 from destination_squadstack.clock import Clock
-from destination_squadstack.errors import SyncError
+from destination_squadstack.errors import ConfigError, SyncError
 from destination_squadstack.json_text import dump, load
+from destination_squadstack.places import Place
 from destination_squadstack.routing import Route
 
 # A commit writes its file again, so a file that has grown beyond this is left alone and the next one begun.
 FILE_BYTES = 256 * 1024
 # Rows of a source that sends no states must not pile up in memory.
 BUFFER_BYTES = 1024 * 1024
-
-
-class Place(Protocol):
-    """Where files are kept."""
-
-    def put(self, path: str, content: bytes) -> None:
-        """Write a file so that it survives a crash once this returns; never leave half of one."""
-
-
-class LocalFolder:
-    """A folder of this machine."""
-
-    def __init__(self, root: str, run_id: str) -> None:
-        self._root = Path(root)
-        self._draft = self._root / f".{run_id}.draft"
-
-    def put(self, path: str, content: bytes) -> None:
-        """Write a file so that it survives a crash once this returns; never leave half of one."""
-        target = self._root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with self._draft.open("wb") as draft:
-            draft.write(content)
-            draft.flush()
-            os.fsync(draft.fileno())
-        self._draft.replace(target)
-        for folder in (target.parent, *target.parent.parents):
-            _sync_folder(folder)
-            if folder == self._root:
-                break
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-class ObjectStore:
-    """Anything that fsspec reaches and that replaces whole objects, such as S3."""
-
-    def __init__(self, url: str, **options: Any) -> None:
-        self._files, root = fsspec.core.url_to_fs(url, **options)
-        self._root = cast("str", root).rstrip("/")
-
-    def put(self, path: str, content: bytes) -> None:
-        """Write a file so that it survives a crash once this returns; never leave half of one."""
-        self._files.pipe_file(f"{self._root}/{path}", content)
+# A store that stumbles is tried again after so many seconds; then the sync fails, and its states have not left.
+RETRY_AFTER = (1.0, 2.0, 4.0, 8.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +83,17 @@ class RejectedStore:
     def _put(self, path: str, content: bytes) -> None:
         if self._place is None:
             return
-        try:
-            self._place.put(path, content)
-        except OSError as error:
-            raise SyncError(
-                "object_storage_config: rejected records cannot be stored there "
-                f"({error.strerror or type(error).__name__}). The states that cover them have not been acknowledged."
-            ) from None
+        for wait in (*RETRY_AFTER, None):
+            try:
+                self._place.put(path, content)
+            except (PermissionError, FileNotFoundError) as error:
+                raise ConfigError(_sentence(error)) from None
+            except OSError as error:
+                if wait is None:
+                    raise SyncError(_sentence(error)) from None
+                self._clock.sleep(wait)
+            else:
+                return
 
     def _folder(self, route: Route) -> str:
         parts = (self._sync_id(route), route.namespace or "_", route.stream)
@@ -167,6 +120,13 @@ class RejectedStore:
             "rejected_at": int(self._clock.wall() * 1000),
             "data": record["data"],
         }
+
+
+def _sentence(error: OSError) -> str:
+    return (
+        "object_storage_config: rejected records cannot be stored there "
+        f"({error.strerror or type(error).__name__}). The states that cover them have not been acknowledged."
+    )
 
 
 def _as_folder(name: str) -> str:

@@ -52,6 +52,14 @@ def test_check_of_a_config_that_cannot_be_used_is_a_failed_check(run, tmp_path, 
     assert message["connectionStatus"]["message"].endswith(".")
 
 
+def test_the_keys_of_a_bucket_are_masked_wherever_they_are_said():
+    keys = {"access_key_id": "canary-key-id", "secret_access_key": "canary-secret"}
+    protocol.register_secrets(load_spec(), {"object_storage_config": {"storage_type": "S3", **keys}})
+    written = []
+    protocol.Emitter(written.append).log("INFO", "x canary-key-id canary-secret x")
+    assert json.loads(written[0])["log"]["message"] == "x **** **** x"
+
+
 def test_a_token_is_masked_wherever_it_is_said():
     protocol.register_secrets(load_spec(), {"squadstack": {"token": "canary-token"}})
     written = []

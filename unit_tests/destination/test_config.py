@@ -20,10 +20,22 @@ def with_squadstack(**fields):
     return {"squadstack": {"token": "t", **fields}, "default": {"operation": "upsert", "ref_id": "r"}}
 
 
+def s3(**changes):
+    return {
+        "storage_type": "S3",
+        "s3_bucket_name": "b",
+        "s3_bucket_region": "ap-south-1",
+        "access_key_id": SECRET,
+        "secret_access_key": SECRET,
+        "bucket_path": "/rejects/",
+        **changes,
+    }
+
+
 def test_the_least_that_is_needed(kit):
     config = parse_config(kit.config())
     assert (config.workers, config.linger_seconds, config.send_nulls, config.ignore_duplicates) == (4, 30, False, False)
-    assert (config.allow_delete, config.dry_run, config.max_rejected_percent, config.rejects_path) == (
+    assert (config.allow_delete, config.dry_run, config.max_rejected_percent, config.store) == (
         False,
         False,
         None,
@@ -131,7 +143,7 @@ def test_the_whole_example_of_the_design():
         ({**with_squadstack(), "max_rejected_percent": 101}, "max_rejected_percent must be at most 100."),
         (
             {**with_squadstack(), "object_storage_config": {"storage_type": SECRET}},
-            "object_storage_config.storage_type must be one of: None, Local.",
+            "object_storage_config.storage_type must be one of: None, Local, S3.",
         ),
         (
             {**with_squadstack(), "object_storage_config": {"storage_type": "Local"}},
@@ -140,6 +152,15 @@ def test_the_whole_example_of_the_design():
         (
             {**with_squadstack(), "object_storage_config": {"storage_type": "Local", "bucket_path": SECRET}},
             "object_storage_config.bucket_path must look like this: /absolute/path.",
+        ),
+        ({**with_squadstack(), "object_storage_config": s3(access_key_id="")}, "access_key_id is empty."),
+        (
+            {**with_squadstack(), "object_storage_config": s3(s3_bucket_region=None)},
+            "s3_bucket_region must be a string.",
+        ),
+        (
+            {**with_squadstack(), "object_storage_config": s3(s3_endpoint=f"http://{SECRET}.example.com")},
+            "s3_endpoint must look like this: https://host (http only for this machine).",
         ),
     ],
 )
@@ -156,7 +177,7 @@ def test_all_mistakes_are_named_at_once():
 
 def test_shells_that_a_form_leaves_behind_are_nothing(kit):
     config = parse_config(kit.config(object_storage_config={}, streams=[], max_rejected_percent=None))
-    assert config.rejects_path is None
+    assert config.store is None
     shell = {"api": "crm_v2", "ref_id": "", "operation": None}
     streams = [{"stream": "a", "ref_id": "r"}]
     assert parse_config({"squadstack": {"token": "t"}, "default": shell, "streams": streams}).default is None
@@ -175,6 +196,16 @@ def test_a_local_store_is_refused_on_cloud(kit, monkeypatch):
     monkeypatch.setenv("DEPLOYMENT_MODE", "CLOUD")
     store = {"storage_type": "Local", "bucket_path": "/local/x"}
     assert "Local keeps nothing on Airbyte Cloud" in problem(kit.config(object_storage_config=store))
+
+
+def test_a_bucket_becomes_an_address_and_what_it_takes_to_get_there(kit):
+    store = parse_config(kit.config(object_storage_config=s3(s3_endpoint="https://s3.example.com"))).store
+    assert store.url == "s3://b/rejects"
+    assert store.options()["client_kwargs"] == {
+        "region_name": "ap-south-1",
+        "endpoint_url": "https://s3.example.com",
+    }
+    assert "endpoint_url" not in parse_config(kit.config(object_storage_config=s3())).store.options()["client_kwargs"]
 
 
 # -- the specification itself
@@ -219,8 +250,12 @@ def test_orders_are_unique_within_a_section():
     assert all(len(set(orders)) == len(orders) for orders in sections.values())
 
 
-def test_the_token_is_the_only_secret():
-    assert [path for path, rule in fields(SPEC) if rule.get("airbyte_secret")] == ["squadstack.token"]
+def test_the_secrets_are_marked():
+    assert [path for path, rule in fields(SPEC) if rule.get("airbyte_secret")] == [
+        "squadstack.token",
+        "object_storage_config.S3.access_key_id",
+        "object_storage_config.S3.secret_access_key",
+    ]
 
 
 def test_what_the_platform_may_ask_for():

@@ -10,7 +10,8 @@ import pytest
 
 from destination_squadstack.config import parse_config
 from destination_squadstack.errors import SyncError
-from destination_squadstack.rejects import LocalFolder, ObjectStore, RejectedStore, Rejection
+from destination_squadstack.places import LocalFolder, ObjectStore
+from destination_squadstack.rejects import RejectedStore, Rejection
 from destination_squadstack.routing import plan
 
 KEYS = [
@@ -156,6 +157,45 @@ def test_a_place_that_cannot_be_written_fails_the_sync_and_a_second_try_doubles_
             rejects.commit()
     rejects.commit()
     assert [row["data"]["n"] for row in rows(tmp_path / "run-1/_/leads/run-1-000000.jsonl.gz")] == [1]
+
+
+class Stumbling:
+    """A place that fails so many times."""
+
+    def __init__(self, error, times):
+        self.error, self.times, self.written = error, times, {}
+
+    def put(self, path, content):
+        self.times -= 1
+        if self.times >= 0:
+            raise self.error
+        self.written[path] = content
+
+
+def test_a_store_that_stumbles_is_tried_again(kit, route):
+    clock, place = kit.clock(), Stumbling(OSError("EndpointConnectionError"), 4)
+    rejects = RejectedStore(place, run_id="run-1", clock=clock)
+    rejects.add(rejection(route(), {"n": 1}))
+    rejects.commit()
+    assert clock.now - 1_000.0 == 15.0
+    assert list(place.written) == ["run-1/_/leads/run-1-000000.jsonl.gz"]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "waited"),
+    [
+        (OSError("EndpointConnectionError"), "system_error", 15.0),
+        (PermissionError("Access Denied"), "config_error", 0.0),
+        (FileNotFoundError("The specified bucket does not exist"), "config_error", 0.0),
+    ],
+)
+def test_a_store_that_stays_away_fails_the_sync_and_one_that_says_no_at_once(kit, route, error, kind, waited):
+    clock = kit.clock()
+    rejects = RejectedStore(Stumbling(error, 99), run_id="run-1", clock=clock)
+    rejects.add(rejection(route(), {"n": 1}))
+    with pytest.raises(SyncError, match="object_storage_config: rejected records cannot be stored there") as raised:
+        rejects.commit()
+    assert (raised.value.failure_type, clock.now - 1_000.0) == (kind, waited)
 
 
 def test_an_object_store_gets_whole_objects(kit, route):

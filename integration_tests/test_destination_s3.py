@@ -1,0 +1,206 @@
+"""Rejected rows in a bucket of a real S3 server, and sent again: by the console script."""
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import fsspec
+import pytest
+import requests
+from moto.server import ThreadedMotoServer
+
+from squadstack_emulator import Campaign, Emulator, Scenario
+
+TOKEN = "emulator-token-canary"
+REF = "ref-0PT711"
+KEYS = {"access_key_id": "canary-key-id", "secret_access_key": "canary-secret-key"}
+CANARIES = (b"canary", b"98000")
+
+
+@pytest.fixture(scope="module")
+def s3():
+    """Return the address of an S3 server with a bucket."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    assert requests.put(f"{url}/rejected-leads", timeout=10).ok
+    yield url
+    server.stop()
+
+
+@pytest.fixture
+def emulator():
+    with Emulator(Scenario(token=TOKEN, campaigns=(Campaign(),), calls_per_minute=None)) as emulator:
+        yield emulator
+        emulator.assert_clean()
+
+
+def s3_store(url, path, bucket="rejected-leads"):
+    names = {"s3_bucket_name": bucket, "s3_bucket_region": "us-east-1", "s3_endpoint": url, "bucket_path": path}
+    return {"storage_type": "S3", **names, **KEYS}
+
+
+def config(emulator, store, **changes):
+    return {
+        "squadstack": {"token": TOKEN, "base_url": emulator.url, "calls_per_minute": 1_000_000},
+        "default": {"operation": "upsert", "ref_id": REF},
+        "object_storage_config": store,
+        **changes,
+    }
+
+
+CATALOG = {"streams": [{"stream": {"name": "leads"}, "destination_sync_mode": "append_dedup", "sync_id": 7}]}
+
+
+def lead(number, phone=None):
+    data = {"lead_id": f"canary{number}", "phone_number": phone or f"98{number:08d}", "contact_name": "canary"}
+    return {"type": "RECORD", "record": {"stream": "leads", "emitted_at": 1, "data": data}}
+
+
+def state(mark):
+    return {"type": "STATE", "state": {"type": "GLOBAL", "global": {"mark": mark}, "id": mark}}
+
+
+@pytest.fixture
+def destination(tmp_path):
+    """Run a command of the console script; no lead data and no secret may be in what it says."""
+
+    def run(command, *arguments, messages=(), **files):
+        call = [str(Path(sys.executable).with_name("destination-squadstack")), command, *arguments]
+        for option, content in files.items():
+            path = tmp_path / f"{option}.json"
+            path.write_text(json.dumps(content))
+            call += [f"--{option}", str(path)]
+        text = b"".join(json.dumps(message).encode() + b"\n" for message in messages)
+        done = subprocess.run(call, input=text, capture_output=True, timeout=100, check=False)
+        assert done.stderr == b""
+        assert not [canary for canary in CANARIES if canary in done.stdout]
+        return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+
+    return run
+
+
+def bucket_of(s3):
+    return fsspec.filesystem(
+        "s3",
+        key=KEYS["access_key_id"],
+        secret=KEYS["secret_access_key"],
+        client_kwargs={"endpoint_url": s3, "region_name": "us-east-1"},
+        use_listings_cache=False,
+    )
+
+
+def stored(s3, path):
+    bucket = bucket_of(s3)
+    found = {
+        name.removeprefix(f"rejected-leads/{path}/"): bucket.cat_file(name)
+        for name in bucket.find(f"rejected-leads/{path}")
+    }
+    return {
+        name: [json.loads(line) for line in gzip.decompress(content).splitlines()] for name, content in found.items()
+    }
+
+
+def logs(messages):
+    return [message["log"]["message"] for message in messages if message["type"] == "LOG"]
+
+
+def ids(messages):
+    return [message["state"]["id"] for message in messages if message["type"] == "STATE"]
+
+
+def errors(messages):
+    return [message["trace"]["error"] for message in messages if message["type"] == "TRACE"]
+
+
+def test_rejected_rows_are_in_the_bucket_before_the_state_that_covers_them(destination, emulator, s3):
+    settings = config(emulator, s3_store(s3, "writes"))
+    messages = [lead(number, "12" if number % 50 == 0 else None) for number in range(300)]
+    code, printed = destination("write", config=settings, catalog=CATALOG, messages=[*messages, state(1)])
+    assert (code, ids(printed)) == (0, [1])
+    ((name, rows),) = stored(s3, "writes").items()
+    assert name.startswith("7/_/leads/")
+    assert {row["data"]["lead_id"] for row in rows} == {f"canary{number}" for number in range(0, 300, 50)}
+    assert len(rows) == 6
+    assert len(emulator.leads()) == 294
+
+
+def test_a_bucket_that_does_not_exist_fails_the_sync_before_the_state_and_fails_check(destination, emulator, s3):
+    settings = config(emulator, s3_store(s3, "x", bucket="no-such-bucket"))
+    code, printed = destination(
+        "write", config=settings, catalog=CATALOG, messages=[lead(1), state(1), lead(2, "12"), state(2)]
+    )
+    assert code == 1
+    assert 2 not in ids(printed)
+    assert errors(printed)[0]["failure_type"] == "config_error"
+    assert errors(printed)[0]["message"].startswith("object_storage_config: rejected records cannot be stored there")
+    code, (checked,) = destination("check", config=settings)
+    assert checked["connectionStatus"]["message"] == "object_storage_config.s3_bucket_name names no bucket."
+
+
+def test_check_tries_the_bucket_and_leaves_nothing_in_it(destination, emulator, s3):
+    code, (checked,) = destination("check", config=config(emulator, s3_store(s3, "checks")))
+    assert (code, checked["connectionStatus"]) == (0, {"status": "SUCCEEDED"})
+    assert stored(s3, "checks") == {}
+
+
+@pytest.mark.parametrize("kind", ["folder", "bucket"])
+def test_rejected_rows_are_sent_again_and_those_that_fail_again_are_kept_anew(
+    destination, emulator, s3, tmp_path, kind
+):
+    store = s3_store(s3, "replays")
+    root = "s3://rejected-leads/replays"
+    if kind == "folder":
+        root = str(tmp_path / "rejected")
+        store = {"storage_type": "Local", "bucket_path": root}
+
+    def kept():
+        if kind == "bucket":
+            return stored(s3, "replays")
+        return {
+            str(path.relative_to(root)): [json.loads(line) for line in gzip.open(path)]
+            for path in Path(root).rglob("*.gz")
+        }
+
+    settings = config(emulator, store, default={"operation": "update", "ref_id": REF})
+    messages = [lead(1), lead(2), lead(3, "12"), state(1)]
+    code, printed = destination("write", config=settings, catalog=CATALOG, messages=messages)
+    assert (code, ids(printed), dict(emulator.leads())) == (0, [1], {})
+    original = kept()
+    assert sorted(row["lead_id"] for rows in original.values() for row in rows) == ["canary1", "canary2", "canary3"]
+
+    leads_are_there = config(emulator, {"storage_type": "None"})
+    destination("write", config=leads_are_there, catalog=CATALOG, messages=[lead(1), lead(2), lead(3), state(1)])
+    code, printed = destination("replay", "--from", f"{root}/7", "--only-retryable", config=settings)
+    assert (code, errors(printed)[0]["message"][:41]) == (1, "--from leads to no rejected rows: no file")
+
+    code, printed = destination("replay", "--from", f"{root}/7", config=settings)
+    assert code == 3
+    assert logs(printed)[0] == "Sending 3 rejected rows of 1 files again; the files stay as they are."
+    assert [applied.lead_id for applied in emulator.books.applied if applied.operation == "update"] == [
+        "canary1",
+        "canary2",
+    ]
+    again = {name: rows for name, rows in kept().items() if name not in original}
+    ((name, (row,)),) = again.items()
+    assert row["data"] == messages[2]["record"]["data"]
+    assert {name: rows for name, rows in kept().items() if name in original} == original
+    run_id = name.partition("/")[0]
+    assert logs(printed)[-1] == f"1 of 3 rows were rejected again; they are kept under {run_id}."
+    assert row["run_id"] == run_id
+
+    code, printed = destination("replay", "--from", f"{root}/{run_id}", config=settings, catalog=CATALOG)
+    assert code == 3
+    assert logs(printed)[0].startswith("Sending 1 rejected rows of 1 files again")
+
+
+def test_a_replay_that_cannot_begin_says_why_and_sends_nothing(destination, emulator, tmp_path):
+    settings = config(emulator, {"storage_type": "None"})
+    code, printed = destination("replay", "--from", str(tmp_path / "nowhere"), config=settings)
+    assert code == 1
+    assert errors(printed)[0]["message"].startswith("--from leads to no rejected rows")
+    assert errors(printed)[0]["failure_type"] == "config_error"
+    assert emulator.books.calls == []
