@@ -156,7 +156,7 @@ class Sync:
             self._wind_down()
             with contextlib.suppress(SyncError):  # its states have not left
                 self._rejects.commit()
-            self._report.end(self._clock.monotonic(), waiting=self._pump.waiting)
+            self._say_the_end()
             return _TERMINATED + order.number
         except SyncError as error:
             return self._fail(error)
@@ -164,7 +164,7 @@ class Sync:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, ready states leave and the user gets a trace without data in it
             return self._fail(unexpected(error))
-        self._report.end(self._clock.monotonic(), waiting=0)
+        self._say_the_end()
         self._say_what_a_dry_run_found()
         return 0
 
@@ -172,7 +172,7 @@ class Sync:
         self._wind_down()
         with contextlib.suppress(SyncError):  # the first error is the one that counts
             self._rejects.commit()
-        self._report.end(self._clock.monotonic(), waiting=self._pump.waiting)
+        self._say_the_end()
         self._emitter.trace(error)
         return FAILED
 
@@ -189,6 +189,7 @@ class Sync:
                 waiting=self._pump.waiting,
                 used=self._limiter.used(now),
                 allowance=self._config.squadstack.calls_per_minute,
+                input_ended=self._pump.input_ended,
             )
             if not self._pump.finished:
                 self._handle_events(wait=self._nap(now))
@@ -286,6 +287,10 @@ class Sync:
         for _ in range(self._config.workers):
             self._outgoing.put(None)
         self._pump.close()
+
+    def _say_the_end(self) -> None:
+        now, allowance = self._clock.monotonic(), self._config.squadstack.calls_per_minute
+        self._report.end(now, waiting=self._pump.waiting, used=self._limiter.used(now), allowance=allowance)
 
     def _say_what_a_dry_run_found(self) -> None:
         if not self._config.dry_run:

@@ -150,6 +150,11 @@ class Pump:
         return self._ledger.waiting_states
 
     @property
+    def input_ended(self) -> bool:
+        """Whether all input has been read."""
+        return self._input_ended
+
+    @property
     def saturated(self) -> bool:
         """Whether no more input should be fed."""
         ledger = self._ledger
