@@ -19,6 +19,8 @@ REPOSITORY ?= squadstack
 
 PYTEST_ARGS ?=
 IMAGE_ARGS ?=
+SOAK_ARGS ?=
+BENCH_ARGS ?=
 
 .PHONY: help
 help:  ## Show this list.
@@ -62,6 +64,20 @@ format: venv  ## Format the code and repair what the rules can repair.
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/ruff format .
 
+.PHONY: soak
+soak: venv  ## Test the destination's endurance: every fault at once, and kill -9, in some minutes; SOAK_ARGS=--quick is short.
+	@.venv/bin/python -m benchmarks.soak $(SOAK_ARGS)
+
+.bench/%/.requirements: benchmarks/peers/%/requirements.txt
+	@echo "Making .bench/$* …"
+	@$(PYTHON) -m venv --clear .bench/$*
+	@.bench/$*/bin/python -m pip --disable-pip-version-check -qq install --require-hashes --only-binary :all: --requirement $<
+	@touch $@
+
+.PHONY: bench-destination
+bench-destination: venv .bench/singer_target/.requirements .bench/dlt_destination/.requirements  ## Compare throughput with two peers, in environments of their own.
+	@.venv/bin/python -m benchmarks.throughput $(BENCH_ARGS)
+
 .PHONY: image
 image:  ## Build both images with docker, podman or buildah; IMAGE_ARGS go to the build.
 	@test -n "$(ENGINE)" || { echo "No docker, podman or buildah answers; name one with ENGINE=…" >&2; exit 1; }
@@ -86,5 +102,5 @@ lock: venv  ## Pin and hash the requirements anew; LOCK_ARGS=--upgrade takes new
 
 .PHONY: clean
 clean:  ## Remove everything that the other targets made.
-	@rm -rf .venv .demo build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	@rm -rf .venv .demo .bench build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -23,6 +23,8 @@ MAY_IMPORT = {
     "unit_tests": {"connectors", "emulator", "dev"},
     "integration_tests": {"connectors", "emulator", "dev"},
 }
+# Their requirements lie beside them, for environments of their own.
+PEERS = Path("benchmarks/peers")
 REQUIREMENTS = ["requirements.txt", "requirements-dev.txt"]
 REASON = re.compile(r"^\| `([A-Za-z0-9._-]+)` \| (connectors|emulator|dev|pyairbyte) \| (.+) \|$", re.MULTILINE)
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==(\S+)", re.MULTILINE)
@@ -77,6 +79,7 @@ def test_code_imports_no_package_that_setup_py_does_not_ask_for(root: Path, aske
     undeclared = {
         f"{path.relative_to(root)} imports {module}"
         for path in (root / folder).rglob("*.py")
+        if root / PEERS not in path.parents
         for module in imported_modules(path)
         if module not in {*sys.stdlib_module_names, *MAY_IMPORT}
         and not declared & {canonicalize_name(name) for name in installed.get(module, [])}
@@ -109,6 +112,15 @@ def test_requirements_name_no_index_no_address_and_no_path(root: Path, name: str
     lines = (root / name).read_text(encoding="utf-8").splitlines()
 
     assert [line for line in lines if line.startswith("-") or "://" in line or " @ " in line] == []
+
+
+def test_what_the_benchmarks_compare_with_is_pinned_beside_it_and_nowhere_else(root: Path):
+    for peer in (root / PEERS).iterdir():
+        name = (peer / "requirements.in").read_text(encoding="utf-8").split()[0]
+        assert re.search(rf"^{name}==", (peer / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)
+        assert not any(
+            re.search(rf"^{name}==", (root / ours).read_text(encoding="utf-8"), re.MULTILINE) for ours in REQUIREMENTS
+        )
 
 
 def test_both_requirements_files_pin_the_same_versions(pins: dict[str, dict[str, str]]):

@@ -1,0 +1,78 @@
+"""`python -m benchmarks.soak` (`make soak`): prints the account of every run, and fails if one does not hold.
+
+Five seeds of 20,000 records each, with 5 hot leads, bad records, busy leads, every 13th call a 500, every 17th reset
+after it was applied, every 19th applied by half and then silent, and a storm of 429s; creates and upserts, 8 workers.
+Then ten runs, two of each seed, that are killed at a random moment and gone on with from the last state.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.soak import faults, kills
+from benchmarks.soak.account import Account
+from benchmarks.soak.records import plan
+
+RECORDS, SEEDS, KILLS = 20_000, 5, 10
+QUICK_RECORDS, QUICK_SEEDS, QUICK_KILLS = 1_500, 1, 1
+_COLUMNS = ("run", "read", "written", "rejected", "states", "calls", "lost", "inversions", "overlaps", "seconds", "")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description="Endurance test of the destination.")
+    parser.add_argument("--records", type=int, default=RECORDS, help="records of each run")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="runs with every fault")
+    parser.add_argument("--kills", type=int, default=KILLS, help="runs that are killed, spread over the seeds")
+    parser.add_argument("--quick", action="store_true", help="a small one, within half a minute")
+    options = parser.parse_args(arguments)
+    if options.quick:
+        options.records, options.seeds, options.kills = QUICK_RECORDS, QUICK_SEEDS, QUICK_KILLS
+    return 0 if soak(options.records, options.seeds, options.kills, Console(highlight=False)) else 1
+
+
+def soak(records: int, seeds: int, killed: int, console: Console) -> bool:
+    """Run all; return whether every account holds."""
+    table = Table(*_COLUMNS)
+    holds = True
+    with tempfile.TemporaryDirectory() as root:
+        for seed in range(1, seeds + 1):
+            holds &= _row(table, f"faults, seed {seed}", Path(root), partial(faults.run, plan(seed, records)))
+        for number in range(1, killed + 1):
+            seed = (number - 1) % seeds + 1
+            run = partial(kills.run, plan(seed, records), moment=number)
+            holds &= _row(table, f"kill {number}, seed {seed}", Path(root), run)
+    console.print(table)
+    console.print("Every account holds." if holds else "[bold]Not every account holds.[/bold]")
+    return holds
+
+
+def _row(table: Table, name: str, root: Path, run: Callable[[Path], Account]) -> bool:
+    folder = root / name
+    folder.mkdir()
+    began = time.monotonic()
+    account = run(folder)
+    numbers = (
+        account.read,
+        account.written,
+        account.rejected,
+        account.states,
+        account.calls,
+        account.lost,
+        account.inversions,
+        account.overlaps,
+    )
+    said = "; ".join(account.problems) or ("holds" if account.holds else "does not add up")
+    table.add_row(name, *(f"{number:,}" for number in numbers), f"{time.monotonic() - began:.0f}", said)
+    return account.holds
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
