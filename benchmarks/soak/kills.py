@@ -1,5 +1,6 @@
 """`kill -9` at a random moment, and a second run from the last state that left: by the console script."""
 
+import contextlib
 import random
 import signal
 import subprocess
@@ -33,16 +34,14 @@ class _Process:
         self._process = subprocess.Popen(  # noqa: S603 - our own script
             [script, "write", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
-        threading.Thread(target=self._feed, args=(text,), daemon=True).start()
+        self._feeder = threading.Thread(target=self._feed, args=(text,), daemon=True)
+        self._feeder.start()
         self.account = Account()
         self.done = 0
 
     def _feed(self, text: bytes) -> None:
-        try:
-            with self._process.stdin as pipe:  # type: ignore[union-attr]  # asked for above
-                pipe.write(text)
-        except BrokenPipeError:
-            pass  # it was killed
+        with contextlib.suppress(BrokenPipeError), self._process.stdin as pipe:  # type: ignore[union-attr]  # asked for above; and it may be killed
+            pipe.write(text)
 
     def read(self, *, until: int | None = None) -> None:
         """Read to the end, or to the state that covers so many records; a line that was cut by the kill is no line."""
@@ -59,13 +58,16 @@ class _Process:
     def kill(self) -> None:
         """Kill it, and read what it had printed by then."""
         self._process.send_signal(signal.SIGKILL)
-        self.read()
-        self._process.wait()
+        self.wait()
 
     def wait(self) -> int:
         """Read to the end; return the exit code."""
         self.read()
-        return self._process.wait(_SECONDS)
+        code = self._process.wait(_SECONDS)
+        self._feeder.join(_SECONDS)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        return code
 
 
 def run(plan: Plan, folder: Path, *, moment: int) -> Account:
