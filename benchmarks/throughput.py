@@ -70,6 +70,7 @@ def contenders(folder: Path, port: int) -> list[Contender]:
     config = {
         "squadstack": {"token": "t", "base_url": f"http://127.0.0.1:{port}", "calls_per_minute": 1_000_000},
         "default": {"operation": "upsert", "ref_id": "bench"},
+        "workers": 8,
     }
     catalog = {"streams": [{"stream": {"name": "leads"}, "destination_sync_mode": "append_dedup"}]}
     (folder / "config.json").write_text(json.dumps(config))

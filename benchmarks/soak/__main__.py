@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.soak import faults, kills
 from benchmarks.soak.account import Account
@@ -22,7 +21,8 @@ from benchmarks.soak.records import plan
 
 RECORDS, SEEDS, KILLS = 20_000, 5, 10
 QUICK_RECORDS, QUICK_SEEDS, QUICK_KILLS = 1_500, 1, 1
-_COLUMNS = ("run", "read", "written", "rejected", "states", "calls", "lost", "inversions", "overlaps", "seconds", "")
+_WIDTH = 10
+_COLUMNS = ("read", "written", "rejected", "states", "calls", "lost", "inversions", "overlaps", "seconds")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -35,26 +35,26 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     if options.quick:
         options.records, options.seeds, options.kills = QUICK_RECORDS, QUICK_SEEDS, QUICK_KILLS
-    return 0 if soak(options.records, options.seeds, options.kills, Console(highlight=False)) else 1
+    return 0 if soak(options.records, options.seeds, options.kills, Console(highlight=False, soft_wrap=True)) else 1
 
 
 def soak(records: int, seeds: int, killed: int, console: Console) -> bool:
-    """Run all; return whether every account holds."""
-    table = Table(*_COLUMNS)
+    """Run all, with a line for each as soon as it is done; return whether every account holds."""
+    console.print(f"{'':16}", *(f"{name:>{_WIDTH}}" for name in _COLUMNS))
     holds = True
     with tempfile.TemporaryDirectory() as root:
         for seed in range(1, seeds + 1):
-            holds &= _row(table, f"faults, seed {seed}", Path(root), partial(faults.run, plan(seed, records)))
+            run = partial(faults.run, plan(seed, records))
+            holds &= _line(console, f"faults, seed {seed}", Path(root), run)
         for number in range(1, killed + 1):
             seed = (number - 1) % seeds + 1
             run = partial(kills.run, plan(seed, records), moment=number)
-            holds &= _row(table, f"kill {number}, seed {seed}", Path(root), run)
-    console.print(table)
-    console.print("Every account holds." if holds else "[bold]Not every account holds.[/bold]")
+            holds &= _line(console, f"kill {number}, seed {seed}", Path(root), run)
+    console.print("Every account holds." if holds else "Not every account holds.")
     return holds
 
 
-def _row(table: Table, name: str, root: Path, run: Callable[[Path], Account]) -> bool:
+def _line(console: Console, name: str, root: Path, run: Callable[[Path], Account]) -> bool:
     folder = root / name
     folder.mkdir()
     began = time.monotonic()
@@ -68,9 +68,10 @@ def _row(table: Table, name: str, root: Path, run: Callable[[Path], Account]) ->
         account.lost,
         account.inversions,
         account.overlaps,
+        round(time.monotonic() - began),
     )
     said = "; ".join(account.problems) or ("holds" if account.holds else "does not add up")
-    table.add_row(name, *(f"{number:,}" for number in numbers), f"{time.monotonic() - began:.0f}", said)
+    console.print(f"{name:16}", *(f"{number:>{_WIDTH},}" for number in numbers), f" {said}")
     return account.holds
 
 

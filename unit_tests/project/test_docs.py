@@ -82,6 +82,12 @@ def test_the_destinations_page_says_what_to_enter_in_every_field():
     assert listed == [f"`{name}`" for name in load_spec()["connectionSpecification"]["properties"]]
 
 
+def test_the_destinations_page_says_what_to_enter_for_every_store():
+    stores = load_spec()["connectionSpecification"]["properties"]["object_storage_config"]["oneOf"]
+    listed = " ".join(row[0] for row in rows(section(DESTINATION_PAGE, "### The store for rejected rows")))
+    assert not [name for store in stores for name in store["properties"] if f"`{name}`" not in listed]
+
+
 def test_the_destinations_page_has_a_row_for_every_operation():
     listed = [row[0] for row in rows(section(DESTINATION_PAGE, "### Which operation"))]
     assert listed == [f"`{name}`" for name in dict.fromkeys(name for _, name in OPERATIONS)]
