@@ -65,7 +65,7 @@ format: venv  ## Format the code and repair what the rules can repair.
 	@.venv/bin/ruff format .
 
 .PHONY: soak
-soak: venv  ## Test the destination's endurance: every fault at once, and kill -9, in some minutes; SOAK_ARGS=--quick is short.
+soak: venv  ## Test the destination's endurance: every fault at once, and kill -9, in a quarter of an hour; SOAK_ARGS=--quick is short.
 	@.venv/bin/python -m benchmarks.soak $(SOAK_ARGS)
 
 .bench/%/.requirements: benchmarks/peers/%/requirements.txt

@@ -22,7 +22,7 @@ CATALOG = {
 }
 _READ_SECONDS = 0.5
 _PIECE = 65_536
-STORM = Fault(FaultKind.THROTTLE, on="write", skip=40, times=24)
+STORM = Fault(FaultKind.THROTTLE, on="write", skip=40, times=12)
 ALL = (
     Fault(FaultKind.HTTP_500, on="write", every=13),
     Fault(FaultKind.RESET_AFTER, on="write", every=17),
@@ -57,6 +57,7 @@ def config(emulator: Emulator, folder: Path) -> dict[str, Any]:
         "default": {"operation": "upsert", "ref_id": Campaign().ref_id},
         "streams": [{"stream": CREATES, "operation": "create"}],
         "workers": 8,
+        "linger_seconds": 2,
         "object_storage_config": {"storage_type": "Local", "bucket_path": str(folder)},
     }
 
