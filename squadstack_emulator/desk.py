@@ -158,7 +158,7 @@ class Desk:
         fault = self._progress.faults.strike(endpoint.traffic, names, ticket.request.path)
         if fault is not None and fault.kind is FaultKind.THROTTLE:
             return replace(ticket, fault=fault, refusal=self._gates[endpoint.api].throttle(ticket.scenario))
-        overlapping = self.books.hold(ticket.seq, crm_v2.lead_keys(target, body))
+        overlapping = self.books.hold(ticket.seq, endpoint.keys(target, body))
         return replace(ticket, body=body, fault=fault, overlapping=overlapping)
 
     def _work(self, ticket: Ticket, match: Match) -> Reply:

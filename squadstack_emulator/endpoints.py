@@ -1,10 +1,11 @@
 """Every path the emulator knows: one row each in `ENDPOINTS`. Adding an API is adding rows."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from squadstack_emulator import crm_v2, leads_api, portal_activity, portal_api
+from squadstack_emulator import crm_v2, leads_api, leads_write, portal_activity, portal_api, portal_writes
+from squadstack_emulator.books import LeadKey
 from squadstack_emulator.json_body import read_body
 from squadstack_emulator.messages import CrmDialect, Dialect, PortalDialect, Reply, Request, V4Dialect
 from squadstack_emulator.scenario import Api, Campaign, Scenario, Traffic
@@ -18,11 +19,13 @@ class Endpoint:
     Attributes:
         pattern: The path, with the groups `target` and `operation` where the path names such.
         method: The one documented method.
+        accepts: The method that is accepted instead, by the scenario, where public clients use another one.
         traffic: What faults call it.
         dialect: How it spells errors.
         api: Whose it is, and so which gate leads to it.
         find: The SquadStack campaign behind `target`, None if there is none.
         read_body: Parses the body of a write.
+        keys: What identifies the leads of a call, by target and body.
         handle: Does the work.
     """
 
@@ -34,6 +37,8 @@ class Endpoint:
     api: Api = "squadstack"
     find: Callable[[Scenario, str], Campaign | None] = lambda _scenario, _target: None
     read_body: Callable[[Request], object] = lambda _request: None
+    keys: Callable[[str, object], Iterable[LeadKey]] = crm_v2.lead_keys
+    accepts: Callable[[Scenario], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,39 @@ def _portal_read(path: str, handle: Callable[[Visit], Reply]) -> Endpoint:
     return Endpoint(pattern, method="GET", traffic="portal", dialect=PortalDialect(), api="portal", handle=handle)
 
 
+def _lead_write(name: str, write: leads_write.LeadWrite) -> Endpoint:
+    return Endpoint(
+        pattern=re.compile(rf"/api/(?P<operation>{name})/(?P<target>[^/]+)/"),
+        method=write.method,
+        traffic="write",
+        dialect=V4Dialect(allow=f"{write.method}, OPTIONS"),
+        find=_by_id,
+        read_body=read_body,
+        handle=leads_write.write_leads,
+    )
+
+
+def _portal_write(
+    method: str, path: str, handle: Callable[[Visit], Reply], keys: Callable[[str, object], Iterable[LeadKey]]
+) -> Endpoint:
+    pattern = re.compile(path)
+    return Endpoint(
+        pattern, method=method, traffic="portal", dialect=PortalDialect(), api="portal", handle=handle, keys=keys
+    )
+
+
+_ADD_LEAD = Endpoint(
+    pattern=re.compile(r"/api/v2/config/campaigns/(?P<target>[^/]+)/lead"),
+    method="PUT",
+    accepts=lambda scenario: scenario.add_lead_method,
+    traffic="portal",
+    dialect=PortalDialect(),
+    api="portal",
+    read_body=read_body,
+    keys=portal_writes.added_lead,
+    handle=portal_writes.add_lead,
+)
+
 ENDPOINTS = (
     Endpoint(
         pattern=re.compile(r"/api/(?P<operation>v4|v1)/leads/responses/(?P<target>[^/]+)/"),
@@ -85,6 +123,7 @@ ENDPOINTS = (
         read_body=read_body,
         handle=crm_v2.write_leads,
     ),
+    *(_lead_write(name, write) for name, write in leads_write.WRITES.items()),
     Endpoint(
         pattern=re.compile(r"/api/v2/login"),
         method="POST",
@@ -98,4 +137,23 @@ ENDPOINTS = (
     _portal_read(r"/api/v2/config/campaigns/(?P<target>[^/]+)/leads", portal_api.campaign_leads),
     _portal_read(r"/api/v2/reports/campaigns/leads/history", portal_activity.campaign_activity),
     _portal_read(r"/callcenter/queues/status", portal_api.queue_status),
+    _ADD_LEAD,
+    _portal_write(
+        "POST",
+        r"/api/v2/config/campaigns/leads/(?P<target>[^/]+)/status/(?P<operation>[^/]+)",
+        portal_writes.set_status,
+        portal_writes.lead_of_path,
+    ),
+    _portal_write(
+        "DELETE",
+        r"/api/v2/config/campaigns/leads/(?P<target>[^/]+)",
+        portal_writes.delete_lead,
+        portal_writes.lead_of_path,
+    ),
+    _portal_write(
+        "PUT",
+        r"/api/v2/config/campaigns/call/(?P<target>[^/]+)/disposition/voicemail",
+        portal_writes.voicemail,
+        portal_writes.call_of_path,
+    ),
 )

@@ -7,17 +7,19 @@ Contact center (page Campaigns, "header" of each request): method, token, accoun
 that is missing, unknown or dead is a 401, an account that is missing or not the tenant's a 400.
 """
 
-from typing import Protocol
+from typing import Protocol, get_args
 
 from squadstack_emulator.books import Books
 from squadstack_emulator.endpoints import Endpoint
 from squadstack_emulator.messages import PortalDialect, Reply, Request
 from squadstack_emulator.portal_tokens import PortalTokens
-from squadstack_emulator.scenario import Scenario
+from squadstack_emulator.scenario import AddLeadMethod, Scenario
 from squadstack_emulator.spoiling import throttled
 from squadstack_emulator.throttle import MovingWindow
 
 _SCHEME = "Bearer "
+# Who tries the one that this portal does not take has broken no document: the page and public clients disagree.
+_ADD_LEAD_METHODS = frozenset(get_args(AddLeadMethod))
 
 
 class Gate(Protocol):
@@ -49,7 +51,7 @@ class SquadStackGate:
         wait = self._window.admit(request.at, limit=scenario.calls_per_minute, seconds=scenario.window_seconds)
         if wait > 0:
             return throttled(scenario.throttle_answer, window_seconds=scenario.window_seconds, wait=wait)
-        return _wrong_method(request, endpoint, self._books)
+        return _wrong_method(request, endpoint, scenario, self._books)
 
     def throttle(self, scenario: Scenario) -> Reply:
         """See `Gate`."""
@@ -66,7 +68,7 @@ class PortalGate:
 
     def refusal(self, request: Request, endpoint: Endpoint, scenario: Scenario) -> Reply | None:
         """See `Gate`."""
-        refusal = _wrong_method(request, endpoint, self._books)
+        refusal = _wrong_method(request, endpoint, scenario, self._books)
         if refusal is not None or endpoint.traffic == "login":
             return refusal
         given = _authorization(request, self._books) or ""
@@ -92,10 +94,12 @@ def _authorization(request: Request, books: Books) -> str | None:
     return given
 
 
-def _wrong_method(request: Request, endpoint: Endpoint, books: Books) -> Reply | None:
-    if request.method == endpoint.method:
+def _wrong_method(request: Request, endpoint: Endpoint, scenario: Scenario, books: Books) -> Reply | None:
+    accepted = endpoint.method if endpoint.accepts is None else endpoint.accepts(scenario)
+    if request.method == accepted:
         return None
-    books.violation(request.breach("there is no such method"))
+    if endpoint.accepts is None or request.method not in _ADD_LEAD_METHODS:
+        books.violation(request.breach("there is no such method"))
     return endpoint.dialect.wrong_method(request.method)
 
 

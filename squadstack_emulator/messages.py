@@ -95,13 +95,19 @@ class Dialect(Protocol):
     def server_error(self) -> Reply: ...  # noqa: D102
 
 
+@dataclass(frozen=True, slots=True)
 class V4Dialect:
     """v4: `{"detail": …}` of Django REST framework.
 
     The page says "401 Authentication failed. API credentials are incorrect" and "403 Forbidden if the request
     authentication was not successful": here a missing token is the 401 and a wrong one the 403, and an expired token
     is a wrong one. The texts are the framework's.
+
+    Attributes:
+        allow: The methods that the path takes, as the framework lists them.
     """
+
+    allow: str = "GET, HEAD, OPTIONS"
 
     def no_token(self) -> Reply:
         """401."""
@@ -124,7 +130,7 @@ class V4Dialect:
     def wrong_method(self, method: str) -> Reply:
         """405."""
         detail = {"detail": f'Method "{method}" not allowed.'}
-        return json_reply(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers=(("Allow", "GET, HEAD, OPTIONS"),))
+        return json_reply(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers=(("Allow", self.allow),))
 
     def server_error(self) -> Reply:
         """500: the framework's own page."""

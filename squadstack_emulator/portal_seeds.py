@@ -4,8 +4,8 @@ Where the page shows one value of a field, like the status "idle", the others he
 """
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from squadstack_emulator.calling import dice
@@ -28,7 +28,7 @@ _SAME_SECOND_EVERY = 5
 
 @dataclass(frozen=True, slots=True)
 class PortalLead:
-    """A lead of a portal's campaign; all but the serial are the page's keys, in its order."""
+    """A lead of a portal's campaign: the page's keys, in its order; its serial; what else an added lead came with."""
 
     created: int
     campaign_id: str
@@ -40,6 +40,7 @@ class PortalLead:
     priority: int
     id: str
     serial: int
+    more: Mapping[str, object] = field(default_factory=dict)
 
     def row(self) -> Row:
         """The lead as `data` shows it."""

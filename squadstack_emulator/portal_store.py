@@ -2,18 +2,29 @@
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from squadstack_emulator import instants
 from squadstack_emulator.calling import dice
 from squadstack_emulator.listing import Listing, RowT
 from squadstack_emulator.portal import Portal, PortalCampaign
-from squadstack_emulator.portal_seeds import PortalLead, activity_row, activity_times, queue_row, seeded_lead
+from squadstack_emulator.portal_seeds import (
+    PortalLead,
+    activity_row,
+    activity_times,
+    hexadecimal,
+    queue_row,
+    seeded_lead,
+)
 from squadstack_emulator.portal_tokens import PortalTokens
 from squadstack_emulator.scenario import Order
 
 _LISTINGS_KEPT = 16
+# Beyond every seeded lead's.
+_FIRST_ADDED = 1_000_000_000
+_NOT_SHOWN = frozenset({"type", "ticket_id", "note", "cool_off"})
 
 
 class Activity(NamedTuple):
@@ -72,6 +83,44 @@ class PortalStore:
         else:
             insort(self._timed, activity)
         self._listings.clear()
+
+    def add_lead(self, campaign_id: str, fields: Mapping[str, Any], now: datetime) -> None:
+        """Add a lead of these documented fields."""
+        serial = _FIRST_ADDED + self._next_serial()
+        lead = PortalLead(
+            created=instants.microseconds(now) // 1_000_000,
+            campaign_id=campaign_id,
+            number=fields["number"],
+            status="new",
+            retries=fields.get("retries", 0),
+            first_name=fields.get("first_name", ""),
+            last_name=fields.get("last_name", ""),
+            priority=fields.get("priority", 0),
+            id=hexadecimal(self.seed, campaign_id, "added", serial),
+            serial=serial,
+            more={name: value for name, value in fields.items() if name in _NOT_SHOWN},
+        )
+        self._leads[campaign_id][lead.id] = lead
+        self._listings.clear()
+
+    def set_status(self, lead_id: str, status: str) -> bool:
+        """Change the status of a lead; gives whether there is such a lead."""
+        leads = self._having(lead_id)
+        if leads is not None:
+            leads[lead_id] = replace(leads[lead_id], status=status)
+            self._listings.clear()
+        return leads is not None
+
+    def delete_lead(self, lead_id: str) -> bool:
+        """Remove a lead; gives whether there was such a lead."""
+        leads = self._having(lead_id)
+        if leads is not None:
+            del leads[lead_id]
+            self._listings.clear()
+        return leads is not None
+
+    def _having(self, lead_id: str) -> dict[str, PortalLead] | None:
+        return next((leads for leads in self._leads.values() if lead_id in leads), None)
 
     def leads(self, campaign_id: str, order: Order = "processed_at") -> Listing[PortalLead]:
         """The leads of a campaign, by default in the order of their creation."""

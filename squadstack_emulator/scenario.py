@@ -14,6 +14,8 @@ Order = Literal["processed_at", "lead_id", "shuffled", "reshuffled"]
 TimeStyle = Literal["iso", "iso_fraction", "epoch_milliseconds", "epoch_seconds"]
 Traffic = Literal["read", "write", "portal", "login"]
 Api = Literal["squadstack", "portal"]
+RefusedListApplies = Literal["nothing", "before", "others"]
+AddLeadMethod = Literal["PUT", "POST"]
 
 
 class FaultKind(StrEnum):
@@ -36,7 +38,9 @@ class FaultKind(StrEnum):
         "null_results"  # read: null instead of the rows, be they in `results`, `data`, `cdrs` or the body itself
     )
     HANG = "hang"  # no answer for `Fault.seconds`, then a reset; nothing was applied
-    HALF_HANG = "half_hang"  # bulk write: the first half is applied, then no answer for `Fault.seconds`, then a reset
+    HALF_HANG = (
+        "half_hang"  # write of a list: the first half is applied, then no answer for `Fault.seconds`, then a reset
+    )
     REDIRECT_302 = "redirect_302"  # a redirect to a login page that does not exist
     UNAUTHORIZED_401 = "unauthorized_401"  # "Token expired"
     FORBIDDEN_403 = "forbidden_403"
@@ -159,6 +163,8 @@ class Scenario:
         forbidden: The token is good but lacks the permission: every call is a 403.
         reactivates: The integration re-activates judged leads: create, update and upsert of a processed lead put it
             back into calling, and of an active one answer "Unjudged leads cannot be re-activated".
+        refused_list_applies: What is done of a v4 or v1 list that is refused for one of its leads: nothing, the leads
+            before that one, or all others.
         portal: The contact center, at the same address. `latency_seconds`, `faults` and `order` hold for it as well; a
             key names a row, so "reshuffled" is "shuffled" there, and "lead_id" of activities the number of the lead.
         portal_token_uses: After so many calls an access token is dead; None is never. 0 refuses fresh tokens too.
@@ -172,6 +178,9 @@ class Scenario:
         activity_cap: No more activities a page than this, whatever was asked for; None is no cap.
         activity_ignores_start_key: The portal takes no notice of `startKey`: every page is the first.
         activity_inclusive: Whether activities of exactly `startDate` and exactly `endDate` are returned.
+        add_lead_method: The method by which the contact center takes a new lead: the page's or that of public clients.
+            The other one is a 405.
+        portal_unknown_cdrs: Calls that the contact center does not know; it knows all others.
     """
 
     token: str = "emulator-token"  # noqa: S105 - a token of the emulator only, documented for its users
@@ -195,6 +204,7 @@ class Scenario:
     disabled_endpoints: frozenset[str] = frozenset()
     forbidden: bool = False
     reactivates: bool = False
+    refused_list_applies: RefusedListApplies = "nothing"
     portal: Portal = field(default_factory=Portal)
     portal_token_uses: int | None = None
     portal_page_cap: int | None = None
@@ -204,6 +214,8 @@ class Scenario:
     activity_cap: int | None = None
     activity_ignores_start_key: bool = False
     activity_inclusive: bool = True
+    add_lead_method: AddLeadMethod = "PUT"
+    portal_unknown_cdrs: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         for names in ([each.id for each in self.campaigns], [each.ref_id for each in self.campaigns]):

@@ -21,7 +21,8 @@ class Visit:
         request: The call.
         body: Its parsed JSON, None for a read.
         target: Campaign id or ref id of the path, "" where the path has none.
-        endpoint: Last part of the path of a CRM v2 call, version of a Get Leads, "" for the contact center.
+        endpoint: Last part of the path of a CRM v2 call, version of a Get Leads, version and operation of a write of v4
+            or v1, the status that a lead of the contact center is to have, "" for the rest of the contact center.
         leads: What the path points at, None if there is no such campaign or integration, and for the contact center.
         portal: What the contact center holds.
         scenario: The scenario at the moment of arrival.
