@@ -52,7 +52,6 @@ class Operation:
     done_after_silence: frozenset[Cause] = frozenset()
     # The subset of them that proves nothing if this run knows that the lead was there before that attempt.
     unless_known: frozenset[Cause] = frozenset()
-    makes_leads: bool = False
     removes_leads: bool = False
     needs_allow_delete: bool = False
 
@@ -81,7 +80,6 @@ _ROWS = (
         sync_mode="append",
         done_after_silence=frozenset({Cause.DUPLICATE_LEAD, Cause.STILL_ACTIVE}),
         unless_known=frozenset({Cause.DUPLICATE_LEAD, Cause.STILL_ACTIVE}),
-        makes_leads=True,
     ),
     Operation(
         name="upsert",
