@@ -83,7 +83,7 @@ def _discover(_: argparse.Namespace, emitter: Emitter) -> int:
             "object_name": f"{row.api}.{row.name}",
             "sync_mode": row.sync_mode,
             "json_schema": row.schema,
-            "matching_keys": [["lead_id"]],
+            "matching_keys": [[row.key]],
         }
         for row in OPERATIONS.values()
     ]
@@ -93,12 +93,11 @@ def _discover(_: argparse.Namespace, emitter: Emitter) -> int:
 
 def _check(options: argparse.Namespace, emitter: Emitter) -> int:
     from destination_squadstack import check  # noqa: PLC0415 - `spec` must not pay for these imports
-    from destination_squadstack.client import Client  # noqa: PLC0415
+    from destination_squadstack.connection import Connection  # noqa: PLC0415
 
     try:
         config = _load_config(options.config)
-        client = Client(config.squadstack.base_url, config.squadstack.token)
-        problem = check.problem(config, client, SystemClock())
+        problem = check.problem(config, Connection(config), SystemClock())
     except SyncError as error:
         problem = str(error)
     emitter.connection_status(problem)
@@ -140,13 +139,14 @@ def _replay(options: argparse.Namespace, emitter: Emitter) -> int:
 
 
 def _sync(config: Config, routes: list[Route], read: Callable[[int], bytes], emitter: Emitter) -> "Sync":
-    from destination_squadstack.client import Client, DryRun  # noqa: PLC0415 - see _check
+    from destination_squadstack.client import DryRun  # noqa: PLC0415 - see _check
+    from destination_squadstack.connection import Connection  # noqa: PLC0415
     from destination_squadstack.destination import Sync  # noqa: PLC0415
 
     sync = Sync(
         config,
         routes,
-        api=DryRun() if config.dry_run else Client(config.squadstack.base_url, config.squadstack.token),
+        api=DryRun() if config.dry_run else Connection(config),
         read=read,
         emitter=emitter,
         clock=SystemClock(),

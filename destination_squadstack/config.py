@@ -18,7 +18,16 @@ from jsonschema import Draft7Validator, validators
 from jsonschema.exceptions import ValidationError
 
 from destination_squadstack.errors import ConfigError
-from destination_squadstack.operations import CRM_V2
+from destination_squadstack.operations import (
+    APIS,
+    CONTACT_CENTER,
+    CRM_V2,
+    OPERATIONS,
+    offered_by,
+)
+from destination_squadstack.operations import (
+    Target as Needs,
+)
 from destination_squadstack.shaping import Rename
 from destination_squadstack.stores import LocalStore, Store, parse_store
 
@@ -27,7 +36,7 @@ SPEC = Path(__file__).with_name("spec.json")
 
 @dataclass(frozen=True, slots=True)
 class SquadStack:
-    """How to reach the API, and how much of its allowance to use."""
+    """How to reach the API, and how much of its allowance to use. Without the section it has no token and no user."""
 
     token: str
     base_url: str
@@ -36,13 +45,33 @@ class SquadStack:
 
 
 @dataclass(frozen=True, slots=True)
+class ContactCenter:
+    """How to reach the contact center."""
+
+    portal_url: str
+    username: str
+    password: str
+    domain: str
+    account_id: str
+    add_lead_method: str
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
-    """What one entry of the config says about where records go. `at` is the entry's own path in the config."""
+    """What one entry of the config says about where records go. `at` is the entry's own path in the config.
+
+    `api` is the default's where the entry has none; the ids are the entry's own.
+    """
 
     at: str
     operation: str | None
     api: str
     ref_id: str | None
+    campaign_id: str | None = None
+
+    def named(self, what: Needs) -> str | None:
+        """Return the id of that kind."""
+        return {Needs.REF_ID: self.ref_id, Needs.CAMPAIGN_ID: self.campaign_id, Needs.NOTHING: ""}[what]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +89,7 @@ class Config:
     """Everything the user has decided."""
 
     squadstack: SquadStack
+    contact_center: ContactCenter | None
     default: Target | None
     streams: tuple[StreamEntry, ...]
     workers: int
@@ -107,9 +137,13 @@ def parse_config(raw: Any) -> Config:
     if problems := list(_problems(schema, given)):
         raise ConfigError(" ".join(problems))
     config = _typed(given, schema["properties"])
-    if not _is_address(config.squadstack.base_url):
-        raise ConfigError("squadstack.base_url is not an address that a host can have.")
-    if problems := list(_contradictions(config)):
+    addresses = {"squadstack.base_url": config.squadstack.base_url}
+    if config.contact_center is not None:
+        addresses["contact_center.portal_url"] = config.contact_center.portal_url
+    problems = [
+        f"{at} is not an address that a host can have." for at, url in addresses.items() if not _is_address(url)
+    ]
+    if problems := [*problems, *_missing_sections(config, given), *_contradictions(config)]:
         raise ConfigError(" ".join(problems))
     return config
 
@@ -118,7 +152,8 @@ def _without_shells(raw: Mapping[str, Any], properties: Mapping[str, Any]) -> di
     """Leave out sections that a form created and nobody filled in: nothing but defaults in them."""
     shells = {
         "squadstack": ("token",),
-        "default": ("ref_id", "operation"),
+        "contact_center": ("portal_url", "username", "password", "domain", "account_id"),
+        "default": ("ref_id", "campaign_id", "operation"),
         "object_storage_config": ("storage_type",),
     }
     given = {name: value for name, value in raw.items() if value is not None}
@@ -182,7 +217,9 @@ def _sentence(error: ValidationError, at: str) -> str:
     given: Any = error.instance
     match error.validator:
         case "required":
-            at, says = _join(at, next(name for name in value if name not in given)), "is missing"
+            # One error for each missing field, told apart by their texts alone.
+            missing = next(name for name in value if error.message.startswith(f"'{name}'"))
+            at, says = _join(at, missing), "is missing"
         case "additionalProperties":
             at, says = _join(at, min(set(given) - set(rule["properties"]))), "is not a field that this connector knows"
         case "pattern":
@@ -217,22 +254,24 @@ def _typed(given: Mapping[str, Any], properties: Mapping[str, Any]) -> Config:
     def value(name: str) -> Any:
         return given.get(name, properties[name].get("default"))
 
-    api = given["squadstack"]
+    api = given.get("squadstack", {})
+    portal = given.get("contact_center")
     rules = properties["squadstack"]["properties"]
     default = given.get("default")
     return Config(
         squadstack=SquadStack(
-            token=api["token"],
+            token=api.get("token", ""),
             base_url=api.get("base_url", rules["base_url"]["default"]).rstrip("/"),
             calls_per_minute=api.get("calls_per_minute", rules["calls_per_minute"]["default"]),
             records_per_minute=api.get("records_per_minute"),
         ),
-        default=None if default is None else _target(default, "default"),
+        contact_center=None if portal is None else _contact_center(portal, properties["contact_center"]["properties"]),
+        default=None if default is None else _target(default, "default", CRM_V2),
         streams=tuple(
             StreamEntry(
                 stream=entry["stream"],
                 namespace=entry.get("namespace") or None,
-                target=_target(entry, f"streams[{index}]"),
+                target=_target(entry, f"streams[{index}]", (default or {}).get("api", CRM_V2)),
                 renames=tuple(Rename(to=field["to"], source=field["from"]) for field in entry.get("field_map", [])),
             )
             for index, entry in enumerate(given.get("streams", []))
@@ -249,33 +288,57 @@ def _typed(given: Mapping[str, Any], properties: Mapping[str, Any]) -> Config:
     )
 
 
-def _target(entry: Mapping[str, Any], at: str) -> Target:
-    return Target(at=at, operation=entry.get("operation"), api=entry.get("api", CRM_V2), ref_id=entry.get("ref_id"))
+def _contact_center(section: Mapping[str, Any], rules: Mapping[str, Any]) -> ContactCenter:
+    return ContactCenter(
+        portal_url=section["portal_url"].rstrip("/"),
+        username=section["username"],
+        password=section["password"],
+        domain=section["domain"],
+        account_id=section["account_id"],
+        add_lead_method=section.get("add_lead_method", rules["add_lead_method"]["default"]),
+    )
+
+
+def _target(entry: Mapping[str, Any], at: str, api: str) -> Target:
+    return Target(
+        at=at,
+        operation=entry.get("operation"),
+        api=entry.get("api", api),
+        ref_id=entry.get("ref_id"),
+        campaign_id=entry.get("campaign_id"),
+    )
+
+
+def operation_of(config: Config, target: Target, *also: str | None) -> str | None:
+    """Return what a target does: its own operation, or what else is asked for, as far as its API offers it."""
+    default = config.default.operation if config.default else None
+    return next((name for name in (target.operation, *also, default) if (target.api, name) in OPERATIONS), None)
+
+
+def _missing_sections(config: Config, given: Mapping[str, Any]) -> Iterator[str]:
+    """A section is needed by whoever uses it, and by nobody else."""
+    used = {target.api for target in _targets(config)}
+    for api in APIS:
+        section = CONTACT_CENTER if api == CONTACT_CENTER else "squadstack"
+        if api in used and section not in given:
+            yield f"{section} is missing: the api {api} needs it."
 
 
 def _contradictions(config: Config) -> Iterator[str]:
     """What a JSON schema that Airbyte's form can render cannot say."""
     if config.default is None and not config.streams:
         yield "default and streams are both empty: fill in one of them, so that records have somewhere to go."
-    if config.default is not None and config.default.ref_id is None:
-        yield "default.ref_id is missing: crm_v2 needs it."
+    for target in _targets(config):
+        yield from _wrong_target(config, target)
     seen: set[tuple[str, str | None]] = set()
     for entry in config.streams:
         at = entry.target.at
         if (entry.stream, entry.namespace) in seen:
             yield f"{at}.stream names a stream that an earlier entry names already."
         seen.add((entry.stream, entry.namespace))
-        if entry.target.ref_id is None and (config.default is None or config.default.ref_id is None):
-            yield f"{at}.ref_id is missing: crm_v2 needs it."
         targets = [rename.to for rename in entry.renames]
         if len(set(targets)) < len(targets):
             yield f"{at}.field_map fills one field twice."
-    for target in _targets(config):
-        if target.operation == "delete" and not config.allow_delete:
-            yield (
-                f"{target.at}.operation is delete, which purges leads for ever: "
-                "set allow_delete to true if that is meant."
-            )
     if isinstance(config.store, LocalStore) and os.environ.get("DEPLOYMENT_MODE", "").lower() == "cloud":
         yield "object_storage_config.storage_type Local keeps nothing on Airbyte Cloud: choose another store."
 
@@ -291,6 +354,27 @@ def _is_address(url: str) -> bool:
         return bool(_HOST.fullmatch(parts.hostname or "")) and parts.port != 0
     except ValueError:
         return False
+
+
+def _wrong_target(config: Config, target: Target) -> Iterator[str]:
+    at, offered = target.at, offered_by(target.api)
+    if target.operation is not None and target.operation not in offered:
+        yield f"{at}.operation must be one of these with the api {target.api}: {', '.join(offered)}."
+        return
+    name = operation_of(config, target)
+    if name is None and target.api == CONTACT_CENTER:
+        yield f"{at}.operation is missing: with the api {target.api} it must be one of {', '.join(offered)}."
+        return
+    operation = OPERATIONS[target.api, name or offered[0]]
+    needs = operation.target
+    if target.named(needs) is None and (config.default is None or config.default.named(needs) is None):
+        who = operation.name if target.api == CONTACT_CENTER else target.api
+        yield f"{at}.{needs.value} is missing: {who} needs it."
+    if operation.needs_allow_delete and target.operation is not None and not config.allow_delete:
+        yield (
+            f"{at}.operation is {target.operation}, which purges leads for ever: "
+            "set allow_delete to true if that is meant."
+        )
 
 
 def _targets(config: Config) -> Iterator[Target]:

@@ -93,6 +93,8 @@ class Sync:
         self._clock = clock
         self._report = Report(emitter.log, now=clock.monotonic(), acknowledges=not config.dry_run)
         self._limiter = _limiter(config)
+        # No limit of the contact center is documented, and what goes there is none of SquadStack's allowance.
+        self._portal_limiter = Limiter(_UNLIMITED)
         self._rejects = RejectedStore(
             None if config.dry_run else open_store(config.store, run_id), run_id=run_id, clock=clock
         )
@@ -111,6 +113,7 @@ class Sync:
                 largest=config.squadstack.records_per_minute,
             ),
             limiter=self._limiter,
+            portal_limiter=self._portal_limiter,
             rejects=self._rejects,
             report=self._report,
         )
@@ -323,7 +326,7 @@ class Sync:
     def _work(self) -> None:
         while (call := self._outgoing.get()) is not None:
             try:
-                answer = self._api.send(call.lane.path, [record.body for record in call.records])
+                answer = self._api.send(call.lane, [record.body for record in call.records])
                 self._events.put(_Answered(call, answer))
             except Exception as error:  # noqa: BLE001 - it has to reach the thread that can act on it
                 self._events.put(_Broken(error))

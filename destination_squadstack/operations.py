@@ -1,19 +1,30 @@
 """The operations, one row each: adding an endpoint is adding a row and a schema file.
 
-The contract of the rows below: SquadStack "CRM integration v2", bulk. 100 leads a call; every answer is HTTP 200 with
-one entry per lead, in the order they were sent.
+The contracts of the rows below:
+
+* SquadStack "CRM integration v2", bulk: 100 leads a call; every answer is HTTP 200 with one entry per lead, in the
+  order they were sent.
+* SquadStack v4 and v1: create and disable take a list and answer for all of it at once; the others take one lead.
+* The contact center's Campaigns API: one lead a call, most of them named in the path alone.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import orjson
 
+from destination_squadstack.json_text import load
+
 SCHEMAS = Path(__file__).with_name("schemas")
 CRM_V2 = "crm_v2"
+V4 = "v4"
+V1 = "v1"
+CONTACT_CENTER = "contact_center"
 LEADS_PER_CALL = 100
 
 
@@ -39,25 +50,78 @@ LOOKS_LIKE_A_RESTART = frozenset(
 )
 
 
+class Body(Enum):
+    """How leads travel."""
+
+    LIST = "list"
+    ONE = "one"
+    IN_PATH = "in_path"
+
+
+class Target(Enum):
+    """What a path needs besides the lead: the config's field of that name, or nothing."""
+
+    REF_ID = "ref_id"
+    CAMPAIGN_ID = "campaign_id"
+    NOTHING = ""
+
+
+class Request(NamedTuple):
+    """What goes over the wire."""
+
+    method: str
+    path: str
+    body: bytes | None
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One thing that can be done to a lead, and everything the flow has to know about it."""
 
     name: str
     api: str
+    # What messages call it.
     endpoint: str
     sync_mode: str
+    template: str
+    # Leads are told apart by this field, within this pool: two calls for one lead are never under way together.
+    pool: str
+    key: str = "lead_id"
+    method: str = "POST"
+    target: Target = Target.REF_ID
+    body: Body = Body.LIST
     batch_size: int = LEADS_PER_CALL
+    # Whether the answer has an entry for each lead, or is one for all of them.
+    answers_each: bool = False
     # Answers that mean "done" when an earlier attempt for the same lead went unanswered.
     done_after_silence: frozenset[Cause] = frozenset()
     # The subset of them that proves nothing if this run knows that the lead was there before that attempt.
     unless_known: frozenset[Cause] = frozenset()
     removes_leads: bool = False
     needs_allow_delete: bool = False
+    # Whether a call may be sent again when nobody knows whether it was carried out.
+    repeatable: bool = True
+    integer_key: bool = False
 
-    def path(self, ref_id: str) -> str:
-        """Return the path of the endpoint for one campaign."""
-        return f"/voice/crm-integration-v2/{ref_id}/{self.endpoint}"
+    def path(self, target: str) -> str:
+        """Return the path of the endpoint for one campaign; that of a lead is filled in by `request`."""
+        return self.template.replace("{target}", target)
+
+    def request(self, path: str, bodies: Sequence[bytes]) -> Request:
+        """Return the request that sends leads, given as JSON texts, to a path of this operation."""
+        if self.body is Body.LIST:
+            return Request(self.method, path, b"[" + b",".join(bodies) + b"]")
+        (body,) = bodies
+        if self.body is Body.ONE:
+            return Request(self.method, path, body)
+        for name, value in load(body).items():
+            path = path.replace(f"{{{name}}}", quote(value, safe=""))
+        return Request(self.method, path, None)
+
+    @property
+    def service(self) -> str:
+        """Return whose answers these are, as messages call it."""
+        return "The contact center" if self.api == CONTACT_CENTER else "SquadStack"
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -72,48 +136,86 @@ def load_schema(name: str) -> dict[str, Any]:
     return schema
 
 
+_THERE = frozenset({Cause.DUPLICATE_LEAD, Cause.STILL_ACTIVE})
+_ACTIVE = frozenset({Cause.STILL_ACTIVE})
+_CONVERTED = frozenset({Cause.CONVERTED})
+_DELETED = frozenset({Cause.DELETED})
+# v4 says "doesn't exist" of a deleted lead as well.
+_GONE = frozenset({Cause.DELETED, Cause.UNKNOWN_LEAD})
+
+
+def _crm_v2(name: str, endpoint: str, sync_mode: str, **more: Any) -> Operation:
+    template = f"/voice/crm-integration-v2/{{target}}/{endpoint}"
+    return Operation(name, CRM_V2, endpoint, sync_mode, template, CRM_V2, answers_each=True, **more)
+
+
+def _leads(api: str, name: str, sync_mode: str, **more: Any) -> Operation:
+    """A row of v4 or v1, which know a campaign, and so its leads, by the same id."""
+    endpoint = f"{api}/leads/{name}"
+    template = f"/api/{endpoint}/{{target}}/"
+    return Operation(name, api, endpoint, sync_mode, template, "campaign", target=Target.CAMPAIGN_ID, **more)
+
+
+def _contact_center(name: str, sync_mode: str, template: str, **more: Any) -> Operation:
+    """A row of the contact center, whose ids of leads and of calls and whose numbers are three worlds."""
+    row = {"pool": "lead", "target": Target.NOTHING, "body": Body.IN_PATH, "batch_size": 1, **more}
+    row["pool"] = f"{CONTACT_CENTER}_{row['pool']}"
+    return Operation(name, CONTACT_CENTER, name, sync_mode, f"/api/v2/config/campaigns/{template}", **row)
+
+
+_CREATES: dict[str, Any] = {"done_after_silence": _THERE, "unless_known": _THERE}
+_CHANGES: dict[str, Any] = {"done_after_silence": _ACTIVE, "unless_known": _ACTIVE}
+_DELETES: dict[str, Any] = {"removes_leads": True, "needs_allow_delete": True}
+_ALONE: dict[str, Any] = {"body": Body.ONE, "batch_size": 1}
+
 _ROWS = (
-    Operation(
-        name="create",
-        api=CRM_V2,
-        endpoint="lead-created",
-        sync_mode="append",
-        done_after_silence=frozenset({Cause.DUPLICATE_LEAD, Cause.STILL_ACTIVE}),
-        unless_known=frozenset({Cause.DUPLICATE_LEAD, Cause.STILL_ACTIVE}),
+    _crm_v2("create", "lead-created", "append", **_CREATES),
+    _crm_v2("upsert", "lead-upserted", "append_dedup", **_CHANGES),
+    _crm_v2("update", "lead-updated", "update", **_CHANGES),
+    _crm_v2("convert", "lead-converted", "append", done_after_silence=_CONVERTED),
+    _crm_v2("disable", "lead-disabled", "soft_delete"),
+    _crm_v2("delete", "lead-deleted", "append", done_after_silence=_DELETED, **_DELETES),
+    _leads(V4, "create", "append", **_CREATES),
+    _leads(V4, "update", "update", method="PATCH", **_CHANGES, **_ALONE),
+    _leads(V4, "convert", "append", done_after_silence=_CONVERTED, **_ALONE),
+    _leads(V4, "disable", "soft_delete"),
+    _leads(V4, "delete", "append", done_after_silence=_GONE, **_DELETES, **_ALONE),
+    _leads(V1, "create", "append", integer_key=True, **_CREATES),
+    _leads(V1, "disable", "soft_delete", integer_key=True),
+    _contact_center(
+        "add_lead",
+        "append",
+        "{target}/lead",
+        method="PUT",
+        pool="number",
+        key="number",
+        target=Target.CAMPAIGN_ID,
+        body=Body.ONE,
+        repeatable=False,
     ),
-    Operation(
-        name="upsert",
-        api=CRM_V2,
-        endpoint="lead-upserted",
-        sync_mode="append_dedup",
-        done_after_silence=frozenset({Cause.STILL_ACTIVE}),
-        unless_known=frozenset({Cause.STILL_ACTIVE}),
-    ),
-    Operation(
-        name="update",
-        api=CRM_V2,
-        endpoint="lead-updated",
-        sync_mode="update",
-        done_after_silence=frozenset({Cause.STILL_ACTIVE}),
-        unless_known=frozenset({Cause.STILL_ACTIVE}),
-    ),
-    Operation(
-        name="convert",
-        api=CRM_V2,
-        endpoint="lead-converted",
-        sync_mode="append",
-        done_after_silence=frozenset({Cause.CONVERTED}),
-    ),
-    Operation(name="disable", api=CRM_V2, endpoint="lead-disabled", sync_mode="soft_delete"),
-    Operation(
-        name="delete",
-        api=CRM_V2,
-        endpoint="lead-deleted",
-        sync_mode="append",
-        done_after_silence=frozenset({Cause.DELETED}),
-        removes_leads=True,
-        needs_allow_delete=True,
+    _contact_center("set_status", "update", "leads/{lead_id}/status/{status}"),
+    _contact_center("delete_lead", "append", "leads/{lead_id}", method="DELETE", needs_allow_delete=True),
+    _contact_center(
+        "voicemail_disposition",
+        "append",
+        "call/{cdr_id}/disposition/voicemail",
+        method="PUT",
+        pool="call",
+        key="cdr_id",
     ),
 )
 
 OPERATIONS = {(row.api, row.name): row for row in _ROWS}
+NAMES = tuple(dict.fromkeys(row.name for row in _ROWS))
+APIS = tuple(dict.fromkeys(row.api for row in _ROWS))
+
+
+def offered_by(api: str) -> list[str]:
+    """Return the names of the operations of one API."""
+    return [row.name for row in _ROWS if row.api == api]
+
+
+@cache
+def documented_fields() -> frozenset[str]:
+    """Return the names of fields that the schemas describe; no lead's own data is among them."""
+    return frozenset(name for row in _ROWS for name in row.schema["properties"])

@@ -160,6 +160,13 @@ def register_secrets(spec: Mapping[str, Any], config: Any) -> None:
         update_secrets([str(secret) for secret in get_secrets(spec["connectionSpecification"], config) if secret])
 
 
+def register_secret(secret: str) -> None:
+    """Have one more secret masked, such as a token that a login has given."""
+    from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets  # noqa: PLC0415 - see trace
+
+    add_to_secrets(secret)
+
+
 def _masked(text: str) -> str:
     from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets  # noqa: PLC0415 - see trace
 

@@ -8,19 +8,21 @@ records before it are resolved and the rejected ones among them are safe.
 """
 
 import heapq
+import math
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from destination_squadstack.advice import advice
 from destination_squadstack.batcher import Batch, Batcher, Record
 from destination_squadstack.breaker import Breaker
 from destination_squadstack.errors import ConfigError, SyncError, TransientError
 from destination_squadstack.known_leads import KnownLeads
 from destination_squadstack.ledger import Ledger
 from destination_squadstack.limiter import Limiter
-from destination_squadstack.operations import Cause
+from destination_squadstack.operations import CONTACT_CENTER, Cause
 from destination_squadstack.protocol import MalformedInput, Message
 from destination_squadstack.reasons import Reason
 from destination_squadstack.rejects import RejectedStore, Rejection
@@ -37,7 +39,6 @@ from destination_squadstack.verdict import (
     Refused,
     Settled,
     Throttled,
-    advice,
     judge,
 )
 
@@ -54,8 +55,14 @@ TRIES_PER_CALL = 12
 TRIES_BEFORE_HALVES = 4
 LONGEST_BACKOFF = 30.0
 
+# An API that is down must not turn lead after lead into one that may or may not be there.
+MOST_UNKNOWN_IN_A_ROW = 10
+
 MIN_RECORDS_FOR_PERCENT = 1_000
 AS_THE_API_WOULD_SAY = 400
+
+
+SQUADSTACK = "squadstack"
 
 
 @dataclass(slots=True, eq=False)
@@ -72,6 +79,11 @@ class Call:
     def lane(self) -> Lane:
         """The lane it belongs to."""
         return self.batch.lane
+
+    @property
+    def api(self) -> str:
+        """Whose allowance it is made on: all of SquadStack's APIs share one."""
+        return CONTACT_CENTER if self.lane.operation.api == CONTACT_CENTER else SQUADSTACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +117,7 @@ class Pump:
         settings: Settings,
         batcher: Batcher,
         limiter: Limiter,
+        portal_limiter: Limiter | None = None,
         rejects: RejectedStore,
         report: Report,
         jitter: Callable[[], float] = random.random,
@@ -116,7 +129,7 @@ class Pump:
         }
         self._settings = settings
         self._batcher = batcher
-        self._limiter = limiter
+        self._limiters = {SQUADSTACK: limiter, CONTACT_CENTER: portal_limiter or limiter}
         self._rejects = rejects
         self._report = report
         self._jitter = jitter
@@ -124,7 +137,9 @@ class Pump:
         self._breaker = Breaker()
         self._known = KnownLeads()
         self._remember = {route.lane.scope for route in routes if route.lane.operation.unless_known}
-        self._ready: deque[Call] = deque()
+        self._ready: dict[str, deque[Call]] = {SQUADSTACK: deque(), CONTACT_CENTER: deque()}
+        self._departed = dict.fromkeys(self._ready, 0)
+        self._unknown_in_a_row = dict.fromkeys(self._ready, 0)
         self._delayed: list[tuple[float, int, Call]] = []
         self._delays = 0
         self._under_way = 0
@@ -214,22 +229,34 @@ class Pump:
         if self.saturated:
             self._make_room()
         self._collect(now)
-        while self._ready and self._under_way < self._settings.workers:
-            call = self._ready[0]
-            if self._limiter.due(len(call.records), now) > now:
+        while self._under_way < self._settings.workers:
+            due = [api for api in self._ready if self._due(api, now) <= now]
+            if not due:
                 break
-            self._limiter.spend(len(call.records), now)
-            self._ready.popleft()
+            # In turns, so that the one with many calls does not keep the workers from the other.
+            api = min(due, key=self._departed.__getitem__)
+            call = self._ready[api].popleft()
+            self._limiters[api].spend(len(call.records), now)
+            self._departed[api] += 1
             self._depart(call, now)
             calls.append(call)
         return calls
 
+    def _due(self, api: str, now: float) -> float:
+        """Return when the next call to an API may leave."""
+        ready = self._ready[api]
+        return self._limiters[api].due(len(ready[0].records), now) if ready else math.inf
+
     def _collect(self, now: float) -> None:
         """Line up what can be sent: repeats first, since everything behind them waits."""
         while self._delayed and self._delayed[0][0] <= now:
-            self._ready.appendleft(heapq.heappop(self._delayed)[2])
+            self._again(heapq.heappop(self._delayed)[2])
         while (batch := self._batcher.take()) is not None:
-            self._ready.append(Call(batch, list(batch.records)))
+            call = Call(batch, list(batch.records))
+            self._ready[call.api].append(call)
+
+    def _again(self, call: Call) -> None:
+        self._ready[call.api].appendleft(call)
 
     def _depart(self, call: Call, now: float) -> None:
         if not call.tries:
@@ -245,7 +272,7 @@ class Pump:
 
     def _make_room(self) -> None:
         """Go on although no more can be read: nothing is on its way that would free memory by itself."""
-        if self._under_way or self._ready or self._delayed:
+        if self._under_way or any(self._ready.values()) or self._delayed:
             return
         if not self._batcher.seal_oldest():
             self._breaker.release()
@@ -258,8 +285,7 @@ class Pump:
         if self._under_way < self._settings.workers:
             if self._delayed:
                 moments.append(self._delayed[0][0])
-            if self._ready:
-                moments.append(self._limiter.due(len(self._ready[0].records), now))
+            moments += [self._due(api, now) for api, ready in self._ready.items() if ready]
         return min((moment for moment in moments if moment is not None), default=None)
 
     # --- answers
@@ -271,9 +297,10 @@ class Pump:
             SyncError: The sync cannot go on.
         """
         self._under_way -= 1
-        verdict = judge(call.records, answer)
+        verdict = judge(call.records, answer, call.lane.operation)
         if not isinstance(verdict, Throttled | Ambiguous):
-            self._limiter.answered(call.sent_at)
+            self._limiters[call.api].answered(call.sent_at)
+            self._unknown_in_a_row[call.api] = 0
         match verdict:
             case Settled():
                 self._settle(call, verdict.refusals, now)
@@ -284,18 +311,11 @@ class Pump:
             case ListRefused():
                 self._list_refused(call, verdict, now)
             case Refused():
-                raise ConfigError(
-                    advice(
-                        verdict.problem,
-                        detail=verdict.detail,
-                        endpoint=call.lane.operation.endpoint,
-                        at=call.lane.at,
-                        ref_at=call.lane.ref_at,
-                    )
-                )
+                raise ConfigError(advice(verdict.problem, verdict.detail, call.lane.where))
             case Mismatch():
+                operation = call.lane.operation
                 raise SyncError(
-                    f"SquadStack's answer to {call.lane.operation.endpoint} names another lead than was sent at "
+                    f"{operation.service}'s answer to {operation.endpoint} names another lead than was sent at "
                     "the same position. Nothing can be said about the leads of that call, none is acknowledged."
                 )
 
@@ -346,7 +366,7 @@ class Pump:
         self._report.log(
             "INFO",
             f"Counted {count} records of {lane.operation.name} as written: an earlier call for them went unanswered, "
-            "and SquadStack now says that what they ask for is already so.",
+            f"and {lane.operation.service} now says that what they ask for is already so.",
         )
 
     def _refused_for_now(self, call: Call, record: Record, refusal: Refusal, again: list[Record], now: float) -> None:
@@ -370,19 +390,22 @@ class Pump:
 
     def _throttled(self, call: Call, verdict: Throttled, now: float) -> None:
         self._report.throttled += 1
-        pause = self._limiter.throttled(verdict.wait, call.sent_at, now)
+        limiter, service = self._limiters[call.api], call.lane.operation.service
+        pause = limiter.throttled(verdict.wait, call.sent_at, now)
+        share = f", then go on with {limiter.share} a minute for now" if call.api == SQUADSTACK else ""
         self._report.log(
-            "INFO",
-            f"SquadStack's allowance is used up (HTTP 429): all calls wait {pause:.1f} s, "
-            f"then go on with {self._limiter.share} a minute for now.",
+            "INFO", f"{service}'s allowance is used up (HTTP 429): all calls to it wait {pause:.1f} s{share}."
         )
         call.tries -= 1
-        self._ready.appendleft(call)
+        self._again(call)
 
     def _ambiguous(self, call: Call, verdict: Ambiguous, now: float) -> None:
         if verdict.may_be_applied:
             for record in call.records:
                 record.maybe_applied = True
+            if not call.lane.operation.repeatable:
+                self._outcome_unknown(call, verdict, now)
+                return
         if call.tries >= TRIES_PER_CALL:
             self._give_up(call, verdict, now)
             return
@@ -402,12 +425,29 @@ class Pump:
         """End the sync, unless it is one lead that the API cannot answer for while it answers for others."""
         others_work = self._report.written > call.written_before
         if not (others_work and verdict.answered and len(call.records) == 1):
+            operation = call.lane.operation
             raise TransientError(
-                f"SquadStack gave no usable answer to {call.lane.operation.endpoint} in {call.tries} tries; "
+                f"{operation.service} gave no usable answer to {operation.endpoint} in {call.tries} tries; "
                 f"the last time: {verdict.what}. The records of that call have not been acknowledged."
             )
         reason = Reason(Cause.OTHER, f"Outcome unknown: {verdict.what}, every time.")
         self._reject(call, call.records[0], Problem(None, reason, retryable=True), now)
+
+    def _outcome_unknown(self, call: Call, verdict: Ambiguous, now: float) -> None:
+        """Reject what may be there already, and would be there twice if it were sent again."""
+        operation = call.lane.operation
+        reason = Reason(
+            Cause.OTHER, f"outcome_unknown: {verdict.what}. It may have been carried out, so it was not sent again."
+        )
+        for record in call.records:
+            self._reject(call, record, Problem(None, reason), now)
+        self._unknown_in_a_row[call.api] += 1
+        if self._unknown_in_a_row[call.api] >= MOST_UNKNOWN_IN_A_ROW:
+            raise TransientError(
+                f"{operation.service} gave no usable answer to {operation.endpoint} {MOST_UNKNOWN_IN_A_ROW} times "
+                f"in a row; the last time: {verdict.what}. What became of these records is not known: look at the "
+                "rejected rows, and whether the leads are there, before the next sync."
+            )
 
     def _list_refused(self, call: Call, verdict: ListRefused, now: float) -> None:
         if len(call.records) == 1:
@@ -419,7 +459,7 @@ class Pump:
             record.maybe_applied = True
         for part in _halves(call):
             part.tries = 0
-            self._ready.appendleft(part)
+            self._again(part)
 
     def _delay(self, call: Call, due: float) -> None:
         self._delays += 1

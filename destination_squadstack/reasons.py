@@ -1,8 +1,8 @@
 """What the API says about a refused lead, made readable and free of lead data.
 
 Its texts come as JSON inside a string, as a Python dict in single quotes, as {"detail": …} or as plain text, and often
-quote the lead. Known texts become fixed sentences. Of an unknown text only words of the vocabulary below and names of
-the record's own fields are kept; everything else, which may be a name, a number or an id, becomes "…".
+quote the lead. Known texts become fixed sentences. Of an unknown text only words of the vocabulary below, names of
+documented fields and of the record's own are kept; all else, which may be a name, a number or an id, becomes "…".
 """
 
 import ast
@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from destination_squadstack.operations import Cause
+from destination_squadstack.operations import Cause, documented_fields
 
 _NESTED = 5
 _LONGEST = 300
@@ -49,8 +49,7 @@ _KNOWN: tuple[tuple[re.Pattern[str], Cause, str], ...] = tuple(
 _REQUIRED_FIELD = re.compile(r"""^["']?(\w+)["']? is a required field""", re.IGNORECASE)
 # A field's name is one piece, underscores and all, or it would never be found among the names.
 _PIECES = re.compile(r"[^\W\d_]+'[a-z]+|\w+|[\s.,:;()/-]+|.", re.ASCII | re.DOTALL)
-# The documented fields are no lead's data: a reason may name one even if the record lacks it, most of all then.
-_DOCUMENTED = frozenset({"lead_id", "phone_number", "contact_name", "detail"})
+_OF_A_FIELD = re.compile(r"this field|invalid value provided", re.IGNORECASE)
 _GAPS = re.compile(r"…(?:[\s…./:-]*…)+")
 
 _VOCABULARY = frozenset(
@@ -62,12 +61,13 @@ _VOCABULARY = frozenset(
     detail dictionary digit digits disable disabled does doesn't don't duplicate e each email empty enable enabled
     endpoint ensure equal error exceed exceeded exceeds exist existing exists expected expired failed false few
     field fields for forbidden format found from future given greater has have hour id ids in inactive incorrect
+    information
     input instead integer integration internal invalid is isn't issue issues it item items its json key keys last
     later lead leads least length less limit list long longer mandatory many may message minute minutes missing
     mobile month more most must name no non not null number numbers object of off on one only or other out parse
     password past payload permission phone please present previous process processed processing provided quota rate
     re reached read reason received record records reference refused request requests required resource retry same
-    second seconds send server service short should some special state status still string support system technical
+    second seconds send sent server service short should some special state status still string support system technical
     text than that the their then there they this throttled time timestamp to token too true try type unable
     unauthorized unexpected unique unknown unsupported update updated upsert url use used user using valid value
     values wait was were when while will with within without wrong year yet you your zero
@@ -88,8 +88,10 @@ def read_reason(said: Any, field_names: Collection[str] = ()) -> Reason:
 
     Args:
         said: The error as it came: an `error_msg`, a `data` object, a whole body.
-        field_names: Names of the record's fields; only these are repeated from what was said.
+        field_names: Names of the record's fields; only these and the documented ones are repeated from what was said.
     """
+    # The documented fields are no lead's data: a reason may name one even if the record lacks it, most of all then.
+    field_names = documented_fields().union(field_names)
     statements = list(_statements(said, "", 0))
     for _, text in statements:
         for pattern, cause, sentence in _KNOWN:
@@ -107,9 +109,7 @@ def _statements(said: Any, field: str, depth: int) -> Iterator[tuple[str, str]]:
         for key, value in said.items():
             if key == "error_type":
                 continue
-            yield from _statements(
-                value, field if key in ("error_msg", "detail", "non_field_errors") else str(key), depth + 1
-            )
+            yield from _statements(value, field if _is_wrapping(key, value) else str(key), depth + 1)
     elif isinstance(said, list):
         for value in said:
             yield from _statements(value, field, depth + 1)
@@ -119,6 +119,13 @@ def _statements(said: Any, field: str, depth: int) -> Iterator[tuple[str, str]]:
             yield field, said
         else:
             yield from _statements(unpacked, field, depth + 1)
+
+
+def _is_wrapping(key: object, value: object) -> bool:
+    """Tell whether a key is the API's own. `detail` is that, and a field of a conversion as well."""
+    if key == "detail" and _OF_A_FIELD.match(str(value[0] if isinstance(value, list) and value else value)):
+        return False
+    return key in {"error_msg", "error", "message", "detail", "non_field_errors"}
 
 
 def _unpack(text: str) -> Any:
@@ -137,7 +144,6 @@ def _unpack(text: str) -> Any:
 
 
 def _clean(field: str, text: str, names: Collection[str]) -> str:
-    names = _DOCUMENTED.union(names)
     if match := _REQUIRED_FIELD.match(text):
         field, text = match[1], "This field is required."
     words = "".join(_keep(piece, names) for piece in _PIECES.findall(text[: 2 * _LONGEST]))

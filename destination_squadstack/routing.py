@@ -4,21 +4,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from destination_squadstack.config import Config, StreamEntry, Target
+from destination_squadstack.advice import Where
+from destination_squadstack.config import Config, StreamEntry, Target, operation_of
 from destination_squadstack.errors import ConfigError
 from destination_squadstack.ledger import StreamKey
-from destination_squadstack.operations import OPERATIONS, Operation
+from destination_squadstack.operations import CRM_V2, OPERATIONS, V1, V4, Operation
 from destination_squadstack.shaping import Rename
 
 # With no operation in the config the sync mode decides; append says nothing about what is meant.
 _BY_SYNC_MODE = {"append_dedup": "upsert", "update": "update", "soft_delete": "disable"}
+# With no operation and no sync mode either, another one of the API proves token and campaign as well.
+_WITHOUT_CATALOG = {CRM_V2: "upsert", V4: "disable", V1: "disable"}
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
     """One operation on one campaign: records of any stream that share it also share its calls.
 
-    Leads are told apart within a `scope`: two lanes of one campaign must keep the order of a lead between them.
+    Leads are told apart within a `scope`: two lanes of one campaign must keep the order of a lead between them, also
+    those of v4 and v1. `ref_at` is the config's field that names the campaign.
     """
 
     index: int
@@ -27,6 +31,11 @@ class Lane:
     path: str
     at: str
     ref_at: str
+
+    @property
+    def where(self) -> Where:
+        """What a message has to name."""
+        return Where(api=self.operation.api, endpoint=self.operation.endpoint, at=self.at, ref_at=self.ref_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +54,7 @@ class Route:
 @dataclass(frozen=True, slots=True)
 class _Choice:
     operation: Operation
-    ref_id: str
+    target: str
     at: str
     ref_at: str
 
@@ -69,8 +78,8 @@ def lanes_of(config: Config) -> list[Lane]:
     """Return every operation on every campaign that the config names, for check: no catalog is known there."""
     lanes: dict[tuple[str, str, str], Lane] = {}
     for target in [*([config.default] if config.default else []), *(entry.target for entry in config.streams)]:
-        operation = target.operation or (config.default and config.default.operation) or "upsert"
-        _lane(_Choice(OPERATIONS[target.api, operation], *_ref(config, target)), lanes)
+        name = operation_of(config, target) or _WITHOUT_CATALOG[target.api]
+        _lane(_choice(config, target, OPERATIONS[target.api, name]), lanes)
     return list(lanes.values())
 
 
@@ -115,36 +124,40 @@ def _choose(config: Config, entry: StreamEntry | None, name: str, sync_mode: obj
         raise ConfigError(
             f"The stream '{name}' has no entry in streams and there is no default: add one, or leave the stream out."
         )
-    operation = (
-        target.operation or _BY_SYNC_MODE.get(str(sync_mode)) or (config.default.operation if config.default else None)
-    )
+    operation = operation_of(config, target, _BY_SYNC_MODE.get(str(sync_mode)))
     if operation is None:
+        mode = "append + deduped" if sync_mode == "append_dedup" else str(sync_mode)
         raise ConfigError(
-            f"{target.at}.operation is missing: the stream '{name}' is in append mode, "
-            "which does not say what to do with its records."
+            f"{target.at}.operation is missing: the stream '{name}' is in {mode} mode, "
+            f"which does not say what {target.api} is to do with its records."
         )
-    return _Choice(OPERATIONS[target.api, operation], *_ref(config, target))
+    return _choice(config, target, OPERATIONS[target.api, operation])
 
 
-def _ref(config: Config, target: Target) -> tuple[str, str, str]:
-    """Return ref id, path of the entry, path of the field that holds the ref id."""
-    if target.ref_id is not None:
-        return target.ref_id, target.at, f"{target.at}.ref_id"
-    if config.default is None or config.default.ref_id is None:
-        raise ConfigError(f"{target.at}.ref_id is missing: crm_v2 needs it.")
-    return config.default.ref_id, target.at, "default.ref_id"
+def _choice(config: Config, target: Target, operation: Operation) -> _Choice:
+    """Find the campaign: the entry's own, else the default's."""
+    needs = operation.target
+    if (own := target.named(needs)) is not None:
+        return _Choice(operation, own, target.at, f"{target.at}.{needs.value}")
+    inherited = config.default.named(needs) if config.default else None
+    if inherited is None:
+        raise ConfigError(f"{target.at}.{needs.value} is missing: {operation.endpoint} needs it.")
+    return _Choice(operation, inherited, target.at, f"default.{needs.value}")
 
 
 def _lane(choice: _Choice, lanes: dict[tuple[str, str, str], Lane]) -> Lane:
     operation = choice.operation
-    key = (operation.api, choice.ref_id, operation.name)
+    key = (operation.api, choice.target, operation.name)
     if key not in lanes:
-        neighbour = next((lane for (api, ref_id, _), lane in lanes.items() if (api, ref_id) == key[:2]), None)
+        pool = (operation.pool, choice.target)
+        neighbour = next(
+            (lane for (_, target, _), lane in lanes.items() if (lane.operation.pool, target) == pool), None
+        )
         lanes[key] = Lane(
             index=len(lanes),
             scope=neighbour.scope if neighbour else len(lanes),
             operation=operation,
-            path=operation.path(choice.ref_id),
+            path=operation.path(choice.target),
             at=choice.at,
             ref_at=choice.ref_at,
         )

@@ -27,6 +27,16 @@ _CLASSES: dict[str, tuple[type, ...]] = {
     "boolean": (bool,),
     "null": (type(None),),
 }
+_SAYS = {
+    "minLength": "may not be blank",
+    "maxLength": "may have at most {} characters",
+    "minimum": "must be at least {}",
+}
+_FORMS = {
+    "^(0|[1-9][0-9]{0,39})$": "must be an integer, or text that spells one",
+    "^[A-Za-z]{2}$": "must be a code of two letters",
+    r"^(?!\.\.?$)[^/\\]+$": "cannot be part of an address: it is . or .. or has a / or \\ in it",
+}
 _NOUNS = {str: "text", bool: "a boolean", int: "an integer", float: "a number", dict: "an object", list: "a list"}
 
 
@@ -61,8 +71,10 @@ class Rename:
 class _Field:
     name: str
     required: bool
+    # Classes of which any value will do but an empty one: none where the schema says more of it.
     quick: frozenset[type]
     as_text: bool
+    strict: bool
 
 
 class Shaper:
@@ -70,6 +82,8 @@ class Shaper:
 
     def __init__(self, operation: Operation, renames: Sequence[Rename] = (), *, send_nulls: bool = False) -> None:
         schema = operation.schema
+        self._key = operation.key
+        self._integer_key = operation.integer_key
         self._validator: Draft7Validator = RecordValidator(schema)
         self._fields = tuple(_fields(schema))
         self._only = frozenset(schema["properties"]) if schema.get("additionalProperties") is False else None
@@ -79,7 +93,7 @@ class Shaper:
         self._select = self._selector()
 
     def shape(self, data: Mapping[str, Any]) -> tuple[str, bytes]:
-        """Return the lead's id and its JSON text.
+        """Return what the lead is told apart by, and its JSON text.
 
         Raises:
             Refused: The record does not fit the operation's schema.
@@ -87,13 +101,17 @@ class Shaper:
         lead = self._select(data)
         for field in self._fields:
             value = lead.get(field.name)
-            if (value.__class__ in field.quick and value) or (value is None and not field.required):
+            if (value.__class__ in field.quick and value and not field.strict) or (
+                value is None and not field.required
+            ):
                 continue
             self._look_closer(lead, field)
-        lead_id: str = lead["lead_id"]
+        lead_id: str = lead[self._key]
         if lead_id[0].isspace() or lead_id[-1].isspace():
             # SquadStack may trim it, and then the lead it answers for is not the lead that was sent.
-            raise Refused("lead_id: has white space around it", lead_id)
+            raise Refused(f"{self._key}: has white space around it", lead_id)
+        if self._integer_key:
+            lead[self._key] = int(lead_id)
         try:
             return lead_id, orjson.dumps(lead)
         except TypeError:  # an integer beyond 64 bits, or half of a surrogate pair
@@ -101,13 +119,13 @@ class Shaper:
 
     def _look_closer(self, lead: dict[str, Any], field: _Field) -> None:
         value = lead.get(field.name)
+        if not field.as_text or value.__class__ is not int or field.strict:
+            stated = {k: v for k, v in lead.items() if v is not None}
+            if problem := min(self._validator.iter_errors(stated), key=lambda error: list(error.path), default=None):
+                lead_id = lead.get(self._key)
+                raise Refused(_describe(problem), str(lead_id) if isinstance(lead_id, str | int) else None)
         if field.as_text and value.__class__ is int:
             lead[field.name] = str(value)
-            return
-        stated = {k: v for k, v in lead.items() if v is not None}
-        if problem := min(self._validator.iter_errors(stated), key=lambda error: list(error.path), default=None):
-            lead_id = lead.get("lead_id")
-            raise Refused(_describe(problem), str(lead_id) if isinstance(lead_id, str | int) else None)
 
     def _selector(self) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
         """Choose the cheapest way to pick the fields that are sent."""
@@ -129,10 +147,21 @@ class Shaper:
 def _fields(schema: Mapping[str, Any]) -> list[_Field]:
     fields = []
     for name, rule in schema["properties"].items():
+        if "type" not in rule:
+            continue
         kinds = rule["type"] if isinstance(rule["type"], list) else [rule["type"]]
         as_text = "string" in kinds and "integer" in kinds
+        strict = not rule.keys() <= {"type", "minLength", "title", "description"}
         quick = frozenset(kind for word in kinds for kind in _CLASSES[word] if not (as_text and kind is int))
-        fields.append(_Field(name=name, required=name in schema["required"], quick=quick, as_text=as_text))
+        fields.append(
+            _Field(
+                name=name,
+                required=name in schema["required"],
+                quick=frozenset() if strict else quick,
+                as_text=as_text,
+                strict=strict,
+            )
+        )
     return fields
 
 
@@ -142,8 +171,10 @@ def _describe(problem: Any) -> str:
         missing = [name for name in problem.validator_value if name not in problem.instance]
         return f"{missing[0]}: this field is required"
     where = ".".join(str(part) for part in problem.path)
-    if problem.validator == "minLength":
-        return f"{where}: may not be blank"
+    if said := _SAYS.get(problem.validator):
+        return f"{where}: {said.format(problem.validator_value)}"
+    if problem.validator == "pattern":
+        return f"{where}: {_FORMS[problem.validator_value]}"
     kinds = problem.validator_value if isinstance(problem.validator_value, list) else [problem.validator_value]
     found = _NOUNS.get(type(problem.instance), "null")
     if problem.validator == "type":

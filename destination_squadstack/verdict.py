@@ -1,16 +1,16 @@
 """What an answer means for the records of a call. Pure: it decides, the pump acts.
 
-Rows are matched to records by position, because a failed row carries no lead id. An answer that cannot be matched for
-sure is
-ambiguous: it may have been applied, in full or in part.
+CRM v2 answers a bulk call row by row. Rows are matched to records by position, because a failed row carries no lead id.
+An answer that cannot be matched for sure is ambiguous: it may have been applied, in full or in part. The other APIs
+answer a call as a whole.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from destination_squadstack.operations import Cause
-from destination_squadstack.reasons import NOTHING_SAID, Reason, read_reason
+from destination_squadstack.operations import CONTACT_CENTER, CRM_V2, OPERATIONS, Cause, Operation
+from destination_squadstack.reasons import Reason, read_reason
 
 _OK = 200
 _REDIRECTS = 300
@@ -23,6 +23,9 @@ _TOO_MANY = 429
 _SERVER_ERROR = 500
 _REFUSES_THE_LIST = frozenset({400, 409, 413, 422})
 _COMES_BACK = frozenset({408, 425})
+# How JSON and web pages begin: cut short or from a proxy, they say nothing about a lead. Any other text may be all that
+# an API has to say when it is content.
+_BROKEN = ("{", "[", '"', "<")
 _WRONG_REF = {Cause.NO_INTEGRATION: "unknown_ref", Cause.NOT_ENABLED: "not_enabled"}
 
 
@@ -45,7 +48,15 @@ class Silence:
     timed_out: bool = False
 
 
-Answer = Reply | Silence
+@dataclass(frozen=True, slots=True)
+class NotLoggedIn:
+    """The call could not even be made. `problem` is a key of the messages in `advice`."""
+
+    problem: str
+    detail: str = ""
+
+
+Answer = Reply | Silence | NotLoggedIn
 
 
 class Sent(Protocol):
@@ -104,7 +115,7 @@ class Throttled:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The config has to change. `field` is a key of the messages in `advice`."""
+    """The config has to change. `problem` is a key of the messages in `advice`."""
 
     problem: str
     detail: str = ""
@@ -118,21 +129,24 @@ class Mismatch:
 Verdict = Settled | Ambiguous | ListRefused | Throttled | Refused | Mismatch
 
 
-def judge(records: Sequence[Sent], answer: Answer) -> Verdict:
-    """Decide what an answer means."""
+def judge(records: Sequence[Sent], answer: Answer, operation: Operation = OPERATIONS[CRM_V2, "upsert"]) -> Verdict:
+    """Decide what an answer to an operation means."""
+    if isinstance(answer, NotLoggedIn):
+        return Refused(answer.problem, answer.detail)
     if isinstance(answer, Silence):
         return Ambiguous(answer.what, may_be_applied=answer.may_be_applied, answered=False, timed_out=answer.timed_out)
     if _OK <= answer.status < _REDIRECTS:
-        return _judge_rows(records, answer)
-    return _judge_status(records, answer)
+        return _judge_rows(records, answer) if operation.answers_each else _judge_whole(answer)
+    return _judge_missing(records, answer, operation) or _judge_status(records, answer, operation)
 
 
+_DENIED = frozenset({_UNAUTHORIZED, _FORBIDDEN})
 _PROBLEMS = {_UNAUTHORIZED: "token", _FORBIDDEN: "permission", _NOT_FOUND: "not_found", _NOT_ALLOWED: "not_allowed"}
 
 
-def _judge_status(records: Sequence[Sent], reply: Reply) -> Verdict:
+def _judge_status(records: Sequence[Sent], reply: Reply, operation: Operation) -> Verdict:
     status, reason = reply.status, read_reason(reply.body)
-    by_cause = _WRONG_REF.get(reason.cause)
+    by_cause = _WRONG_REF.get(reason.cause) if operation.answers_each else None
     if by_cause is not None or status in _PROBLEMS:
         return Refused(by_cause or _PROBLEMS[status], reason.text)
     if status in _REFUSES_THE_LIST:
@@ -144,6 +158,34 @@ def _judge_status(records: Sequence[Sent], reply: Reply) -> Verdict:
     return Refused("redirect" if _REDIRECTS <= status < _BAD_REQUEST else "unexpected", str(status))
 
 
+def _judge_missing(records: Sequence[Sent], reply: Reply, operation: Operation) -> Verdict | None:
+    """Decide what a 404 means where the documents have one for a lead; None where `_judge_status` knows.
+
+    v4 says "404 if the given lead_id doesn't exist" of the calls for one lead, and of no list. Its words are not
+    documented: JSON, or nothing, is the API speaking and means the lead, unless it names the campaign and no lead; a
+    web page is no API at all. A wrong campaign_id that says neither rejects its first records and stops at the 200th.
+    """
+    somebody_else = reply.unreadable is not None and bool(reply.body)
+    if reply.status != _NOT_FOUND or operation.answers_each or somebody_else:
+        return None
+    reason = read_reason(reply.body, records[0].field_names)
+    if reason.cause in (Cause.UNKNOWN_LEAD, Cause.DELETED):
+        return ListRefused(reply.status, reason)
+    if operation.api == CONTACT_CENTER:
+        return None
+    words = reason.text.lower()
+    if operation.batch_size > 1 or ("campaign" in words and "lead" not in words):
+        return Refused("unknown_campaign", reason.text)
+    return ListRefused(reply.status, Reason(Cause.UNKNOWN_LEAD, f"The lead does not exist (HTTP 404: {reason.text})."))
+
+
+def _judge_whole(reply: Reply) -> Verdict:
+    """Any 2xx is success, with whatever body, unless that is a page of somebody else or was cut short."""
+    if reply.unreadable is not None and str(reply.body or "").lstrip().startswith(_BROKEN):
+        return Ambiguous(f"HTTP {reply.status} with {reply.unreadable}", may_be_applied=True, answered=True)
+    return Settled(None)
+
+
 def _judge_rows(records: Sequence[Sent], reply: Reply) -> Verdict:
     body = reply.body
     rows = body.get("result") if isinstance(body, dict) else None
@@ -151,7 +193,8 @@ def _judge_rows(records: Sequence[Sent], reply: Reply) -> Verdict:
         what = reply.unreadable or "a body without a result list"
         return Ambiguous(f"HTTP {reply.status} with {what}", may_be_applied=True, answered=True)
     if len(rows) != len(records):
-        return Ambiguous("HTTP 200 with a result of another length than was sent", may_be_applied=True, answered=True)
+        what = "a result of another length than was sent"
+        return Ambiguous(f"HTTP {reply.status} with {what}", may_be_applied=True, answered=True)
     try:
         for record, row in zip(records, rows, strict=True):
             if row["status_code"] != _OK or row["data"]["lead_id"] != record.lead_id:
@@ -161,7 +204,7 @@ def _judge_rows(records: Sequence[Sent], reply: Reply) -> Verdict:
     return Settled(None) if _metadata_agrees(body, len(rows), len(rows)) else _CONTRADICTION
 
 
-_CONTRADICTION = Ambiguous("HTTP 200 with metadata that contradicts the result", may_be_applied=True, answered=True)
+_CONTRADICTION = Ambiguous("an answer with metadata that contradicts the result", may_be_applied=True, answered=True)
 
 
 def _judge_each(records: Sequence[Sent], rows: Sequence[Any], body: dict[str, Any]) -> Verdict:
@@ -169,7 +212,7 @@ def _judge_each(records: Sequence[Sent], rows: Sequence[Any], body: dict[str, An
     for record, row in zip(records, rows, strict=True):
         status = row.get("status_code") if isinstance(row, dict) else None
         if not isinstance(status, int) or isinstance(status, bool):
-            return Ambiguous("HTTP 200 with a row that has no status", may_be_applied=True, answered=True)
+            return Ambiguous("an answer with a row that has no status", may_be_applied=True, answered=True)
         data = row.get("data")
         echoed = data.get("lead_id") if isinstance(data, dict) else None
         if echoed is not None and str(echoed).strip() != record.lead_id.strip():
@@ -178,8 +221,8 @@ def _judge_each(records: Sequence[Sent], rows: Sequence[Any], body: dict[str, An
     if not _metadata_agrees(body, len(rows), refusals.count(None)):
         return _CONTRADICTION
     for refusal in refusals:
-        if refusal is not None and (refusal.reason.cause in _WRONG_REF or refusal.status == _UNAUTHORIZED):
-            return Refused(_WRONG_REF.get(refusal.reason.cause, "token"), refusal.reason.text)
+        if refusal is not None and (refusal.reason.cause in _WRONG_REF or refusal.status in _DENIED):
+            return Refused(_WRONG_REF.get(refusal.reason.cause) or _PROBLEMS[refusal.status], refusal.reason.text)
     return Settled(refusals)
 
 
@@ -200,24 +243,3 @@ def _metadata_agrees(body: dict[str, Any], total: int, written: int) -> bool:
         return metadata is None
     expected = {"total_leads": total, "success": written, "failed": total - written}
     return all(metadata.get(name, number) == number for name, number in expected.items())
-
-
-def advice(problem: str, *, detail: str, endpoint: str, at: str, ref_at: str) -> str:
-    """Say which config field to put right, and how."""
-    more = "" if detail in ("", NOTHING_SAID) else f" ({detail})"
-    return {
-        "token": f"squadstack.token is not accepted by SquadStack{more}. "
-        "Copy it again from Settings, Integrations in SquadStack's customer portal.",
-        "permission": f"squadstack.token may not use {endpoint}{more}. Ask SquadStack to allow it for this token, "
-        "and to put the IP addresses of this connector on their list.",
-        "unknown_ref": f"{ref_at} names no active integration of SquadStack. "
-        "Copy the reference ID of the campaign again, or ask your SquadStack contact for it.",
-        "not_enabled": f"{at}.operation uses {endpoint}, which is not enabled in the integration that {ref_at} names. "
-        "Ask SquadStack to enable it, or choose another operation.",
-        "not_found": f"{ref_at} or squadstack.base_url is wrong: SquadStack has nothing under that address (HTTP 404).",
-        "not_allowed": "squadstack.base_url does not lead to the CRM v2 API: it refuses the method POST (HTTP 405).",
-        "redirect": f"squadstack.base_url answers with a redirect (HTTP {detail}), which is not followed "
-        "because the token would travel with it. Enter the address it leads to.",
-        "unexpected": f"SquadStack refuses the call with HTTP {detail}, which this connector does not know. "
-        "Check squadstack.base_url.",
-    }[problem]

@@ -182,6 +182,7 @@ def a_bench(
         ),
         batcher=Batcher(lanes, linger=settings.linger_seconds, largest=largest, open_bound=open_bound),
         limiter=Limiter(calls_per_minute, chance=lambda: 0.5),
+        portal_limiter=Limiter(1_000_000),
         rejects=rejects,
         report=report,
         jitter=lambda: 0.0,

@@ -4,7 +4,7 @@ import pytest
 
 from destination_squadstack import check
 from destination_squadstack.config import parse_config
-from destination_squadstack.verdict import Reply, Silence
+from destination_squadstack.verdict import NotLoggedIn, Reply, Silence
 
 REFUSED = Reply(
     200, {"result": [{"status_code": 400, "data": {"error_msg": "{'lead_id': 'This field is required.'}"}}]}
@@ -17,8 +17,12 @@ class Api:
     def __init__(self, *answers):
         self.answers, self.sent = list(answers), []
 
-    def send(self, path, bodies):
-        self.sent.append((path, bodies))
+    def send(self, lane, bodies):
+        self.sent.append((lane.path, bodies))
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+    def log_in(self):
+        self.sent.append(("login", []))
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
     def close(self):
@@ -113,3 +117,67 @@ def test_the_folder_for_rejected_records_must_be_one_that_can_be_written_and_is_
     store["bucket_path"] = str(tmp_path / "new" / "deep")
     assert checked(REFUSED, object_storage_config=store)[0] is None
     assert not (tmp_path / "new").exists()
+
+
+# -- the other APIs
+
+
+def v4(operation):
+    return {"stream": operation, "operation": operation, "api": "v4", "campaign_id": "c"}
+
+
+BLANK = Reply(400, {"lead_id": ["This field may not be blank."]})
+
+
+def test_a_blank_lead_is_what_v4_and_v1_are_asked_with(checked):
+    streams = [v4("create"), v4("update"), {**v4("disable"), "api": "v1"}]
+    problem, sent, _ = checked(REFUSED, BLANK, streams=streams)
+    assert problem is None
+    assert [path for path, _ in sent[1:]] == [
+        "/api/v4/leads/create/c/",
+        "/api/v4/leads/update/c/",
+        "/api/v1/leads/disable/c/",
+    ]
+
+
+def test_a_404_for_one_lead_is_asked_of_a_list_to_tell_lead_from_campaign(checked):
+    unknown = Reply(404, {"detail": "Not found."})
+    problem, sent, _ = checked(REFUSED, unknown, BLANK, streams=[v4("convert")])
+    assert problem is None
+    assert [path for path, _ in sent[1:]] == ["/api/v4/leads/convert/c/", "/api/v4/leads/disable/c/"]
+    problem, _, _ = checked(REFUSED, unknown, streams=[v4("convert")])
+    assert problem.startswith("streams[0].campaign_id names no campaign of SquadStack")
+
+
+@pytest.mark.parametrize(
+    ("reply", "sentence"),
+    [
+        (Reply(403, {"detail": "x"}), "squadstack.token is not accepted by SquadStack for v4/leads/create (HTTP 403)"),
+        (Reply(404, {"detail": "Not found."}), "streams[0].campaign_id names no campaign of SquadStack"),
+        (Reply(404, "<html>", "x"), "streams[0].campaign_id or squadstack.base_url is wrong"),
+        (Reply(201, {}), "SquadStack accepted a lead without an id at v4/leads/create"),
+    ],
+)
+def test_what_is_wrong_with_v4_is_said_with_the_field_that_is(checked, reply, sentence):
+    assert checked(REFUSED, reply, streams=[v4("create")])[0].startswith(sentence)
+
+
+PORTAL = {"portal_url": "https://p:9443", "username": "u", "password": "p", "domain": "d", "account_id": "a"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (Reply(200, {}), None),
+        (NotLoggedIn("login", "x"), "contact_center.username, contact_center.password or contact_center.domain is not"),
+        (NotLoggedIn("no_token", "HTTP 404"), "contact_center.portal_url answers the login with something that is no"),
+        (Silence("no connection", may_be_applied=False), "contact_center.portal_url cannot be reached (no connection)"),
+    ],
+)
+def test_the_contact_center_is_asked_for_a_login_alone_and_once(checked, answer, sentence):
+    streams = [
+        {"stream": name, "api": "contact_center", "operation": name} for name in ("set_status", "voicemail_disposition")
+    ]
+    problem, sent, _ = checked(REFUSED, answer, streams=streams, contact_center=PORTAL)
+    assert problem is None if sentence is None else problem.startswith(sentence)
+    assert [path for path, _ in sent[1:]] == ["login"]

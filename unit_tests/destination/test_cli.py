@@ -8,7 +8,7 @@ import pytest
 
 from destination_squadstack import cli, protocol
 from destination_squadstack.config import load_spec
-from destination_squadstack.operations import OPERATIONS, SCHEMAS
+from destination_squadstack.operations import APIS, NAMES, OPERATIONS, SCHEMAS
 
 
 @pytest.fixture
@@ -36,9 +36,16 @@ def test_discover_prints_an_operation_and_its_schema_for_each_row(run):
     assert code == 0
     operations = message["destination_catalog"]["operations"]
     assert [each["object_name"] for each in operations] == [f"{row.api}.{row.name}" for row in OPERATIONS.values()]
-    assert all(
-        each["matching_keys"] == [["lead_id"]] and "lead_id" in each["json_schema"]["properties"] for each in operations
+    keys = {each["object_name"]: each["matching_keys"] for each in operations}
+    assert {name for name, key in keys.items() if key != [["lead_id"]]} == {
+        "contact_center.add_lead",
+        "contact_center.voicemail_disposition",
+    }
+    assert (keys["contact_center.add_lead"], keys["contact_center.voicemail_disposition"]) == (
+        [["number"]],
+        [["cdr_id"]],
     )
+    assert all(each["matching_keys"][0][0] in each["json_schema"]["required"] for each in operations)
     assert {each["sync_mode"] for each in operations} == {"append", "append_dedup", "update", "soft_delete"}
 
 
@@ -86,6 +93,8 @@ def test_the_schemas_are_each_used_by_a_row():
 
 def test_only_operations_with_a_row_are_offered():
     properties = load_spec()["connectionSpecification"]["properties"]
-    names = [row.name for row in OPERATIONS.values()]
+    names, apis = list(NAMES), list(APIS)
+    for entry in (properties["default"], properties["streams"]["items"]):
+        assert entry["properties"]["api"]["enum"] == apis
     assert properties["default"]["properties"]["operation"]["enum"] == names
     assert properties["streams"]["items"]["properties"]["operation"]["enum"] == names

@@ -3,10 +3,13 @@
 import socket
 import threading
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import pytest
 
-from destination_squadstack.client import Client, DryRun, read_reply
+from destination_squadstack.client import Client, DryRun
+from destination_squadstack.operations import OPERATIONS, Operation
+from destination_squadstack.transport import read_reply
 from destination_squadstack.verdict import Reply, Silence
 
 BODY = b'{"result": []}'
@@ -57,10 +60,19 @@ def receive(connection):
     return head.decode(), body
 
 
+@dataclass(frozen=True)
+class To:
+    operation: Operation
+    path: str = "/path"
+
+
+TO = To(OPERATIONS["crm_v2", "upsert"])
+
+
 def send(url, **timeouts):
     client = Client(url, "the-token", **{"connect_seconds": 0.5, "read_seconds": 0.3, **timeouts})
     try:
-        return client.send("/path", [b'{"lead_id":"a"}', b'{"lead_id":"b"}'])
+        return client.send(TO, [b'{"lead_id":"a"}', b'{"lead_id":"b"}'])
     finally:
         client.close()
 
@@ -139,8 +151,8 @@ def test_no_connection_means_that_nothing_was_applied():
     ("status", "body", "reply"),
     [
         (200, b"", Reply(200, None, "an empty body")),
-        (200, b"<html>", Reply(200, None, "a body that is not JSON")),
-        (200, b'{"result": [', Reply(200, None, "a body that is not JSON")),
+        (200, b"<html>", Reply(200, "<html>", "a body that is not JSON")),
+        (200, b'{"result": [', Reply(200, '{"result": [', "a body that is not JSON")),
         (
             200,
             b'{"result": [{"data": {"id": 123456789012345678901}}]}',
@@ -173,5 +185,5 @@ def test_how_long_to_wait_is_the_headers_word_else_the_bodys(headers, body, wait
 
 
 def test_a_dry_run_accepts_everything():
-    answer = DryRun().send("/path", [b'{"lead_id":"a"}'])
+    answer = DryRun().send(TO, [b'{"lead_id":"a"}'])
     assert answer == Reply(200, {"result": [{"status_code": 200, "data": {"lead_id": "a"}}]})

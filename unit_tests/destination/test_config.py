@@ -75,11 +75,11 @@ def test_the_whole_example_of_the_design():
     ("config", "sentence"),
     [
         ([], "The config must be a JSON object."),
-        ({}, "squadstack is missing."),
-        ({"squadstack": {}, "default": {"ref_id": "r"}}, "squadstack is missing."),
+        ({}, "default and streams are both empty"),
+        ({"squadstack": {}, "default": {"ref_id": "r"}}, "squadstack is missing: the api crm_v2 needs it."),
         (
             {"squadstack": {"base_url": "https://api.squadstack.com"}, "default": {"ref_id": "r"}},
-            "squadstack is missing.",
+            "squadstack is missing: the api crm_v2 needs it.",
         ),
         ({"squadstack": {"calls_per_minute": 5}, "default": {"ref_id": "r"}}, "squadstack.token is missing."),
         ({"squadstack": SECRET}, "squadstack must be an object."),
@@ -112,7 +112,7 @@ def test_the_whole_example_of_the_design():
         ),
         (
             {"squadstack": {"token": "t"}, "streams": [{"stream": "a", "ref_id": "r", "operation": SECRET}]},
-            "streams[0].operation must be one of: create, upsert, update, convert, disable, delete.",
+            "streams[0].operation must be one of: create, upsert, update, convert, disable, delete, add_lead",
         ),
         (
             {"squadstack": {"token": "t"}, "streams": [{"stream": "a", "ref_id": "r"}, {"stream": "a", "ref_id": "s"}]},
@@ -188,8 +188,95 @@ def test_http_is_for_this_machine_only(url):
     assert parse_config(with_squadstack(base_url=url)).squadstack.base_url == url.rstrip("/")
 
 
+PORTAL = {
+    "portal_url": "https://portal.example.com:9443/",
+    "username": "u",
+    "password": "p",
+    "domain": "d",
+    "account_id": "a",
+}
+
+
+def test_the_contact_center_needs_no_squadstack():
+    entry = {"stream": "a", "api": "contact_center", "operation": "add_lead", "campaign_id": "c-1"}
+    config = parse_config({"squadstack": {}, "contact_center": PORTAL, "streams": [entry]})
+    assert config.contact_center.portal_url == "https://portal.example.com:9443"
+    assert config.contact_center.add_lead_method == "PUT"
+    assert config.squadstack.token == ""
+
+
+def test_a_section_that_a_form_left_behind_is_not_there(kit):
+    assert parse_config(kit.config(contact_center={"add_lead_method": "PUT", "username": ""})).contact_center is None
+
+
+def test_an_entry_takes_the_api_and_the_campaign_of_the_default(kit):
+    config = parse_config(
+        kit.config(default={"api": "v4", "campaign_id": "c"}, streams=[{"stream": "a", "operation": "convert"}])
+    )
+    assert config.streams[0].target.api == "v4"
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"default": {"api": "v4"}}, "default.campaign_id is missing: v4 needs it."),
+        ({"default": {"api": "v1", "operation": "create"}}, "default.campaign_id is missing: v1 needs it."),
+        (
+            {"default": {"api": "v4", "campaign_id": f"{SECRET}/.."}},
+            "default.campaign_id must look like this: Letters, digits, - and _.",
+        ),
+        (
+            {"default": {"api": "v4", "campaign_id": "c", "operation": "upsert"}},
+            "default.operation must be one of these with the api v4: create, update, convert, disable, delete.",
+        ),
+        (
+            {"streams": [{"stream": "a", "api": "v1", "campaign_id": "c", "operation": "delete"}]},
+            "streams[0].operation must be one of these with the api v1: create, disable.",
+        ),
+        (
+            {"streams": [{"stream": "a", "api": "contact_center"}], "contact_center": PORTAL},
+            "streams[0].operation is missing: with the api contact_center it must be one of add_lead, set_status, ",
+        ),
+        (
+            {"streams": [{"stream": "a", "api": "contact_center", "operation": "add_lead"}], "contact_center": PORTAL},
+            "streams[0].campaign_id is missing: add_lead needs it.",
+        ),
+        (
+            {"streams": [{"stream": "a", "api": "contact_center", "operation": "set_status"}]},
+            "contact_center is missing: the api contact_center needs it.",
+        ),
+        (
+            {
+                "streams": [{"stream": "a", "api": "contact_center", "operation": "delete_lead"}],
+                "contact_center": PORTAL,
+            },
+            "streams[0].operation is delete_lead, which purges leads for ever: set allow_delete to true",
+        ),
+        (
+            {"default": {"api": "v4", "campaign_id": "c", "operation": "delete"}},
+            "default.operation is delete, which purges leads for ever: set allow_delete to true",
+        ),
+        ({"contact_center": {"username": SECRET}}, "contact_center.account_id is missing."),
+        (
+            {"contact_center": {**PORTAL, "portal_url": f"http://{SECRET}.com"}},
+            "contact_center.portal_url must look like this: https://host:port",
+        ),
+        (
+            {"contact_center": {**PORTAL, "add_lead_method": SECRET}},
+            "contact_center.add_lead_method must be one of: PUT, POST.",
+        ),
+        (
+            {"contact_center": {**PORTAL, "account_id": f"{SECRET}\r\nX: y"}},
+            "contact_center.account_id must look like this: The id alone",
+        ),
+    ],
+)
+def test_what_an_api_needs_is_named(kit, changes, sentence):
+    assert sentence in problem(kit.config(**changes))
+
+
 def test_what_a_later_version_may_know_is_noticed(kit):
-    assert parse_config(kit.config(contact_center={})).unknown_fields == ("contact_center",)
+    assert parse_config(kit.config(webhooks={})).unknown_fields == ("webhooks",)
 
 
 def test_a_local_store_is_refused_on_cloud(kit, monkeypatch):
@@ -253,6 +340,7 @@ def test_orders_are_unique_within_a_section():
 def test_the_secrets_are_marked():
     assert [path for path, rule in fields(SPEC) if rule.get("airbyte_secret")] == [
         "squadstack.token",
+        "contact_center.password",
         "object_storage_config.S3.access_key_id",
         "object_storage_config.S3.secret_access_key",
     ]

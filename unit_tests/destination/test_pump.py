@@ -533,3 +533,155 @@ def test_as_many_as_allowed_do_not(bench, kit):
     call = b.call()
     b.answer(call, kit.rows(call, INVALID, INVALID))
     assert b.marks() == [1]
+
+
+# -- calls that are answered as a whole, and the contact center
+
+PORTAL = {"portal_url": "https://p:9443", "username": "u", "password": "p", "domain": "d", "account_id": "a"}
+DONE = Reply(200, {})
+
+
+def added(kit, number, stream="leads"):
+    return kit.message({"type": "RECORD", "record": {"stream": stream, "data": {"number": number}}})
+
+
+def to_api(bench, kit, api, operation, **changes):
+    return bench(
+        kit.config(
+            default={"operation": operation, "api": api, "campaign_id": "c"},
+            contact_center=PORTAL,
+            allow_delete=True,
+            **changes,
+        ),
+        kit.catalog("leads", mode="append"),
+    )
+
+
+def test_a_list_that_is_answered_as_a_whole_is_halved_and_what_is_there_already_is_our_own(bench, kit):
+    b = to_api(bench, kit, "v4", "create", workers=1)
+    for lead in "abcd":
+        b.feed(kit.record(lead))
+    b.end()
+    b.answer(b.call(), Reply(400, [{}, {}, {"phone_number": ["Invalid value provided."]}, {}]))
+    sizes = []
+    while not b.pump.finished:
+        call = b.call()
+        ids = [record.lead_id for record in call.records]
+        sizes.append(ids)
+        if "c" in ids:
+            b.answer(call, Reply(400, [{"phone_number": ["Invalid value provided."]}]))
+        elif "a" in ids and len(ids) > 1:
+            b.answer(call, Reply(400, {"detail": DUPLICATE[1]}))
+        else:
+            b.answer(call, Reply(400, {"detail": DUPLICATE[1]}) if ids == ["a"] else Reply(201, {}))
+    assert b.report.written == 3
+    assert (b.rejects.lead_ids, b.rejects.reasons) == (["c"], ["phone_number: Invalid value provided."])
+
+
+def test_a_duplicate_that_was_sent_alone_is_a_duplicate(bench, kit):
+    b = to_api(bench, kit, "v4", "create")
+    b.feed(kit.record("a"))
+    b.end()
+    b.answer(b.call(), Reply(400, {"detail": DUPLICATE[1]}))
+    assert b.rejects.lead_ids == ["a"]
+
+
+@pytest.mark.parametrize("operation", ["update", "convert", "delete"])
+def test_one_lead_a_call_through_the_same_pump(bench, kit, operation):
+    b = to_api(bench, kit, "v4", operation)
+    b.feed(kit.record("a", detail="d"), kit.record("b", detail="d"), kit.record("a", detail="e"))
+    b.end()
+    first, second = b.calls()
+    b.answer(first, Reply(404, {"detail": "Not found."}))
+    b.answer(second, Reply(202, {}))
+    b.answer(b.call(), Reply(200, {}))
+    assert (b.report.written, b.rejects.lead_ids) == (2, ["a"])
+    assert b.rejects.reasons == ["The lead does not exist (HTTP 404: Not found.)."]
+    assert b.rejects.rejections[0].status == 404
+
+
+def test_an_unknown_lead_after_a_lost_delete_is_our_own_work(bench, kit):
+    b = to_api(bench, kit, "v4", "delete")
+    b.feed(kit.record("a"))
+    b.end()
+    b.answer(b.call(), LOST)
+    b.answer(again(b), Reply(404, {"detail": '"lead_id" provided does not exist with us.'}))
+    assert b.report.written == 1
+
+
+def test_v4_and_v1_keep_the_order_of_a_lead_between_them(bench, kit):
+    config = kit.config(
+        streams=[
+            {"stream": "new", "api": "v1", "operation": "create", "campaign_id": "c"},
+            {"stream": "off", "api": "v4", "operation": "disable", "campaign_id": "c"},
+        ]
+    )
+    b = bench(config, kit.catalog("new", "off", mode="append"))
+    b.feed(kit.record(7, "new", state_code="KA"), kit.record("7", "off"))
+    b.end()
+    call = b.call()
+    assert call.lane.path == "/api/v1/leads/create/c/"
+    assert b.calls() == []
+    b.answer(call, Reply(201, {}))
+    assert b.call().lane.path == "/api/v4/leads/disable/c/"
+
+
+@pytest.mark.parametrize("silence", [LOST, TIMED_OUT, Reply(500, None, "x"), Reply(200, "<html>", "x")])
+def test_an_added_lead_is_never_sent_again_when_nobody_knows_whether_it_is_there(bench, kit, silence):
+    b = to_api(bench, kit, "contact_center", "add_lead")
+    b.feed(added(kit, "+1"), kit.state(1))
+    b.end()
+    b.answer(b.call(), silence)
+    (rejection,) = b.rejects.rejections
+    assert rejection.reason.startswith("outcome_unknown: ")
+    assert (rejection.lead_id, rejection.status, rejection.retryable, rejection.attempts) == ("+1", None, False, 1)
+    assert b.pump.finished
+    assert b.marks() == [1]
+
+
+@pytest.mark.parametrize("silence", [UNREACHABLE, Reply(429, None, "x", retry_after=1.0)])
+def test_but_it_is_when_it_cannot_be(bench, kit, silence):
+    b = to_api(bench, kit, "contact_center", "add_lead")
+    b.feed(added(kit, "+1"))
+    b.end()
+    b.answer(b.call(), silence)
+    b.answer(again(b), DONE)
+    assert b.report.written == 1
+
+
+def test_a_portal_that_is_down_does_not_use_up_lead_after_lead(bench, kit):
+    b = to_api(bench, kit, "contact_center", "add_lead", workers=1)
+    for number in range(20):
+        b.feed(added(kit, f"+{number}"))
+    b.end()
+    with pytest.raises(TransientError, match="The contact center gave no usable answer to add_lead 10 times in a row"):
+        for _ in range(20):
+            b.answer(b.call(), Reply(502, None, "x"))
+    assert len(b.rejects.rejections) == 10
+
+
+def test_the_same_number_waits_for_the_first_and_an_id_of_its_spelling_does_not(bench, kit):
+    config = kit.config(
+        contact_center=PORTAL,
+        streams=[
+            {"stream": "add", "api": "contact_center", "operation": "add_lead", "campaign_id": "c"},
+            {"stream": "set", "api": "contact_center", "operation": "set_status"},
+        ],
+    )
+    b = bench(config, kit.catalog("add", "set", mode="append"))
+    b.feed(added(kit, "7", "add"), added(kit, "7", "add"), kit.record("7", "set", status="new"))
+    b.end()
+    assert [call.lane.operation.name for call in b.calls()] == ["add_lead", "set_status"]
+
+
+def test_calls_to_the_contact_center_use_none_of_the_allowance_and_wait_for_none(bench, kit):
+    config = kit.config(
+        workers=8,
+        contact_center=PORTAL,
+        streams=[{"stream": "set", "api": "contact_center", "operation": "set_status"}],
+    )
+    b = bench(config, kit.catalog("leads", "set"), largest=1, calls_per_minute=1)
+    for lead in "abc":
+        b.feed(kit.record(lead), kit.record(lead, "set", status="new"))
+    b.end()
+    assert sorted(call.lane.operation.name for call in b.calls()) == ["set_status"] * 3 + ["upsert"]

@@ -102,3 +102,11 @@ def test_a_missing_documented_field_is_named_though_the_record_lacks_it():
 
 def test_a_field_named_in_the_middle_of_a_sentence_keeps_its_underscore():
     assert read_reason("Invalid value in contact_name", ["contact_name"]).text == "Invalid value in contact_name"
+
+
+@pytest.mark.parametrize(
+    "name", ["lead_id", "phone_number", "contact_name", "detail", "state_code", "number", "cdr_id"]
+)
+def test_a_documented_field_that_the_record_lacks_is_named(name):
+    assert read_reason({name: ["This field is required."]}, {"x"}).text == f"{name}: This field is required."
+    assert read_reason({"asha": ["This field is required."]}, {"x"}).text == "…: This field is required."

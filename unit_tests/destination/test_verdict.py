@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from destination_squadstack.operations import Cause
+from destination_squadstack.advice import Where, advice
+from destination_squadstack.operations import OPERATIONS, Cause
 from destination_squadstack.verdict import (
     Ambiguous,
     ListRefused,
     Mismatch,
+    NotLoggedIn,
     Refused,
     Reply,
     Settled,
@@ -106,7 +108,6 @@ def test_silence_is_ambiguous_and_keeps_what_is_known_about_it(applied):
     ("status", "said", "again", "maybe"),
     [
         (400, "{'phone_number': 'x'}", False, False),
-        (403, "x", False, False),
         (404, "lead_id:a doesn't exist on our platform.", False, False),
         (409, "Duplicate Lead ID shared", False, False),
         (409, "Another request for the same lead is getting processed already", True, False),
@@ -151,6 +152,7 @@ def test_what_only_the_user_can_put_right(status, body, problem):
         (404, "No active integration found.", "unknown_ref"),
         (404, "This endpoint is not enabled in your Integration", "not_enabled"),
         (401, "Token expired", "token"),
+        (403, "You do not have permission to perform this action.", "permission"),
     ],
 )
 def test_the_same_said_of_a_row_is_no_different(status, said, problem):
@@ -166,6 +168,64 @@ def test_a_list_can_be_refused_as_a_whole(status):
     verdict = judge(LEADS, Reply(status, {"error_msg": "{'phone_number': 'Invalid value provided.'}"}))
     assert isinstance(verdict, ListRefused)
     assert (verdict.status, verdict.reason.cause) == (status, Cause.OTHER)
+
+
+# -- calls that are answered as a whole
+
+CREATE, CONVERT = OPERATIONS["v4", "create"], OPERATIONS["v4", "convert"]
+SET_STATUS = OPERATIONS["contact_center", "set_status"]
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+@pytest.mark.parametrize(
+    ("body", "unreadable"), [({}, None), ([], None), ("", "an empty body"), ("OK", "a body that is not JSON")]
+)
+def test_any_2xx_for_a_whole_call_is_success(status, body, unreadable):
+    for operation in (CREATE, CONVERT, SET_STATUS):
+        assert judge(LEADS[:1], Reply(status, body, unreadable), operation) == Settled(None)
+
+
+@pytest.mark.parametrize("body", ["<html>", ' {"det', "[", '"Suc'])
+def test_but_not_a_web_page_or_half_a_body(body):
+    verdict = judge(LEADS, Reply(200, body, "a body that is not JSON"), CREATE)
+    assert verdict == Ambiguous("HTTP 200 with a body that is not JSON", may_be_applied=True, answered=True)
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "unreadable", "expected"),
+    [
+        (CONVERT, {"detail": '"lead_id" provided does not exist with us.'}, None, "lead"),
+        (CONVERT, {"detail": "Not found."}, None, "lead"),
+        (CONVERT, "", "an empty body", "lead"),
+        (CONVERT, {"detail": "Campaign not found."}, None, "unknown_campaign"),
+        (CONVERT, "<html>", "a body that is not JSON", "not_found"),
+        (CREATE, {"detail": "Not found."}, None, "unknown_campaign"),
+        (CREATE, "<html>", "a body that is not JSON", "not_found"),
+        (OPERATIONS["v4", "disable"], {"detail": "lead_id:a doesn't exist on our platform."}, None, "lead"),
+        (SET_STATUS, {"error": "x"}, None, "not_found"),
+    ],
+)
+def test_a_404_is_about_the_lead_the_campaign_or_the_address(operation, body, unreadable, expected):
+    verdict = judge(LEADS[:1], Reply(404, body, unreadable), operation)
+    if expected == "lead":
+        assert isinstance(verdict, ListRefused)
+        assert (verdict.status, verdict.reason.cause) == (404, Cause.UNKNOWN_LEAD)
+    else:
+        assert isinstance(verdict, Refused)
+        assert verdict.problem == expected
+
+
+@pytest.mark.parametrize("row", OPERATIONS.values(), ids=lambda row: f"{row.api}.{row.name}")
+@pytest.mark.parametrize("status", [301, 401, 402, 403, 404, 405])
+def test_every_problem_has_a_sentence_for_every_operation(row, status):
+    verdict = judge(LEADS[:1], Reply(status, "<html>", "a body that is not JSON"), row)
+    said = advice(verdict.problem, verdict.detail, Where(row.api, row.endpoint, "default", "default.ref_id"))
+    assert said.endswith(".")
+    assert "{" not in said
+
+
+def test_a_login_that_failed_is_the_users_to_put_right():
+    assert judge(LEADS[:1], NotLoggedIn("login", "x"), SET_STATUS) == Refused("login", "x")
 
 
 def test_a_429_is_a_pause():
