@@ -298,12 +298,12 @@ class Sync:
     def _say_what_a_dry_run_found(self) -> None:
         if not self._config.dry_run:
             return
-        calls, allowance = self._report.calls, self._config.squadstack.calls_per_minute
+        calls, allowance = self._pump.calls_on_allowance, self._config.squadstack.calls_per_minute
         self._emitter.log(
             "INFO",
             f"Dry run: nothing was sent and no state was acknowledged. {self._report.written} records would be sent "
-            f"in {calls} calls; {allowance} calls a minute make that about {max(0, calls - allowance) / allowance:.1f} "
-            "minutes longer than the calls themselves take.",
+            f"in {self._report.calls} calls; {allowance} calls a minute make that about "
+            f"{max(0, calls - allowance) / allowance:.1f} minutes longer than the calls themselves take.",
         )
 
     # --- threads

@@ -155,6 +155,11 @@ class Pump:
         return self._under_way
 
     @property
+    def calls_on_allowance(self) -> int:
+        """How many calls have been handed out that are SquadStack's to count."""
+        return self._departed[SQUADSTACK]
+
+    @property
     def waiting(self) -> int:
         """How many records have no outcome yet."""
         return self._ledger.unresolved
