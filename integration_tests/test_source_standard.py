@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from airbyte_cdk.test.standard_tests import ConnectorTestScenario, DeclarativeSourceTestSuite
 
+from integration_tests.webhook_receiver import Receiver, stored
 from source_squadstack.source import SourceSquadstack
 from squadstack_emulator import Campaign, Emulator, Portal, PortalCampaign, Scenario
 
@@ -46,15 +47,21 @@ def contact_center(emulator: Emulator, **section: Any) -> dict[str, Any]:
     }
 
 
+def webhooks(receiver: Receiver, **section: Any) -> dict[str, Any]:
+    return {"webhooks": {**receiver.config["webhooks"], **section}}
+
+
 ACCEPTED = {
     "SquadStack v4": (squadstack, {}),
     "SquadStack v1": (squadstack, {"api_version": "v1"}),
     "contact center": (contact_center, {}),
+    "webhooks": (webhooks, {}),
 }
 REFUSED = {
     "wrong token": (squadstack, {"token": "wrong-token"}),
     "unknown campaign": (squadstack, {"campaign_ids": ["UNKNOWN"]}),
     "wrong password": (contact_center, {"password": "wrong-password"}),
+    "wrong pull token": (webhooks, {"token": "wrong-token"}),
 }
 
 
@@ -65,14 +72,20 @@ def emulator() -> Iterator[Emulator]:
         emulator.assert_clean()
 
 
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[Receiver]:
+    with Receiver(stored(30)) as receiver:
+        yield receiver
+
+
 class TestSource(DeclarativeSourceTestSuite):
     # The suite's tests of an image ask for Docker; ours are built by `make image` and hold the same console script.
     locals().update({name: None for name in dir(DeclarativeSourceTestSuite) if name.startswith("test_docker_image_")})
 
     # Not the suite's get_scenarios(): it is asked before any test runs, when the emulator has no address yet.
     @pytest.fixture(params=ACCEPTED)
-    def scenario(self, request, emulator, tmp_path) -> ConnectorTestScenario:
-        return scenario_of(ACCEPTED[request.param], "succeed", emulator, tmp_path)
+    def scenario(self, request, emulator, receiver, tmp_path) -> ConnectorTestScenario:
+        return scenario_of(ACCEPTED[request.param], "succeed", emulator, receiver, tmp_path)
 
     @classmethod
     def create_connector(cls, scenario: ConnectorTestScenario | None) -> SourceSquadstack:
@@ -85,13 +98,13 @@ class TestRefusedSource(TestSource):
     test_discover = None  # asks nothing of the API, so there is nothing to refuse
 
     @pytest.fixture(params=REFUSED)
-    def scenario(self, request, emulator, tmp_path) -> ConnectorTestScenario:
-        return scenario_of(REFUSED[request.param], "failed", emulator, tmp_path)
+    def scenario(self, request, emulator, receiver, tmp_path) -> ConnectorTestScenario:
+        return scenario_of(REFUSED[request.param], "failed", emulator, receiver, tmp_path)
 
 
-def scenario_of(asked, status: str, emulator: Emulator, directory: Path) -> ConnectorTestScenario:
+def scenario_of(asked, status: str, emulator: Emulator, receiver: Receiver, directory: Path) -> ConnectorTestScenario:
     """Return a scenario of the suite with its config in a file, as the suite's own have it."""
     section, changes = asked
     path = directory / "config.json"
-    path.write_text(json.dumps(section(emulator, **changes)))
+    path.write_text(json.dumps(section(receiver if section is webhooks else emulator, **changes)))
     return ConnectorTestScenario(config_path=path, status=status)

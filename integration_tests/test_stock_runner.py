@@ -5,7 +5,7 @@ Compared with `source-squadstack` record for record: who starts in the Builder a
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pytest
 from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 
 from integration_tests.conftest import Connector, Outcome
+from integration_tests.webhook_receiver import Receiver, stored
 from squadstack_emulator import Campaign, Emulator, Portal, PortalCampaign, Scenario
 from tools.builder_manifest import main as write_builder_files
 
@@ -29,6 +30,7 @@ SCENARIO = Scenario(
 EVERY_STREAM = {
     *("lead_responses", "leads", "outreach_events", "contact_center_campaigns", "contact_center_leads"),
     *("contact_center_activity", "contact_center_queues", "contact_center_queue_agents"),
+    "webhook_events",
 }
 
 
@@ -39,8 +41,14 @@ def emulator():
         emulator.assert_clean()
 
 
-def config(emulator: Emulator, api_version: str = "v1") -> dict[str, Any]:
-    """Return a config in which every stream exists."""
+@pytest.fixture(scope="module")
+def config(emulator: Emulator) -> Iterator[Callable[..., dict[str, Any]]]:
+    """Return what makes a config in which every stream exists."""
+    with Receiver(stored(2500)) as receiver:
+        yield lambda api_version="v1": {**config_of(emulator, api_version), **receiver.config}
+
+
+def config_of(emulator: Emulator, api_version: str) -> dict[str, Any]:
     portal = emulator.scenario.portal
     return {
         "squadstack": {
@@ -139,28 +147,30 @@ def final_states(outcome: Outcome) -> dict[str, str]:
     return last
 
 
-def test_the_stock_command_checks_with_the_builder_manifest(stock, emulator):
-    assert stock("check", config=config(emulator)).status == {"status": "SUCCEEDED"}
+def test_the_stock_command_checks_with_the_builder_manifest(stock, config):
+    assert stock("check", config=config()).status == {"status": "SUCCEEDED"}
 
 
-def test_the_stock_command_says_what_to_fix_as_the_package_does(stock, source, emulator):
-    wrong = config(emulator)
+def test_the_stock_command_says_what_to_fix_as_the_package_does(stock, source, config):
+    wrong = config()
     wrong["squadstack"]["token"] = "wrong"
     messages = [run("check", config=wrong).status["message"] for run in (stock, source.run)]
     assert all("`squadstack.token`" in message for message in messages)
 
 
-@pytest.mark.parametrize("sections", [("squadstack", "contact_center"), ("squadstack",), ("contact_center",)])
+@pytest.mark.parametrize(
+    "sections", [("squadstack", "contact_center", "webhooks"), ("squadstack",), ("contact_center",), ("webhooks",)]
+)
 def test_the_stock_command_discovers_the_packages_catalog_whatever_sections_are_filled_in(
-    stock, source, emulator, sections
+    stock, source, config, sections
 ):
-    asked = {name: section for name, section in config(emulator).items() if name in sections}
+    asked = {name: section for name, section in config().items() if name in sections}
     assert catalog(stock("discover", config=asked)) == catalog(source.run("discover", config=asked))
 
 
 @pytest.mark.parametrize("api_version", ["v4", "v1"])
-def test_the_stock_command_reads_the_packages_records_and_ends_in_its_states(stock, source, emulator, api_version):
-    asked = config(emulator, api_version)
+def test_the_stock_command_reads_the_packages_records_and_ends_in_its_states(stock, source, config, api_version):
+    asked = config(api_version)
     streams = catalog(source.run("discover", config=asked))
     read = [run("read", config=asked, catalog=everything_of(streams)) for run in (stock, source.run)]
     assert [outcome.code for outcome in read] == [0, 0]
@@ -170,8 +180,8 @@ def test_the_stock_command_reads_the_packages_records_and_ends_in_its_states(sto
     assert {record["stream"] for record in read[0].of("RECORD")} == names == set(final_states(read[0]))
 
 
-def test_the_stock_command_goes_on_from_the_packages_state(stock, source, emulator):
-    asked = config(emulator)
+def test_the_stock_command_goes_on_from_the_packages_state(stock, source, config):
+    asked = config()
     streams = everything_of(catalog(source.run("discover", config=asked)))
     state = source.run("read", config=asked, catalog=streams).states
     resumed = [run("read", config=asked, catalog=streams, state=state) for run in (stock, source.run)]
@@ -180,9 +190,9 @@ def test_the_stock_command_goes_on_from_the_packages_state(stock, source, emulat
     assert sum(record["stream"] == "lead_responses" for record in resumed[0].of("RECORD")) == len(SCENARIO.campaigns)
 
 
-def test_without_the_administrators_consent_the_stock_command_runs_no_component(stock, emulator, monkeypatch):
+def test_without_the_administrators_consent_the_stock_command_runs_no_component(stock, config, monkeypatch):
     monkeypatch.delenv("AIRBYTE_ENABLE_UNSAFE_CODE")
-    refused = stock("check", config=config(emulator))
+    refused = stock("check", config=config())
     assert refused.code != 0
     assert "AIRBYTE_ENABLE_UNSAFE_CODE" in refused.stdout
 

@@ -87,6 +87,15 @@ def check_contact_center(requester_of: RequesterOf) -> None:
     ask(requester_of("queues"), "queues")
 
 
+def check_webhooks(requester_of: RequesterOf) -> None:
+    """Ask the receiver for one event, as `read` asks. Without a state the request confirms nothing to the receiver.
+
+    Raises:
+        AirbyteTracedException: with the sentence that says what to fix.
+    """
+    ask(requester_of("webhook_events"), "webhook_events", params={"limit": 1})
+
+
 def ask(
     requester: ApiRequester,
     shape: str,

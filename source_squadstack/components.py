@@ -18,6 +18,7 @@ from array import array
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import InitVar, dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -169,6 +170,26 @@ def activity(body: Any) -> list[Row]:
     return objects(page.get(name), f"`{name}`")
 
 
+def webhook_events(body: Any) -> list[Row]:
+    """Return the rows of `{data, next_cursor}` (docs/webhooks.md), which must come in the order of `sequence`.
+
+    The state is the greatest sequence read: a row that came behind a greater one would be skipped for ever.
+    """
+    page = mapping(body, "the body")
+    rows = objects(page.get("data"), "`data`")
+    sequences = [sequence for row in rows if type(sequence := row.get("sequence")) is int]
+    if len(sequences) < len(rows):
+        raise UnreadableBodyError("a `sequence` is not an integer")
+    cursor = page.get("next_cursor")
+    if not isinstance(cursor, int | None) or isinstance(cursor, bool):
+        raise UnreadableBodyError("`next_cursor` is neither an integer nor null")
+    if any(later <= earlier for earlier, later in pairwise(sequences)) or (
+        sequences and cursor is not None and cursor < sequences[-1]
+    ):
+        raise UnreadableBodyError("`data` and `next_cursor` are not in the order of `sequence`")
+    return rows
+
+
 SHAPES: Mapping[str, Callable[[Any], list[Row]]] = {
     "lead_page": lead_page,
     "status_report": status_report,
@@ -176,6 +197,7 @@ SHAPES: Mapping[str, Callable[[Any], list[Row]]] = {
     "queues": queues,
     "queue_agents": queue_agents,
     "activity": activity,
+    "webhook_events": webhook_events,
 }
 
 

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from jsonschema import Draft7Validator, ValidationError, validators
 
-SECTIONS = ("squadstack", "contact_center")
+# Each section, and its field that holds an address.
+SECTIONS = {"squadstack": "base_url", "contact_center": "portal_url", "webhooks": "url"}
 
 
 def without_empty_sections(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,16 +65,22 @@ StrictValidator = validators.extend(  # type: ignore[no-untyped-call]  # the stu
 
 def contradictions(name: str, section: Mapping[str, Any]) -> Iterator[str]:
     """Yield what a pattern cannot tell: dates that no calendar has, addresses that no host can have."""
-    try:
-        start = datetime.fromisoformat(section["start_date"])
-    except ValueError:
-        yield f"`{name}.start_date` is not a date of the calendar."
-    else:
-        if start.replace(tzinfo=UTC) < datetime(1970, 1, 2, tzinfo=UTC):
-            yield f"`{name}.start_date` lies before 1970."
-    field = {"squadstack": "base_url", "contact_center": "portal_url"}[name]
+    if "start_date" in section:
+        yield from date_problems(f"{name}.start_date", section["start_date"])
+    field = SECTIONS[name]
     if field in section and not is_address(section[field]):
         yield f"`{name}.{field}` is not an address that a host can have."
+
+
+def date_problems(path: str, value: str) -> Iterator[str]:
+    """Yield why a date is none, or none to read from."""
+    try:
+        start = datetime.fromisoformat(value)
+    except ValueError:
+        yield f"`{path}` is not a date of the calendar."
+        return
+    if start.replace(tzinfo=UTC) < datetime(1970, 1, 2, tzinfo=UTC):
+        yield f"`{path}` lies before 1970."
 
 
 HOST = re.compile(

@@ -22,7 +22,8 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 
 from source_squadstack import components
-from source_squadstack.check import check_contact_center, check_squadstack
+from source_squadstack.check import check_contact_center, check_squadstack, check_webhooks
+from source_squadstack.checkpoints import with_checkpoints
 from source_squadstack.components import ApiRequester
 from source_squadstack.config import problems, without_empty_sections
 
@@ -67,6 +68,8 @@ class SourceSquadstack(ConcurrentDeclarativeSource):
                 check_squadstack(self._requester, self._config["squadstack"], logger)
             if "contact_center" in self._config:
                 check_contact_center(self._requester)
+            if "webhooks" in self._config:
+                check_webhooks(self._requester)
         except AirbyteTracedException as error:
             return AirbyteConnectionStatus(status=Status.FAILED, message=str(error))
         return AirbyteConnectionStatus(status=Status.SUCCEEDED)
@@ -94,7 +97,7 @@ class SourceSquadstack(ConcurrentDeclarativeSource):
         self._refuse_unknown_streams(catalog)
         failures: list[Any] = []
         try:
-            for message in super().read(logger, config, catalog, state):
+            for message in with_checkpoints(super().read(logger, config, catalog, state)):
                 if message.type == MessageType.TRACE and message.trace and message.trace.type == TraceType.ERROR:
                     # Every window of a campaign fails with the same words; the platform lists each trace as a reason.
                     if said(message.trace.error) in map(said, failures):

@@ -34,6 +34,7 @@ CONFIG = {
         "account_id": "x",
         "start_date": "2024-01-01",
     },
+    "webhooks": {"url": "https://webhooks.example.com", "token": "pull-token-of-the-docs"},
 }
 
 
@@ -96,7 +97,9 @@ def test_the_destinations_page_has_a_row_for_every_operation():
     assert listed == [f"`{name}`" for name in dict.fromkeys(name for _, name in OPERATIONS)]
 
 
-@pytest.mark.parametrize(("heading", "name"), [("SquadStack", "squadstack"), ("Contact center", "contact_center")])
+@pytest.mark.parametrize(
+    ("heading", "name"), [("SquadStack", "squadstack"), ("Contact center", "contact_center"), ("Webhooks", "webhooks")]
+)
 def test_the_page_says_what_to_enter_in_every_field(heading, name):
     table = rows(section(PAGE, f"### {heading}"))
     assert [row[0] for row in table] == [f"`{field}`" for field in SPEC["properties"][name]["properties"]]

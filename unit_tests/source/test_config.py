@@ -79,8 +79,36 @@ def test_a_config_without_any_section_says_what_it_needs():
     (sentence,) = problems({}, SCHEMA)
     assert sentence == (
         "No section is filled in: the source needs `squadstack` (token, campaign_ids, start_date) or `contact_center` "
-        "(portal_url, username, password, domain, account_id, start_date)."
+        "(portal_url, username, password, domain, account_id, start_date) or `webhooks` (url, token)."
     )
+
+
+WEBHOOKS = {"url": "https://webhooks.example.com", "token": "canary"}
+
+
+@pytest.mark.parametrize("url", [WEBHOOKS["url"], "https://example.com/squadstack/", "http://127.0.0.1:8080"])
+def test_a_webhook_receiver_alone_is_a_config(url):
+    assert problems({"webhooks": {**WEBHOOKS, "url": url}}, SCHEMA) == []
+
+
+@pytest.mark.parametrize(
+    ("section", "sentence"),
+    [
+        ({"url": "https://canary.example"}, "Missing: `webhooks.token`."),
+        ({"token": "canary"}, "Missing: `webhooks.url`."),
+        ({**WEBHOOKS, "url": "http://canary.example"}, "`webhooks.url` must look like https://host."),
+        ({**WEBHOOKS, "url": "https://canary..example"}, "`webhooks.url` is not an address that a host can have."),
+        ({**WEBHOOKS, "token": "Bearer canary"}, f"`webhooks.token` must look like {TOKEN_ALONE}."),
+        ({**WEBHOOKS, "start_date": "canary"}, "Not a known field: `webhooks.start_date`."),
+    ],
+)
+def test_a_wrong_field_of_the_webhook_receiver_is_named_and_its_value_is_not(section, sentence):
+    assert problems({"webhooks": section}, SCHEMA) == [sentence]
+
+
+@pytest.mark.parametrize("shell", [None, {}, {"url": "", "token": ""}, {"url": None}])
+def test_the_shell_of_a_webhook_receiver_counts_as_absent(shell):
+    assert without_empty_sections({"squadstack": SECTION, "webhooks": shell}, SCHEMA) == {"squadstack": SECTION}
 
 
 @pytest.mark.parametrize(
