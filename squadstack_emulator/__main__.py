@@ -7,12 +7,14 @@ import sys
 import threading
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from http import HTTPStatus
 from typing import get_args
 
 from squadstack_emulator import instants
+from squadstack_emulator.books import Post
 from squadstack_emulator.emulator import Emulator
 from squadstack_emulator.portal import ActivityShape, Portal, PortalCampaign
-from squadstack_emulator.scenario import Campaign, Scenario
+from squadstack_emulator.scenario import Campaign, EventKind, Scenario, Webhook
 
 _TICK_SECONDS = 0.5
 
@@ -62,6 +64,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--activity-shape", choices=get_args(ActivityShape), default="bare", help="how a page of activities comes"
     )
+    parser.add_argument("--webhook-url", help="where events are posted when leads are called")
+    parser.add_argument(
+        "--webhook-event",
+        action="append",
+        choices=get_args(EventKind),
+        help="a kind of event to post; may be repeated (default: call, judgement and lead_processed)",
+    )
     parser.add_argument("--seed", type=int, default=1, help="what names, numbers and outcomes follow from")
     return parser
 
@@ -90,7 +99,14 @@ def _scenario(options: argparse.Namespace) -> Scenario:
             queues=options.portal_queues,
         ),
         activity_shape=options.activity_shape,
+        webhook=_webhook(options),
     )
+
+
+def _webhook(options: argparse.Namespace) -> Webhook | None:
+    if not options.webhook_url:
+        return None
+    return Webhook(options.webhook_url, tuple(options.webhook_event or Webhook.kinds))
 
 
 def _call_waiting_leads(emulator: Emulator, after_seconds: float) -> None:
@@ -146,8 +162,16 @@ def _summary(emulator: Emulator) -> str:
     lines = [
         f"{len(books.calls)} calls, {books.throttled} of them throttled; {len(books.applied)} operations applied.",
         *(f"Breaks the documents: {each}" for each in books.violations),
+        *_posted(books.posts),
     ]
     return "\n".join(lines)
+
+
+def _posted(posts: Sequence[Post]) -> list[str]:
+    if not posts:
+        return []
+    taken = {post.event for post in posts if post.status == HTTPStatus.CREATED}
+    return [f"{len(taken)} of {len({post.event for post in posts})} events were answered 201, in {len(posts)} posts."]
 
 
 def _say(text: str) -> None:

@@ -50,6 +50,24 @@ class Applied(NamedTuple):
     lead_id: str
 
 
+class Post(NamedTuple):
+    """One attempt to post an event to the webhook.
+
+    Attributes:
+        event: Number of the event, from 1, in the order in which they happened.
+        kind: What it tells of.
+        lead_id: Whose it is.
+        body: What was posted.
+        status: Status of the answer, None where there was none.
+    """
+
+    event: int
+    kind: str
+    lead_id: str
+    body: bytes
+    status: int | None
+
+
 class LeadKey(NamedTuple):
     """What identifies a lead in the CRM v2 endpoints."""
 
@@ -67,6 +85,7 @@ class Books:
         self._last_applied = 0
         self._calls: dict[int, Call] = {}
         self._applied: list[Applied] = []
+        self._posts: list[Post] = []
         self._logins = 0
         self._violations: list[str] = []
         self._overlapping: list[LeadKey] = []
@@ -85,6 +104,12 @@ class Books:
         """Every operation that changed the store, in order."""
         with self._lock:
             return list(self._applied)
+
+    @property
+    def posts(self) -> list[Post]:
+        """Every attempt to post an event, in the order in which they ended."""
+        with self._lock:
+            return list(self._posts)
 
     @property
     def violations(self) -> list[str]:
@@ -119,6 +144,7 @@ class Books:
         with self._lock:
             self._calls.clear()
             self._applied.clear()
+            self._posts.clear()
             self._logins = 0
             self._violations.clear()
             self._overlapping.clear()
@@ -166,6 +192,11 @@ class Books:
         with self._lock:
             self._last_applied += 1
             self._applied.append(Applied(self._last_applied, call_seq, ref_id, operation, lead_id))
+
+    def posted(self, post: Post) -> None:
+        """Enter an attempt to post an event."""
+        with self._lock:
+            self._posts.append(post)
 
     def login(self) -> None:
         """Enter a login that gave a token."""

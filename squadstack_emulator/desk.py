@@ -12,14 +12,17 @@ from squadstack_emulator import crm_v2, leads_api
 from squadstack_emulator.books import Books, LeadKey
 from squadstack_emulator.calling import judge
 from squadstack_emulator.endpoints import Match, find_endpoint
+from squadstack_emulator.events import events_of
 from squadstack_emulator.faults import FaultPlan
 from squadstack_emulator.gates import Gate, PortalGate, SquadStackGate
+from squadstack_emulator.lead import Lead
 from squadstack_emulator.messages import Reply, Request, html_reply
 from squadstack_emulator.page_cache import PageCache
 from squadstack_emulator.portal_store import PortalStore
+from squadstack_emulator.poster import Poster
 from squadstack_emulator.scenario import Api, Fault, FaultKind, Scenario
 from squadstack_emulator.spoiling import Spoiling, spoilt
-from squadstack_emulator.store import Store
+from squadstack_emulator.store import CampaignLeads, Store
 from squadstack_emulator.visit import Visit
 
 
@@ -70,6 +73,7 @@ class Desk:
         self.store = Store(scenario.seed)
         self.portal = PortalStore(scenario.seed)
         self.scenario = scenario
+        self.poster = Poster(self.books)
         self._gates: Mapping[Api, Gate] = {
             "squadstack": SquadStackGate(self.books),
             "portal": PortalGate(self.books, self.portal.tokens),
@@ -92,6 +96,16 @@ class Desk:
                 self._progress.busy.clear()
             if renewed & {"drift_pages", "drift_leads_per_page"}:
                 self._progress.drifted_pages = 0
+
+    def end_journey(self, leads: CampaignLeads, lead: Lead, at: datetime) -> None:
+        """Judge a lead, and post what there is to tell of the journey that ended."""
+        with self.lock:
+            judged = judge(lead, seed=self.scenario.seed, at=at)
+            leads.put(judged)
+            if self.scenario.webhook is not None:
+                webhook, style = self.scenario.webhook, self.scenario.time_style
+                for event in events_of(judged, leads.campaign, webhook.kinds, seed=self.scenario.seed, style=style):
+                    self.poster.post(event, webhook)
 
     def receive(self, request: Request) -> Ticket:
         """Take a call in at its arrival."""
@@ -211,7 +225,7 @@ class Desk:
         if passed := leads_api.leads_passed(visit)[: scenario.drift_leads_per_page]:
             self._progress.drifted_pages += 1
             for lead_id in passed:
-                leads.put(judge(leads.leads[lead_id], seed=scenario.seed, at=visit.now))
+                self.end_journey(leads, leads.leads[lead_id], visit.now)
 
     def _violation(self, request: Request, what: str) -> None:
         self.books.violation(request.breach(what))

@@ -9,7 +9,6 @@ from typing import Any, Self
 from squadstack_emulator import instants
 from squadstack_emulator.app import App
 from squadstack_emulator.books import Books
-from squadstack_emulator.calling import judge
 from squadstack_emulator.desk import Desk
 from squadstack_emulator.lead import Lead
 from squadstack_emulator.scenario import Scenario
@@ -62,10 +61,11 @@ class Emulator:
             self._server.start()
 
     def stop(self) -> None:
-        """Stop serving; leads and books stay. Does nothing if it is not serving."""
+        """Stop serving and posting; leads and books stay. Does nothing if it is not serving."""
         if self._server is not None:
             self._server.stop()
             self._server = None
+        self._desk.poster.stop()
 
     @property
     def url(self) -> str:
@@ -129,7 +129,7 @@ class Emulator:
             steps = max(1, len(active) - 1)
             for number, lead in enumerate(active):
                 at = first + timedelta(microseconds=(last - first) // timedelta(microseconds=1) * number // steps)
-                campaign.put(judge(lead, seed=self.scenario.seed, at=at))
+                self._desk.end_journey(campaign, lead, at)
             return len(active)
 
     def reprocess(self, campaign_id: str | None, lead_ids: Iterable[str], at: datetime | None = None) -> None:
@@ -141,7 +141,7 @@ class Emulator:
         with self._desk.lock:
             campaign = self._campaign(campaign_id)
             for lead_id in lead_ids:
-                campaign.put(judge(campaign.leads[lead_id], seed=self.scenario.seed, at=at or self._desk.clock()))
+                self._desk.end_journey(campaign, campaign.leads[lead_id], at or self._desk.clock())
 
     def put_response(self, campaign_id: str | None, row: Mapping[str, object], at: datetime | None = None) -> None:
         """Add or replace one row of Get Leads, shown verbatim; it hides a lead of the same id from reads.
@@ -155,6 +155,10 @@ class Emulator:
         processed = instants.parse(row.get("processed_at")) if at is None else instants.microseconds(at)
         with self._desk.lock:
             self._campaign(campaign_id).put_raw(RawRow(str(row.get("lead_id")), dict(row), processed))
+
+    def wait_for_posts(self, seconds: float = 60.0) -> bool:
+        """Wait until every event so far was answered 201 or given up; tell whether that came in time."""
+        return self._desk.poster.wait(seconds)
 
     def portal_leads(self, campaign_id: str | None = None) -> list[Mapping[str, object]]:
         """The leads of a campaign of the contact center (its first one by default) as `data` shows them."""

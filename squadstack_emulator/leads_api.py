@@ -114,10 +114,11 @@ def _row_content(row: Row, leads: CampaignLeads, visit: Visit) -> Mapping[str, o
         return row.row
     if visit.endpoint == "v1":
         return lead_row(row, leads.campaign, leads.seed)
-    return _lead_content(row, visit.target, visit.scenario.time_style)
+    return lead_content(row, visit.target, visit.scenario.time_style)
 
 
-def _lead_content(lead: Lead, campaign_id: str, style: TimeStyle) -> dict[str, object]:
+def lead_content(lead: Lead, campaign_id: str, style: TimeStyle) -> dict[str, object]:
+    """A lead of v4 in the keys and the order of the page's example, which are those of its webhook too."""
     return {
         "phone_number": lead.phone_number,
         "lead_id": lead.lead_id,

@@ -83,19 +83,19 @@ def _outreach(lead: Lead, campaign: Campaign, seed: int, ends: tuple[datetime, .
     for number, ended_at in enumerate(ends):
         is_last = lead.processed_at is not None and number + 1 == len(ends)
         went = journey(lead.lead_id, seed=seed, number=number, ended_at=ended_at)
-        calls = _attempts(lead, campaign, went, is_last=is_last)
+        calls = attempts_of(lead, campaign, went, is_last=is_last)
         made += len(calls)
         keys[f"call_attempt_{campaign.name}_{number + 1}"] = calls
     keys[f"last_call_attempt_{campaign.name}"] = calls[-1]
     cents: int | None = _CENTS_PER_CALL * made
-    for key, message in _messages(lead, seed, ends[0]):
+    for key, message in messages_of(lead, seed, ends[0]):
         cost = message["cost"]
         cents = cents + round(cost * 100) if isinstance(cost, float) and cents is not None else None
         keys[key] = message
     return keys, cents
 
 
-def _attempts(lead: Lead, campaign: Campaign, went: Journey, *, is_last: bool) -> list[Row]:
+def attempts_of(lead: Lead, campaign: Campaign, went: Journey, *, is_last: bool) -> list[Row]:
     """The calls of one journey: up to two that nobody answered, and the one that ended it."""
     # What the row itself says of the last journey is the lead's own, which a test may have made up.
     outcome = lead.lead_outcome if is_last and lead.lead_outcome else went.outcome.text
@@ -129,7 +129,7 @@ def _notes(went: Journey) -> str:
     return ("", "Asked to be called after 6 pm.", "Spoke to a relative first.")[went.drawn // 7 % 3]
 
 
-def _messages(lead: Lead, seed: int, after: datetime) -> list[tuple[str, Row]]:
+def messages_of(lead: Lead, seed: int, after: datetime) -> list[tuple[str, Row]]:
     """What was sent besides the calls: of every 12 leads 6 get an SMS, 4 an IVR call, 3 an e-mail, some several."""
     drawn = dice(seed, lead.lead_id, "messages")
     messages = []

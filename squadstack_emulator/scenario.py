@@ -16,6 +16,7 @@ Traffic = Literal["read", "write", "portal", "login"]
 Api = Literal["squadstack", "portal"]
 RefusedListApplies = Literal["nothing", "before", "others"]
 AddLeadMethod = Literal["PUT", "POST"]
+EventKind = Literal["call", "judgement", "lead_processed", "sms", "whatsapp", "ivr", "email"]
 
 
 class FaultKind(StrEnum):
@@ -134,6 +135,37 @@ class Campaign:
 
 
 @dataclass(frozen=True)
+class Webhook:
+    """Where the business wants its events posted, and how the sender goes about it.
+
+    Attributes:
+        url: Where to.
+        kinds: Which events. `lead_processed` is the v4 page's webhook; `call` and `judgement` are shown on the bulk
+            page, which only names the others.
+        attempts: How often an event is posted at most, until it is answered 201; the pages say nothing of repeats.
+        first_wait_seconds: How long after a failed attempt it is repeated; twice as long after each further one.
+        repeat_every: Every nth event is posted once more although it was answered 201, as by a sender that lost the
+            answer; 0 is none.
+        connections: Posts under way at once; those of one lead come in order.
+        timeout_seconds: How long an answer is waited for.
+    """
+
+    url: str
+    kinds: tuple[EventKind, ...] = ("call", "judgement", "lead_processed")
+    attempts: int = 10
+    first_wait_seconds: float = 0.1
+    repeat_every: int = 0
+    connections: int = 4
+    timeout_seconds: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not self.url.startswith(("http://", "https://")):
+            raise ValueError("A webhook's url must begin with http:// or https://")
+        if self.attempts < 1 or self.connections < 1 or self.repeat_every < 0:
+            raise ValueError("A webhook needs attempts and connections >= 1 and repeat_every >= 0")
+
+
+@dataclass(frozen=True)
 class Scenario:
     """How the emulator behaves. Where the documents leave a point open, a field here takes every side of it.
 
@@ -180,6 +212,7 @@ class Scenario:
         activity_inclusive: Whether activities of exactly `startDate` and exactly `endDate` are returned.
         add_lead_method: The method by which the contact center takes a new lead: the page's or that of public clients.
             The other one is a 405.
+        webhook: Where events are posted when leads are called; None is nowhere.
         portal_unknown_cdrs: Calls that the contact center does not know; it knows all others.
     """
 
@@ -216,6 +249,7 @@ class Scenario:
     activity_inclusive: bool = True
     add_lead_method: AddLeadMethod = "PUT"
     portal_unknown_cdrs: frozenset[str] = frozenset()
+    webhook: Webhook | None = None
 
     def __post_init__(self) -> None:
         for names in ([each.id for each in self.campaigns], [each.ref_id for each in self.campaigns]):

@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -88,3 +89,18 @@ def test_counts_below_zero_are_refused(capsys: pytest.CaptureFixture[str]) -> No
     with pytest.raises(SystemExit):
         main(["--responses", "-1"])
     assert "must not be negative" in capsys.readouterr().err
+
+
+def test_what_becomes_of_called_leads_is_posted_to_the_webhook_it_is_given() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as hangs_up:
+        url = f"http://127.0.0.1:{hangs_up.getsockname()[1]}/events/key"
+        flags = ("--webhook-url", url, "--webhook-event", "lead_processed")
+        process = start("--responses", "0", "--unprocessed", "1", "--call-after", "0", *flags)
+        introduction(process)
+        connection, _ = hangs_up.accept()
+        assert connection.recv(1000).startswith(b"POST /events/key HTTP/1.1\r\n")
+        connection.close()
+    with process:
+        process.terminate()
+        rest, _ = process.communicate(timeout=30)
+    assert re.search(r"^0 of 1 events were answered 201, in \d+ posts\.$", rest, re.MULTILINE)
