@@ -84,9 +84,9 @@ def test_the_whole_example_of_the_design():
         ({"squadstack": {"calls_per_minute": 5}, "default": {"ref_id": "r"}}, "squadstack.token is missing."),
         ({"squadstack": SECRET}, "squadstack must be an object."),
         (with_squadstack(token=7), "squadstack.token must be a string."),
-        (with_squadstack(token=f"{SECRET} x"), "squadstack.token must look like this: The token alone"),
-        (with_squadstack(token=f"{SECRET}\n"), "squadstack.token must look like this: The token alone"),
-        (with_squadstack(token=f"{SECRET}é"), "squadstack.token must look like this: The token alone"),
+        (with_squadstack(token=f"{SECRET} x"), "squadstack.token must look like this: the token alone"),
+        (with_squadstack(token=f"{SECRET}\n"), "squadstack.token must look like this: the token alone"),
+        (with_squadstack(token=f"{SECRET}é"), "squadstack.token must look like this: the token alone"),
         (with_squadstack(base_url=f"http://{SECRET}.com"), "squadstack.base_url must look like this: https://host"),
         (with_squadstack(base_url=f"https://u:{SECRET}@host"), "squadstack.base_url must look like this"),
         (with_squadstack(base_url="http://localhost.evil.com"), "squadstack.base_url must look like this"),
@@ -108,7 +108,7 @@ def test_the_whole_example_of_the_design():
         ({"squadstack": {"token": "t"}, "streams": [{"ref_id": "r"}]}, "streams[0].stream is missing."),
         (
             {"squadstack": {"token": "t"}, "streams": [{"stream": "a", "ref_id": f"{SECRET}/.."}]},
-            "streams[0].ref_id must look like this: Letters, digits, - and _.",
+            "streams[0].ref_id must look like this: letters, digits, - and _.",
         ),
         (
             {"squadstack": {"token": "t"}, "streams": [{"stream": "a", "ref_id": "r", "operation": SECRET}]},
@@ -160,7 +160,7 @@ def test_the_whole_example_of_the_design():
         ),
         (
             {**with_squadstack(), "object_storage_config": s3(s3_endpoint=f"http://{SECRET}.example.com")},
-            "s3_endpoint must look like this: https://host (http only for this machine).",
+            "s3_endpoint must look like this: https://host.",
         ),
     ],
 )
@@ -223,7 +223,7 @@ def test_an_entry_takes_the_api_and_the_campaign_of_the_default(kit):
         ({"default": {"api": "v1", "operation": "create"}}, "default.campaign_id is missing: v1 needs it."),
         (
             {"default": {"api": "v4", "campaign_id": f"{SECRET}/.."}},
-            "default.campaign_id must look like this: Letters, digits, - and _.",
+            "default.campaign_id must look like this: letters, digits, - and _.",
         ),
         (
             {"default": {"api": "v4", "campaign_id": "c", "operation": "upsert"}},
@@ -267,7 +267,7 @@ def test_an_entry_takes_the_api_and_the_campaign_of_the_default(kit):
         ),
         (
             {"contact_center": {**PORTAL, "account_id": f"{SECRET}\r\nX: y"}},
-            "contact_center.account_id must look like this: The id alone",
+            "contact_center.account_id must look like this: the id alone",
         ),
     ],
 )
@@ -296,54 +296,6 @@ def test_a_bucket_becomes_an_address_and_what_it_takes_to_get_there(kit):
 
 
 # -- the specification itself
-
-
-def fields(schema, path=""):
-    for name, rule in schema.get("properties", {}).items():
-        yield f"{path}{name}", rule
-        yield from fields(rule, f"{path}{name}.")
-        for option in rule.get("oneOf", []):
-            yield from fields(option, f"{path}{name}.{option['title']}.")
-        if "items" in rule:
-            yield from fields(rule["items"], f"{path}{name}[].")
-
-
-SPEC = load_spec()["connectionSpecification"]
-
-
-@pytest.mark.parametrize(("path", "rule"), list(fields(SPEC)))
-def test_every_field_can_be_rendered_and_explains_itself(path, rule):
-    assert isinstance(rule["type"], str)
-    assert not {"anyOf", "allOf", "not", "if", "patternProperties"} & set(rule)
-    assert rule["title"]
-    assert rule["description"].endswith((".", ")"))
-    assert isinstance(rule["order"], int)
-    assert rule.get("default", 0) is not None
-    if rule["type"] == "object":
-        assert "oneOf" in rule or rule["additionalProperties"] is False
-    if rule["type"] == "integer":
-        assert {"minimum", "maximum"} <= set(rule)
-    if "pattern" in rule:
-        assert rule["pattern_descriptor"]
-    for option in rule.get("oneOf", []):
-        assert {"title", "properties"} <= set(option)
-        assert "const" in option["properties"]["storage_type"]
-
-
-def test_orders_are_unique_within_a_section():
-    sections = {}
-    for path, rule in fields(SPEC):
-        sections.setdefault(path.rpartition(".")[0], []).append(rule["order"])
-    assert all(len(set(orders)) == len(orders) for orders in sections.values())
-
-
-def test_the_secrets_are_marked():
-    assert [path for path, rule in fields(SPEC) if rule.get("airbyte_secret")] == [
-        "squadstack.token",
-        "contact_center.password",
-        "object_storage_config.S3.access_key_id",
-        "object_storage_config.S3.secret_access_key",
-    ]
 
 
 def test_what_the_platform_may_ask_for():

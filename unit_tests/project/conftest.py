@@ -1,5 +1,6 @@
 """What several tests of the project's files read."""
 
+import json
 import runpy
 from pathlib import Path
 from typing import Any
@@ -43,3 +44,19 @@ def metadata_path(root: Path, kind: str) -> Path:
 @pytest.fixture
 def metadata(metadata_path: Path) -> dict[str, Any]:
     return dict(yaml.safe_load(metadata_path.read_text(encoding="utf-8"))["data"])
+
+
+@pytest.fixture(scope="session")
+def specs(root: Path) -> dict[str, dict[str, Any]]:
+    """What each connector asks of its user: the JSON schema of its config."""
+    manifest = yaml.safe_load((root / "source_squadstack/manifest.yaml").read_text(encoding="utf-8"))
+    declared = json.loads((root / "destination_squadstack/spec.json").read_text(encoding="utf-8"))
+    return {
+        "source": manifest["spec"]["connection_specification"],
+        "destination": declared["connectionSpecification"],
+    }
+
+
+@pytest.fixture
+def spec(specs: dict[str, dict[str, Any]], kind: str) -> dict[str, Any]:
+    return specs[kind]

@@ -1,12 +1,10 @@
 """What a platform shows of the connectors before it runs them is whole and true."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import pytest
 import yaml
 from airbyte_cdk.models.connector_metadata import MetadataFile
 
@@ -30,15 +28,6 @@ REQUIRED = {
     "supportLevel",
     "tags",
 }
-
-
-@pytest.fixture
-def spec(root: Path, kind: str) -> dict[str, Any]:
-    if kind == "source":
-        manifest = yaml.safe_load((root / "source_squadstack/manifest.yaml").read_text(encoding="utf-8"))
-        return dict(manifest["spec"]["connection_specification"])
-    declared = json.loads((root / "destination_squadstack/spec.json").read_text(encoding="utf-8"))
-    return dict(declared["connectionSpecification"])
 
 
 def scalar_fields(schema: dict[str, Any], prefix: str = "") -> set[str]:
