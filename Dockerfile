@@ -4,14 +4,19 @@
 
 ARG BASE=docker.io/airbyte/python-connector-base:4.1.0@sha256:1d1aa21d34e851df4e8a87b391c27724c06e2597608e7161f4d167be853bd7b6
 
-# The pinned set, in an environment of its own: what the base image happens to carry is neither used nor changed.
-FROM ${BASE} AS dependencies
+# An environment of its own: what the base image happens to carry is neither used nor changed.
+FROM ${BASE} AS environment
 # Root, to write under /opt: none of the stages built on this one is an image that anybody runs.
 # hadolint ignore=DL3002
 USER 0
+RUN python -m venv --without-pip /opt/squadstack
+
+# The pinned set. Behind a proxy or with an index of one's own: --secret id=pip_conf,src=pip.conf, and for its certificate
+# --secret id=ca_bundle,src=ca.pem with `cert = /run/secrets/ca_bundle` in that pip.conf. Neither stays in a layer.
+FROM environment AS dependencies
 COPY requirements.txt /build/
-RUN python -m venv --without-pip /opt/squadstack \
- && python -m pip --python /opt/squadstack/bin/python install --no-cache-dir --require-hashes --only-binary :all: \
+RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf --mount=type=secret,id=ca_bundle \
+    python -m pip --python /opt/squadstack/bin/python install --no-cache-dir --require-hashes --only-binary :all: \
     --requirement /build/requirements.txt
 
 # setuptools is part of that set (the CDK asks for it), so the wheel is built with a pinned one and nothing is fetched here.
