@@ -1,5 +1,6 @@
 """`source-squadstack` by its console script against the emulator: the rules that decide whether data is lost."""
 
+import signal
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -351,6 +352,18 @@ def test_a_hundred_calls_a_minute_meet_no_429_and_use_nine_tenths_of_the_allowan
 
 
 # -- memory -------------------------------------------------------------------------------------
+
+
+def test_sigterm_ends_a_read_at_once_with_143(source):
+    with Emulator(scenario(latency_seconds=0.2)) as emulator:
+        process = source.start("read", config=config(emulator, page_size=5), catalog=CATALOG)
+        with process:
+            assert process.stdout.readline()
+            while b'"RECORD"' not in process.stdout.readline():
+                pass
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(5) == 143
+            assert process.stderr.read() == b""
 
 
 def peak_megabytes(source, emulator) -> float:

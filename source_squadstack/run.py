@@ -2,7 +2,9 @@
 
 import logging
 import os
+import signal
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -49,9 +51,21 @@ def read_file(kind: str, read: Callable[[str], Any], path: str | None) -> Any:
         ) from None
 
 
+def ensure_temporary_directory() -> None:
+    """The CDK makes a directory for every command, `spec` too: on a read-only root shared memory has room for it."""
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        tempfile.tempdir = "/dev/shm"  # noqa: S108  # a fresh directory is made in it, for this user alone
+
+
 def run(arguments: Sequence[str] | None = None) -> None:
     """Run one command; its messages go to stdout, a line each."""
     init_uncaught_exception_handler(logging.getLogger("airbyte"))
+    # The first process of a container gets no SIGTERM that it does not ask for: it would run on until it is killed.
+    # Not sys.exit(): that waits for threads that may wait for the API.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
+    ensure_temporary_directory()
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         entrypoint = Entrypoint(source_of(arguments))
