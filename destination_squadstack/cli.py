@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from destination_squadstack.clock import SystemClock
 from destination_squadstack.config import Config, load_spec, parse_config, read_json
-from destination_squadstack.errors import SyncError, unexpected
+from destination_squadstack.errors import ConfigError, SyncError, unexpected
 from destination_squadstack.operations import OPERATIONS
 from destination_squadstack.protocol import Emitter, OutputClosed, register_secrets, spec_message, write_stdout
 from destination_squadstack.routing import Route, plan
@@ -139,10 +139,14 @@ def _replay(options: argparse.Namespace, emitter: Emitter) -> int:
 
 
 def _sync(config: Config, routes: list[Route], read: Callable[[int], bytes], emitter: Emitter) -> "Sync":
-    from destination_squadstack.client import DryRun  # noqa: PLC0415 - see _check
+    from destination_squadstack import places  # noqa: PLC0415 - see _check
+    from destination_squadstack.client import DryRun  # noqa: PLC0415
     from destination_squadstack.connection import Connection  # noqa: PLC0415
     from destination_squadstack.destination import Sync  # noqa: PLC0415
 
+    if not config.dry_run and (said := places.problem(config.store)):
+        # Found out when the first row is rejected, it would cost what has been sent until then its states.
+        raise ConfigError(said)
     sync = Sync(
         config,
         routes,

@@ -290,6 +290,7 @@ class Sync:
         for _ in range(self._config.workers):
             self._outgoing.put(None)
         self._pump.close()
+        self._rejects.close()
 
     def _say_the_end(self) -> None:
         now, allowance = self._clock.monotonic(), self._config.squadstack.calls_per_minute

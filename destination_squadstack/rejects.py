@@ -8,6 +8,7 @@ its row has been committed.
 import gzip
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
 
 from destination_squadstack.clock import Clock
@@ -20,6 +21,8 @@ from destination_squadstack.routing import Route
 FILE_BYTES = 256 * 1024
 # Rows of a source that sends no states must not pile up in memory.
 BUFFER_BYTES = 1024 * 1024
+# What a file system takes as the name of a folder, in bytes.
+LONGEST_NAME = 255
 # A store that stumbles is tried again after so many seconds; then the sync fails, and its states have not left.
 RETRY_AFTER = (1.0, 2.0, 4.0, 8.0)
 
@@ -54,6 +57,7 @@ class RejectedStore:
         self._clock = clock
         self._files: dict[str, _File] = {}
         self._buffered = 0
+        self._failed: SyncError | None = None
 
     def add(self, rejection: Rejection) -> None:
         """Take a rejected record; it is safe once `commit` has returned."""
@@ -80,17 +84,26 @@ class RejectedStore:
                 file.number, file.content = (file.number + 1, b"") if full else (file.number, content)
         self._buffered = 0
 
+    def close(self) -> None:
+        """Let go of the place."""
+        if self._place is not None:
+            self._place.close()
+
     def _put(self, path: str, content: bytes) -> None:
         if self._place is None:
             return
+        if self._failed is not None:
+            # Asked again on the way out: it has had its time, and SIGTERM leaves little.
+            raise self._failed
         for wait in (*RETRY_AFTER, None):
             try:
                 self._place.put(path, content)
-            except (PermissionError, FileNotFoundError) as error:
-                raise ConfigError(_sentence(error)) from None
             except OSError as error:
-                if wait is None:
-                    raise SyncError(_sentence(error)) from None
+                final = isinstance(error, PermissionError | FileNotFoundError)
+                if final or wait is None:
+                    kind = ConfigError if final else SyncError
+                    self._failed = kind(_sentence(self._place.field(error), error))
+                    raise self._failed from None
                 self._clock.sleep(wait)
             else:
                 return
@@ -122,9 +135,9 @@ class RejectedStore:
         }
 
 
-def _sentence(error: OSError) -> str:
+def _sentence(field: str, error: OSError) -> str:
     return (
-        "object_storage_config: rejected records cannot be stored there "
+        f"object_storage_config.{field}: rejected records cannot be stored there "
         f"({error.strerror or type(error).__name__}). The states that cover them have not been acknowledged."
     )
 
@@ -133,4 +146,12 @@ def _as_folder(name: str) -> str:
     """Return a name that is one folder, whatever a stream is called. Else as it is: the platform links to it."""
     if not name.strip("."):
         return name.replace(".", "%2E") or "%"
-    return name.replace("/", "%2F").replace("\0", "%00")
+    folder = name.replace("/", "%2F").replace("\0", "%00")
+    if len(folder.encode()) <= LONGEST_NAME:
+        return folder
+    # Cut, and told apart by a hash: a name that no file system takes must not fail a sync at its first rejected row.
+    return (
+        folder.encode()[: LONGEST_NAME - 17].decode(errors="ignore")
+        + "~"
+        + blake2b(name.encode(), digest_size=8).hexdigest()
+    )

@@ -128,23 +128,33 @@ def test_rejected_rows_are_in_the_bucket_before_the_state_that_covers_them(desti
     assert len(emulator.leads()) == 294
 
 
-def test_a_bucket_that_does_not_exist_fails_the_sync_before_the_state_and_fails_check(destination, emulator, s3):
+def test_a_bucket_that_does_not_exist_is_found_out_by_check_and_by_write_before_anything_is_sent(
+    destination, emulator, s3
+):
     settings = config(emulator, s3_store(s3, "x", bucket="no-such-bucket"))
-    code, printed = destination(
-        "write", config=settings, catalog=CATALOG, messages=[lead(1), state(1), lead(2, "12"), state(2)]
-    )
-    assert code == 1
-    assert 2 not in ids(printed)
-    assert errors(printed)[0]["failure_type"] == "config_error"
-    assert errors(printed)[0]["message"].startswith("object_storage_config: rejected records cannot be stored there")
+    code, printed = destination("write", config=settings, catalog=CATALOG, messages=[lead(1), state(1)])
+    assert (code, ids(printed), emulator.books.calls) == (1, [], [])
+    sentence = "object_storage_config.s3_bucket_name names no bucket."
+    assert [(error["failure_type"], error["message"]) for error in errors(printed)] == [("config_error", sentence)]
     code, (checked,) = destination("check", config=settings)
-    assert checked["connectionStatus"]["message"] == "object_storage_config.s3_bucket_name names no bucket."
+    assert checked["connectionStatus"] == {"status": "FAILED", "message": sentence}
 
 
-def test_check_tries_the_bucket_and_leaves_nothing_in_it(destination, emulator, s3):
-    code, (checked,) = destination("check", config=config(emulator, s3_store(s3, "checks")))
+def test_a_store_that_nobody_answers_for_is_named_by_its_endpoint(destination, emulator):
+    settings = config(emulator, s3_store("http://127.0.0.1:9", "x"))
+    code, printed = destination("write", config=settings, catalog=CATALOG, messages=[lead(1), state(1)])
+    assert (code, ids(printed), emulator.books.calls) == (1, [], [])
+    assert errors(printed)[0]["message"].startswith("object_storage_config.s3_endpoint: the bucket cannot be reached (")
+
+
+def test_check_and_write_try_the_bucket_and_leave_nothing_in_it(destination, emulator, s3):
+    settings = config(emulator, s3_store(s3, "checks"))
+    code, (checked,) = destination("check", config=settings)
     assert (code, checked["connectionStatus"]) == (0, {"status": "SUCCEEDED"})
+    assert destination("write", config=settings, catalog=CATALOG, messages=[lead(1), state(1)])[0] == 0
     assert stored(s3, "checks") == {}
+    begun = bucket_of(s3).call_s3("list_multipart_uploads", Bucket="rejected-leads")
+    assert begun.get("Uploads", []) == []
 
 
 @pytest.mark.parametrize("kind", ["folder", "bucket"])

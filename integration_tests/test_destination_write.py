@@ -431,6 +431,15 @@ def test_input_that_cannot_be_understood_is_named_by_its_line(write, text, messa
             catalog(),
             "The stream 'leads' has no entry in streams and there is no default",
         ),
+        (
+            {
+                "squadstack": {"token": TOKEN},
+                "default": {"ref_id": "r"},
+                "object_storage_config": {"storage_type": "Local", "bucket_path": "/proc/rejects"},
+            },
+            catalog(),
+            "object_storage_config.bucket_path names a folder that cannot be written to",
+        ),
     ],
 )
 def test_a_config_that_cannot_work_ends_before_anything_is_sent(write, settings, streams, message):

@@ -10,9 +10,10 @@ import pytest
 
 from destination_squadstack.config import parse_config
 from destination_squadstack.errors import SyncError
-from destination_squadstack.places import LocalFolder, ObjectStore
+from destination_squadstack.places import LocalFolder, ObjectStore, problem
 from destination_squadstack.rejects import RejectedStore, Rejection
 from destination_squadstack.routing import plan
+from destination_squadstack.stores import LocalStore
 
 KEYS = [
     "run_id", "sync_id", "stream", "namespace", "operation", "lead_id", "status_code", "reason", "retryable",
@@ -94,9 +95,12 @@ def test_without_sync_id_and_namespace_the_run_and_a_dash_stand_in(tmp_path, kit
         ("a/b", "a%2Fb"),
         ("Ünï cödé", "Ünï cödé"),
         ("", "%"),
+        ("n" * 255, "n" * 255),
+        ("n" * 256, "n" * 238 + "~81219d0ff494282d"),
+        ("ü" * 128, "ü" * 119 + "~76f171c3b90ca463"),
     ],
 )
-def test_no_stream_name_leads_out_of_the_folder(tmp_path, kit, route, name, folder):
+def test_no_stream_name_leads_out_of_the_folder_or_is_too_long_for_one(tmp_path, kit, route, name, folder):
     rejects = store(tmp_path, kit)
     rejects.add(rejection(route(name), {}))
     rejects.commit()
@@ -141,22 +145,9 @@ def test_rows_are_on_the_disk_when_the_commit_returns(tmp_path, kit, route, monk
     rejects.commit()
     folder = tmp_path / "run-1/_/leads"
     assert synced == [
-        str(tmp_path / ".run-1.draft"),
+        str(tmp_path / ".run-1.squadstack-draft"),
         *map(str, (folder, folder.parent, folder.parent.parent, tmp_path)),
     ]
-
-
-def test_a_place_that_cannot_be_written_fails_the_sync_and_a_second_try_doubles_nothing(
-    tmp_path, kit, route, monkeypatch
-):
-    rejects = store(tmp_path, kit)
-    rejects.add(rejection(route(), {"n": 1}))
-    with monkeypatch.context() as patch:
-        patch.setattr(LocalFolder, "put", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-        with pytest.raises(SyncError, match=r"cannot be stored there \(No space left on device\)"):
-            rejects.commit()
-    rejects.commit()
-    assert [row["data"]["n"] for row in rows(tmp_path / "run-1/_/leads/run-1-000000.jsonl.gz")] == [1]
 
 
 class Stumbling:
@@ -171,6 +162,9 @@ class Stumbling:
             raise self.error
         self.written[path] = content
 
+    def field(self, error):
+        return f"field_of_{type(error).__name__}"
+
 
 def test_a_store_that_stumbles_is_tried_again(kit, route):
     clock, place = kit.clock(), Stumbling(OSError("EndpointConnectionError"), 4)
@@ -184,18 +178,93 @@ def test_a_store_that_stumbles_is_tried_again(kit, route):
 @pytest.mark.parametrize(
     ("error", "kind", "waited"),
     [
-        (OSError("EndpointConnectionError"), "system_error", 15.0),
-        (PermissionError("Access Denied"), "config_error", 0.0),
-        (FileNotFoundError("The specified bucket does not exist"), "config_error", 0.0),
+        (OSError(5, "EndpointConnectionError"), "system_error", 15.0),
+        (PermissionError(13, "Access Denied"), "config_error", 0.0),
+        (FileNotFoundError(2, "The specified bucket does not exist"), "config_error", 0.0),
     ],
 )
 def test_a_store_that_stays_away_fails_the_sync_and_one_that_says_no_at_once(kit, route, error, kind, waited):
     clock = kit.clock()
     rejects = RejectedStore(Stumbling(error, 99), run_id="run-1", clock=clock)
     rejects.add(rejection(route(), {"n": 1}))
-    with pytest.raises(SyncError, match="object_storage_config: rejected records cannot be stored there") as raised:
+    with pytest.raises(SyncError) as raised:
         rejects.commit()
     assert (raised.value.failure_type, clock.now - 1_000.0) == (kind, waited)
+    named = f"object_storage_config.field_of_{type(error).__name__}: rejected records cannot be stored there ({error.strerror})."
+    assert str(raised.value).startswith(named)
+
+
+def test_a_store_that_has_failed_is_not_asked_again_on_the_way_out(kit, route):
+    clock, place = kit.clock(), Stumbling(OSError("EndpointConnectionError"), 99)
+    rejects = RejectedStore(place, run_id="run-1", clock=clock)
+    rejects.add(rejection(route(), {"n": 1}))
+    for _ in range(3):
+        with pytest.raises(SyncError):
+            rejects.commit()
+    assert (clock.now - 1_000.0, place.times) == (15.0, 99 - 5)
+
+
+def test_a_folder_that_is_full_is_named_by_its_field(tmp_path, kit, route, monkeypatch):
+    rejects = store(tmp_path, kit)
+    rejects.add(rejection(route(), {"n": 1}))
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(SyncError, match=r"^object_storage_config.bucket_path: .* \(No space left on device\)"):
+        rejects.commit()
+
+
+# -- what a killed run leaves behind
+
+
+KILLED = ".20250101T000000Z-0badcafe.squadstack-draft"
+
+
+def test_the_draft_of_a_run_that_was_killed_is_cleared_away_by_the_next(tmp_path):
+    (tmp_path / KILLED).write_bytes(b"half a row")
+    (tmp_path / ".keep").touch()
+    LocalFolder(str(tmp_path), "run-1").close()
+    assert files(tmp_path) == [".keep"]
+
+
+def test_the_draft_of_a_run_that_is_still_at_work_is_left_alone(tmp_path):
+    first = LocalFolder(str(tmp_path), "run-1")
+    (tmp_path / KILLED).write_bytes(b"about to be moved into place")
+    second = LocalFolder(str(tmp_path), "run-2")
+    second.put("7/_/leads/a.jsonl.gz", b"")
+    assert files(tmp_path) == [KILLED, "7/_/leads/a.jsonl.gz"]
+    for each in (first, second):
+        each.close()
+    LocalFolder(str(tmp_path), "run-3").close()
+    assert files(tmp_path) == ["7/_/leads/a.jsonl.gz"]
+
+
+def test_a_folder_that_a_run_makes_itself_is_its_own_from_then_on(tmp_path):
+    root = tmp_path / "new"
+    first = LocalFolder(str(root), "run-1")
+    assert not root.exists()
+    first.put("a", b"")
+    (root / KILLED).write_bytes(b"about to be moved into place")
+    LocalFolder(str(root), "run-2").close()
+    assert files(root) == [KILLED, "a"]
+    first.close()
+
+
+# -- whether a store can be used at all
+
+
+@pytest.mark.parametrize("below", ["", "not/there/yet"])
+def test_a_folder_is_tried_and_nothing_stays_behind(tmp_path, below):
+    assert problem(LocalStore(str(tmp_path / below))) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [("file", "Not a directory"), ("file/below", "Not a directory"), ("/proc/x", "No such file or directory")],
+)
+def test_a_folder_that_cannot_be_written_to_is_found_out_even_by_root(tmp_path, path, why):
+    (tmp_path / "file").touch()
+    said = problem(LocalStore(str(tmp_path / path)))
+    assert said == f"object_storage_config.bucket_path names a folder that cannot be written to ({why})."
 
 
 def test_an_object_store_gets_whole_objects(kit, route):
