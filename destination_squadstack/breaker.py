@@ -56,7 +56,7 @@ class Breaker:
             suspicion.until = math.inf
             raise ConfigError(
                 f"The first {self._trip_at} records for {lane.operation.endpoint} were all refused for one reason: "
-                f"{reason.text} "
+                f"{reason.text.rstrip('.')}. "
                 f"Check {lane.at} and its field_map, then sync again; none of these records has been acknowledged."
             )
 

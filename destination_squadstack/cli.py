@@ -108,12 +108,19 @@ def _write(options: argparse.Namespace, emitter: Emitter) -> int:
     try:
         config = _load_config(options.config)
         routes = plan(config, read_json(options.catalog, "catalog"))
-        sync = _sync(config, routes, lambda size: os.read(_STDIN, size), emitter)
+        sync = _sync(config, routes, _read_stdin, emitter)
     except SyncError as error:
         emitter.trace(error)
         return _FAILED
     _say_what_will_happen(config, routes, emitter)
     return sync.run()
+
+
+def _read_stdin(size: int) -> bytes:
+    try:
+        return os.read(_STDIN, size)
+    except OSError as error:
+        raise SyncError(f"The input cannot be read ({error.strerror}): stdin has to be open.") from None
 
 
 def _replay(options: argparse.Namespace, emitter: Emitter) -> int:
@@ -132,7 +139,7 @@ def _replay(options: argparse.Namespace, emitter: Emitter) -> int:
     _say_what_will_happen(config, routes, emitter)
     code = sync.run()
     if code == 0 and sync.rejected:
-        kept = "" if config.store is None else f"; they are kept under {sync.run_id}"
+        kept = "" if config.store is None or config.dry_run else f"; they are kept under {sync.run_id}"
         emitter.log("WARN", f"{sync.rejected} of {found.rows} rows were rejected again{kept}.")
         return _REJECTED_AGAIN
     return code

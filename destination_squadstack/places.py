@@ -193,7 +193,7 @@ def _bucket_problem(bucket: ObjectStore) -> str | None:
         )
     except OSError as error:
         return (
-            f"object_storage_config.s3_endpoint: the bucket cannot be reached ({error.strerror or type(error).__name__}). "
-            "Check the address, s3_bucket_region and the network."
+            "object_storage_config.s3_endpoint: the bucket cannot be reached "
+            f"({error.strerror or type(error).__name__}). Check the address, s3_bucket_region and the network."
         )
     return None

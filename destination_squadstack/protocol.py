@@ -4,6 +4,7 @@ The CDK's message classes are not used for this: they drop `state.id`, without w
 `rejectedRecordCount`; they log an undecodable line as it is, which is personal data; and nothing is flushed.
 """
 
+import contextlib
 import os
 import threading
 import traceback
@@ -16,6 +17,7 @@ from destination_squadstack.errors import SyncError
 from destination_squadstack.json_text import dump, load
 
 STDOUT = 1
+STDERR = 2
 _READ_BYTES = 1 << 16
 
 
@@ -102,6 +104,11 @@ def write_stdout(text: bytes) -> None:
         view = view[os.write(STDOUT, view) :]
 
 
+def _say_on_stderr(text: str) -> None:
+    with contextlib.suppress(OSError):
+        os.write(STDERR, f"destination-squadstack: {text}\n".encode())
+
+
 class Emitter:
     """Writes messages, from any thread, one line each. Whatever people read goes through the CDK's secret filter."""
 
@@ -119,7 +126,10 @@ class Emitter:
         with self._lock:
             try:
                 self._write(text)
-            except OSError:
+            except BrokenPipeError:
+                raise OutputClosed from None
+            except OSError as error:
+                _say_on_stderr(f"stdout cannot be written to ({error.strerror}), so nothing can be acknowledged.")
                 raise OutputClosed from None
 
     def log(self, level: str, message: str) -> None:

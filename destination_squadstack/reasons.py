@@ -58,15 +58,15 @@ _VOCABULARY = frozenset(
     auth authentication authorization bad badly be been before being between blank body boolean both business but by
     call calls campaign campaigns can cannot change character characters choice code conflict contact content convert
     converted country create created credentials currently custom daily data date datetime day delete deleted denied
-    detail dictionary digit digits disable disabled does doesn't don't duplicate e each email empty enable enabled
+    detail dictionary digit digits disable disabled do does doesn't don't duplicate e each email empty enable enabled
     endpoint ensure equal error exceed exceeded exceeds exist existing exists expected expired failed false few
     field fields for forbidden format found from future given greater has have hour id ids in inactive incorrect
     information
     input instead integer integration internal invalid is isn't issue issues it item items its json key keys last
     later lead leads least length less limit list long longer mandatory many may message minute minutes missing
     mobile month more most must name no non not null number numbers object of off on one only or other out parse
-    password past payload permission phone please present previous process processed processing provided quota rate
-    re reached read reason received record records reference refused request requests required resource retry same
+    password past payload perform permission phone please present previous process processed processing provided quota
+    rate re reached read reason received record records reference refused request requests required resource retry same
     second seconds send sent server service short should some special state status still string support system technical
     text than that the their then there they this throttled time timestamp to token too true try type unable
     unauthorized unexpected unique unknown unsupported update updated upsert url use used user using valid value

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import random
+import shlex
 import signal
 import subprocess
 import sys
@@ -550,3 +551,43 @@ def test_a_reader_that_goes_away_stops_the_writing(destination):
         assert rest(process)[1] == b""
         feeder.join(5)
         assert len(emulator.leads()) < 50_000
+
+
+@pytest.mark.parametrize(
+    ("command", "redirection", "code", "said"),
+    [
+        ("spec", ">&-", 1, "stdout is closed"),
+        ("spec", "<&- 2>&-", 0, ""),
+        ("write", ">&-", 1, "stdout is closed"),
+        ("write", ">&- 2>&-", 1, ""),
+        ("write", ">/dev/full", 1, "stdout cannot be written to (No space left on device)"),
+        ("write", "2>&-", 0, ""),
+    ],
+)
+def test_without_stdout_nothing_is_sent_and_stderr_says_why(tmp_path, command, redirection, code, said):
+    with Emulator(scenario()) as emulator:
+        done = in_a_shell(command, redirection, emulator, tmp_path)
+        assert len(emulator.books.calls) == (command == "write" and code == 0)
+    assert done.returncode == code
+    assert done.stderr.count(b"\n") == bool(said)
+    assert said in done.stderr.decode()
+
+
+def test_a_closed_stdin_is_no_empty_input(tmp_path):
+    with Emulator(scenario()) as emulator:
+        done = in_a_shell("write", "<&-", emulator, tmp_path)
+    written = Written(done.returncode, done.stdout, done.stderr)
+    assert (written.code, written.stderr) == (1, b"")
+    assert written.error["message"] == "The input cannot be read (Bad file descriptor): stdin has to be open."
+
+
+def in_a_shell(command, redirection, emulator, directory):
+    arguments = [str(Path(sys.executable).with_name("destination-squadstack")), command]
+    if command == "write":
+        for option, content in {"config": config(emulator), "catalog": catalog()}.items():
+            path = directory / option
+            path.write_bytes(orjson.dumps(content))
+            arguments += [f"--{option}", str(path)]
+    line = f"{shlex.join(arguments)} {redirection}"
+    text = lines(record(lead(1)), state(1))
+    return subprocess.run(["sh", "-c", line], input=text, capture_output=True, timeout=100, check=False)

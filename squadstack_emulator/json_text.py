@@ -15,9 +15,13 @@ def loads(text: bytes) -> object:
         ValueError: The text is not JSON.
     """
     # orjson turns integers beyond 64 bits into floats: the echo of such a value would not be the value that was sent.
-    if _LONG_INTEGER.search(text):
-        return json.loads(text)
-    return orjson.loads(text)
+    if not _LONG_INTEGER.search(text):
+        return orjson.loads(text)
+    value: object = json.loads(text)
+    # Half of a surrogate pair is no text: orjson refuses it, and it could not be written again. UnicodeError is a
+    # ValueError.
+    json.dumps(value, ensure_ascii=False).encode()
+    return value
 
 
 def dumps(value: object) -> bytes:

@@ -461,7 +461,7 @@ def test_two_hundred_records_refused_for_one_reason_end_the_sync_before_any_is_a
 
 def test_so_do_two_hundred_that_cannot_even_be_sent(bench, kit):
     b = bench()
-    with pytest.raises(ConfigError, match="lead_id: this field is required"):
+    with pytest.raises(ConfigError, match=r"for one reason: lead_id: this field is required\. Check default and its"):
         for index in range(200):
             b.feed(kit.record(None), kit.state(index))
     assert b.marks() == []

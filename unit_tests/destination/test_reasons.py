@@ -50,6 +50,10 @@ def test_a_documented_error_is_known_in_any_wrapping(said, cause, wrap):
     ("said", "text"),
     [
         ("{'phone_number': 'Invalid value provided.'}", "phone_number: Invalid value provided."),
+        (
+            {"detail": "You do not have permission to perform this action."},
+            "You do not have permission to perform this action.",
+        ),
         ('{"phone_number":["Invalid value provided."]}', "phone_number: Invalid value provided."),
         ({"phone_number": ["This field may not be blank."]}, "phone_number: This field may not be blank."),
         ("{'lead_id': 'This field is required.'}", "lead_id: This field is required."),

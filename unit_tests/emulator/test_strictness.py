@@ -93,6 +93,8 @@ def test_writes_take_no_query_parameters(call: Callable[..., Any]) -> None:
         (JSON, b"[{", "JSON parse error"),
         (JSON, b"", "JSON parse error"),
         (JSON, b"\xff", "JSON parse error"),
+        (JSON, b'[{"half a pair": "\\ud800"}]', "JSON parse error"),
+        (JSON, b'[{"half a pair": "\\ud800", "large": 100000000000000000000}]', "JSON parse error"),
     ],
 )
 def test_a_write_must_be_json_and_say_so(
