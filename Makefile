@@ -21,6 +21,7 @@ PYTEST_ARGS ?=
 IMAGE_ARGS ?=
 SOAK_ARGS ?=
 BENCH_ARGS ?=
+PICTURES ?= build/spec_form
 
 .PHONY: help
 help:  ## Show this list.
@@ -65,6 +66,14 @@ format: venv  ## Format the code and repair what the rules can repair.
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/ruff format .
 
+tools/spec_form/node_modules/.package-lock.json: tools/spec_form/package-lock.json
+	@npm --prefix tools/spec_form ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.PHONY: spec-form
+spec-form: venv tools/spec_form/node_modules/.package-lock.json  ## Fill in both specifications as a form in Chromium; PICTURES=docs/images keeps what it looks like.
+	@PICTURES=$(abspath $(PICTURES)) npm --prefix tools/spec_form --loglevel=error test
+
 .PHONY: soak
 soak: venv  ## Test the destination's endurance: every fault at once, and kill -9, in a quarter of an hour; SOAK_ARGS=--quick is short.
 	@.venv/bin/python -m benchmarks.soak $(SOAK_ARGS)
@@ -108,5 +117,5 @@ lock: venv  ## Pin and hash the requirements anew; LOCK_ARGS=--upgrade takes new
 
 .PHONY: clean
 clean:  ## Remove everything that the other targets made.
-	@rm -rf .venv .demo .bench build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	@rm -rf .venv .demo .bench build dist tools/spec_form/node_modules ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

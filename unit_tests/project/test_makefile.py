@@ -41,4 +41,4 @@ def test_continuous_integration_installs_anew_and_runs_lint_every_test_and_the_i
     steps = re.findall(r"(?:rm -rf|make) \S+", script.read_text(encoding="utf-8"))
 
     assert os.access(script, os.X_OK)
-    assert steps == ["rm -rf .venv", "make venv", "make lint", "make test", "make image-test"]
+    assert steps == ["rm -rf .venv", "make venv", "make lint", "make test", "make image-test", "make spec-form"]
