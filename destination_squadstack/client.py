@@ -8,7 +8,7 @@ import requests
 from destination_squadstack.clock import Clock
 from destination_squadstack.json_text import load
 from destination_squadstack.operations import Operation
-from destination_squadstack.transport import CONNECT_SECONDS, READ_SECONDS, Sender, Transport
+from destination_squadstack.transport import CONNECT_SECONDS, READ_SECONDS, Transport
 from destination_squadstack.verdict import Answer, Reply
 
 
@@ -67,7 +67,7 @@ class Client:
         clock: Clock | None = None,
     ) -> None:
         self._transport = Transport(base_url, connect_seconds=connect_seconds, read_seconds=read_seconds, clock=clock)
-        self._sender = Sender({"Authorization": f"Bearer {token}"})
+        self._headers = {"Authorization": f"Bearer {token}"}
 
     @property
     def patience(self) -> float:
@@ -76,7 +76,7 @@ class Client:
 
     def send(self, lane: Destined, bodies: Sequence[bytes]) -> Answer:
         """Send leads, given as JSON texts."""
-        return self._transport.send(lane.operation.request(lane.path, bodies), self._sender)
+        return self._transport.send(lane.operation.request(lane.path, bodies), self._headers)
 
     def close(self) -> None:
         """Close the connection of the calling thread."""

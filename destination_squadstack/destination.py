@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from queue import Empty, SimpleQueue
 from types import FrameType
 
@@ -30,6 +31,8 @@ from destination_squadstack.shaping import Shaper
 from destination_squadstack.verdict import Answer
 
 PIECES_AHEAD = 4
+# How many messages are fed between two looks at whether there is room for more.
+_BITE = 64
 SHUTDOWN_SECONDS = 20.0
 FAILED = 1
 _TERMINATED = 128
@@ -206,9 +209,9 @@ class Sync:
         """Feed what has been read. A piece that does not fit is continued later, where it stopped, before the next."""
         pump, now = self._pump, self._clock.monotonic()
         while not pump.saturated:
-            message = next(self._piece, None)
-            if message is not None:
-                pump.feed(message, now)
+            if bite := list(islice(self._piece, _BITE)):
+                for message in bite:
+                    pump.feed(message, now)
             elif self._pieces:
                 self._begin(self._pieces.popleft())
             else:

@@ -21,17 +21,34 @@ def load(text: bytes) -> Any:
     Raises:
         ValueError: It is not JSON. The message never holds the text.
     """
+    return _load_exactly(text) if has_long_number(text) else load_short(text)
+
+
+def load_short(text: bytes) -> Any:
+    """Parse JSON that is known to have no long number.
+
+    Raises:
+        ValueError: It is not JSON. The message never holds the text.
+    """
     try:
-        if _LONG_NUMBER not in text.translate(_DIGITS_TO_NINES):
-            return orjson.loads(text)
+        return orjson.loads(text)
     except orjson.JSONDecodeError:
         # orjson refuses half of a surrogate pair, which JSON allows and JavaScript sources produce.
         if b"\\u" not in text:
             raise ValueError("not JSON") from None
+    return _load_exactly(text)
+
+
+def _load_exactly(text: bytes) -> Any:
     try:
         return json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError):
         raise ValueError("not JSON") from None
+
+
+def has_long_number(text: bytes) -> bool:
+    """Tell whether a text could hold an integer that orjson would round."""
+    return _LONG_NUMBER in text.translate(_DIGITS_TO_NINES)
 
 
 def dump(value: Any) -> bytes:

@@ -60,13 +60,13 @@ class Ledger:
         self._segments.append(Segment())
         self.held_bytes += size
 
-    def resolve(self, segment: Segment, stream: StreamKey, size: int, *, written: bool) -> None:
-        """Note the outcome of one record."""
-        segment.unresolved -= 1
-        self.unresolved -= 1
+    def resolve(self, segment: Segment, stream: StreamKey, size: int, *, written: bool, records: int = 1) -> None:
+        """Note the outcome of one record, or of several of one stream that came to `size` bytes together."""
+        segment.unresolved -= records
+        self.unresolved -= records
         self.held_bytes -= size
         counts = segment.written if written else segment.rejected
-        counts[stream] = counts.get(stream, 0) + 1
+        counts[stream] = counts.get(stream, 0) + records
 
     @property
     def covers(self) -> bool:

@@ -14,7 +14,7 @@ from destination_squadstack.config import ContactCenter
 from destination_squadstack.operations import Request
 from destination_squadstack.protocol import register_secret
 from destination_squadstack.reasons import read_reason
-from destination_squadstack.transport import CONNECT_SECONDS, READ_SECONDS, Sender, Transport
+from destination_squadstack.transport import CONNECT_SECONDS, READ_SECONDS, Transport
 from destination_squadstack.verdict import Answer, NotLoggedIn, Reply, Silence
 
 # Public clients keep a token for 3300 s of the 3600 s that it lives; a call may take a while to get there.
@@ -60,7 +60,7 @@ class Login:
             if self._token is not None and good(self._token):
                 return self._token
             now = self._clock.monotonic()
-            answer = self._transport.send(Request("POST", _LOGIN, self._credentials), Sender({}))
+            answer = self._transport.send(Request("POST", _LOGIN, self._credentials), {})
             text = _access_token(answer)
             if text is None:
                 self._token = None
@@ -155,7 +155,7 @@ class Portal:
         if not isinstance(token, Token):
             return token
         headers = {"Authorization": f"Bearer {token.text}", "X-Account-ID": self._account_id}
-        return self._transport.send(request, Sender(headers))
+        return self._transport.send(request, headers)
 
     def close(self) -> None:
         """Close the connection of the calling thread."""

@@ -13,6 +13,8 @@ import random
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from destination_squadstack.advice import advice
@@ -20,7 +22,7 @@ from destination_squadstack.batcher import Batch, Batcher, Record
 from destination_squadstack.breaker import Breaker
 from destination_squadstack.errors import ConfigError, SyncError, TransientError
 from destination_squadstack.known_leads import KnownLeads
-from destination_squadstack.ledger import Ledger
+from destination_squadstack.ledger import Ledger, Segment
 from destination_squadstack.limiter import Limiter
 from destination_squadstack.operations import CONTACT_CENTER, Cause
 from destination_squadstack.protocol import MalformedInput, Message
@@ -63,6 +65,7 @@ AS_THE_API_WOULD_SAY = 400
 
 
 SQUADSTACK = "squadstack"
+_SEGMENT_AND_ROUTE = attrgetter("segment", "route")
 
 
 @dataclass(slots=True, eq=False)
@@ -191,28 +194,28 @@ class Pump:
 
     def feed(self, message: Message, now: float) -> None:
         """Take a RECORD or STATE."""
-        content = message.content
+        number, content, line = message
         if content["type"] == "STATE":
-            self._ledger.add_state(content, len(message.line))
+            self._ledger.add_state(content, len(line))
             return
         record = content["record"]
         try:
             route, shaper = self._routes[record.get("namespace"), record["stream"]]
         except (KeyError, TypeError):
             raise MalformedInput(
-                f"Line {message.number} of the input is a RECORD of a stream that the catalog does not have."
+                f"Line {number} of the input is a RECORD of a stream that the catalog does not have."
             ) from None
         self._report.read += 1
-        segment = self._ledger.add_record(len(message.line))
+        segment = self._ledger.add_record(len(line))
         try:
             lead_id, body = shaper.shape(record["data"])
         except CannotBeSent as refused:
             problem = Problem(None, Reason(Cause.OTHER, refused.reason))
-            self._store(route, message.line, refused.lead_id, problem, attempts=0)
-            self._ledger.resolve(segment, route.key, len(message.line), written=False)
+            self._store(route, line, refused.lead_id, problem, attempts=0)
+            self._ledger.resolve(segment, route.key, len(line), written=False)
             self._breaker.failed(route.lane, AS_THE_API_WOULD_SAY, problem.reason, now)
             return
-        self._batcher.add(Record(route, lead_id, body, message.line, segment), now)
+        self._batcher.add(Record(route, lead_id, body, line, segment), now)
 
     def end_input(self) -> None:
         """Note that no more messages will come."""
@@ -389,7 +392,7 @@ class Pump:
                 self._known.add(scope, [record.lead_id])
             if self._settings.ignore_duplicates:
                 self._report.already_there += 1
-                self._resolve(call, record, written=True)
+                self._resolve(call, record.segment, [record], written=True)
                 return
         self._reject(call, record, Problem(refusal.status, refusal.reason), now)
 
@@ -484,12 +487,13 @@ class Pump:
             note = self._known.discard if lane.operation.removes_leads else self._known.add
             note(lane.scope, [record.lead_id for record in records])
         self._breaker.passed(lane)
-        for record in records:
-            self._resolve(call, record, written=True)
+        # Most calls carry records of one stream, read between two states: their outcomes are noted together.
+        for (segment, _), same in groupby(records, key=_SEGMENT_AND_ROUTE):
+            self._resolve(call, segment, list(same), written=True)
 
     def _reject(self, call: Call, record: Record, problem: Problem, now: float) -> None:
         self._store(record.route, record.line, record.lead_id, problem, attempts=record.calls)
-        self._resolve(call, record, written=False)
+        self._resolve(call, record.segment, [record], written=False)
         self._breaker.failed(call.lane, problem.status or 0, problem.reason, now)
 
     def _store(self, route: Route, line: bytes, lead_id: str | None, problem: Problem, *, attempts: int) -> None:
@@ -506,11 +510,14 @@ class Pump:
             )
         )
 
-    def _resolve(self, call: Call, record: Record, *, written: bool) -> None:
-        self._report.written += written
-        self._ledger.resolve(record.segment, record.route.key, len(record.line), written=written)
+    def _resolve(self, call: Call, segment: Segment, records: Sequence[Record], *, written: bool) -> None:
+        """Note the outcome of records of one stream that were read between two states."""
+        count = len(records)
+        self._report.written += count * written
+        size = sum([len(record.line) for record in records])
+        self._ledger.resolve(segment, records[0].route.key, size, written=written, records=count)
         batch = call.batch
-        batch.unsettled -= 1
+        batch.unsettled -= count
         if not batch.unsettled:
             self._batcher.settle(batch)
 

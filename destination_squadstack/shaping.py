@@ -17,6 +17,8 @@ from destination_squadstack.operations import Operation
 
 # Added by warehouses and by PyAirbyte's cache; they describe a sync, not a lead.
 _BOOKKEEPING = "_airbyte_"
+# The first text beyond all that begin like that: two comparisons are cheaper than cutting off the beginning.
+_BEYOND = "_airbyte`"
 
 _CLASSES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -132,10 +134,10 @@ class Shaper:
         send_nulls, hidden, renames, only = self._send_nulls, self._hidden, self._renames, self._only
 
         def plain(data: Mapping[str, Any]) -> dict[str, Any]:
-            return {k: v for k, v in data.items() if v is not None and k[:9] != _BOOKKEEPING}
+            return {k: v for k, v in data.items() if v is not None and (k >= _BEYOND or k < _BOOKKEEPING)}
 
         def mapped(data: Mapping[str, Any]) -> dict[str, Any]:
-            lead = {k: v for k, v in data.items() if k not in hidden and k[:9] != _BOOKKEEPING}
+            lead = {k: v for k, v in data.items() if k not in hidden and (k >= _BEYOND or k < _BOOKKEEPING)}
             lead.update({rename.to: data[rename.source] for rename in renames if rename.source in data})
             if only is not None:
                 lead = {k: v for k, v in lead.items() if k in only}

@@ -1,5 +1,6 @@
 """One call against a real socket that misbehaves in every way a network can."""
 
+import gzip
 import socket
 import threading
 from contextlib import contextmanager
@@ -97,6 +98,58 @@ def test_a_netrc_file_does_not_replace_the_token(tmp_path, monkeypatch):
     with server(response()) as (url, seen):
         send(url)
     assert "Authorization: Bearer the-token" in seen[0][0]
+
+
+def test_a_proxy_of_the_environment_gets_the_whole_address_and_its_own_password(monkeypatch):
+    with server(response()) as (url, seen):
+        monkeypatch.setenv("http_proxy", url.replace("//", "//me:secret@"))
+        monkeypatch.setenv("no_proxy", "")
+        assert send("http://api.example.com/pre") == Reply(200, {"result": []})
+    lines = seen[0][0].split("\r\n")
+    assert lines[0] == "POST http://api.example.com/pre/path HTTP/1.1"
+    assert {"Host: api.example.com", "Proxy-Authorization: Basic bWU6c2VjcmV0"} <= set(lines)
+
+
+def test_a_host_that_needs_no_proxy_is_called_without_it(monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with server(response()) as (url, _):
+        assert send(url) == Reply(200, {"result": []})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("REQUESTS_CA_BUNDLE", "/there/is/no/such.pem"), ("https_proxy", "http://")]
+)
+def test_an_environment_that_cannot_be_used_means_that_nothing_was_applied(monkeypatch, name, value):
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv(name, value)
+    what = "no connection with the proxy or certificates that the environment names"
+    assert send("https://127.0.0.1:1") == Silence(what, may_be_applied=False)
+
+
+def test_a_compressed_answer_is_unpacked():
+    with server(response(gzip.compress(BODY), headers="Content-Encoding: gzip\r\n")) as (url, seen):
+        assert send(url) == Reply(200, {"result": []})
+    assert "Accept-Encoding: gzip, deflate" in seen[0][0]
+
+
+def test_one_connection_serves_all_calls_of_a_thread():
+    calls = 3
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve():
+            connection, _ = listener.accept()
+            with connection:
+                for _ in range(calls):
+                    receive(connection)
+                    connection.sendall(response())
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        client = Client(f"http://127.0.0.1:{listener.getsockname()[1]}", "t", connect_seconds=0.5, read_seconds=0.5)
+        assert [client.send(TO, [b"{}"]) for _ in range(calls)] == [Reply(200, {"result": []})] * calls
+        client.close()
+        thread.join(5)
 
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"])

@@ -31,8 +31,7 @@ class Transport:
         self.answers, self.login, self.sent, self.tokens = list(answers), login, [], 0
         self.lock = threading.Lock()
 
-    def send(self, request, sender):
-        headers = dict(sender._headers)
+    def send(self, request, headers):
         with self.lock:
             self.sent.append((request, headers))
             if request.path == "/api/v2/login":
