@@ -114,6 +114,7 @@ LOCK_ARGS ?=
 lock: venv  ## Pin and hash the requirements anew; LOCK_ARGS=--upgrade takes newer versions.
 	@$(COMPILE) --output-file requirements.txt setup.py
 	@$(COMPILE) --extra dev --constraint requirements.txt --output-file requirements-dev.txt setup.py
+	@.venv/bin/python -m tools.extra webhooks | $(COMPILE) --constraint requirements-dev.txt --output-file requirements-webhooks.txt -
 
 .PHONY: clean
 clean:  ## Remove everything that the other targets made.

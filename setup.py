@@ -1,4 +1,4 @@
-"""One distribution, two connectors: ranges live here, the pinned set that images install in requirements.txt."""
+"""One distribution, two connectors and the webhooks' receiver: ranges live here, the pinned set that images install in requirements.txt."""
 
 from pathlib import Path
 
@@ -7,8 +7,18 @@ from setuptools import find_packages, setup
 # The one place that sets the version. Metadata, Dockerfile and changelogs repeat it, and a test holds them to it.
 VERSION = "0.1.0"
 
-# For both extras: one that names "airbyte-squadstack[emulator]" instead is locked as a path of the machine that locks.
+# For several extras: one that names "airbyte-squadstack[emulator]" instead is locked as a path of the machine that locks.
 EMULATOR = ["httptools>=0.6", "uvicorn>=0.40"]
+# What the receiver needs: all of it, because its image holds neither airbyte-cdk nor anything else of the connectors.
+WEBHOOKS = [
+    "SQLAlchemy>=2.0.40,<3",
+    "httptools>=0.6",
+    "orjson>=3.10,<4",
+    "prometheus-client>=0.22",
+    "psycopg[binary]>=3.2,<4",
+    "starlette>=0.47,<2",
+    "uvicorn>=0.40",
+]
 
 README = Path(__file__).with_name("README.md")
 
@@ -44,10 +54,11 @@ setup(
     # "." puts the whole checkout on the path of an editable install, so that squadstack_emulator, demo and benchmarks
     # can be imported there. A wheel holds what `packages` names: the emulator has no place beside a user's connector.
     package_dir={"": "."},
-    packages=find_packages(include=["source_squadstack*", "destination_squadstack*"]),
+    packages=find_packages(include=["source_squadstack*", "destination_squadstack*", "webhooks_squadstack*"]),
     package_data={
         "source_squadstack": ["*.yaml", "schemas/*.json", "py.typed"],
         "destination_squadstack": ["*.yaml", "*.json", "*.svg", "schemas/*.json", "py.typed"],
+        "webhooks_squadstack": ["*.css", "py.typed"],
     },
     # Why each one is here: CONTRIBUTING.md, "Dependencies". A test holds that table to these lists.
     install_requires=[
@@ -61,8 +72,10 @@ setup(
     ],
     extras_require={
         "emulator": EMULATOR,
+        "webhooks": WEBHOOKS,
         "dev": [
             *EMULATOR,
+            *WEBHOOKS,
             "PyYAML>=6",
             "duckdb>=1.4",
             "flask-cors>=5",
@@ -87,6 +100,7 @@ setup(
         "console_scripts": [
             "source-squadstack = source_squadstack.run:run",
             "destination-squadstack = destination_squadstack.run:run",
+            "webhooks-squadstack = webhooks_squadstack.run:run",
         ],
     },
 )

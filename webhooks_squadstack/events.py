@@ -1,0 +1,142 @@
+"""Events: what a webhook's body tells, by the fields that the vendor documents.
+
+* `lead_processed`: the "Lead Processed Webhook" of v4, and "Judgement" of the disposition updates, which is the same.
+* `call`: "Call" of the disposition updates.
+* `ivr`, `email`, `sms`: the documents show no body of these events; told by what v1 answers of such an attempt.
+* `whatsapp`: no field of it is documented.
+
+The vendor's team builds the format that is asked for: a field `event_type` with the event's documented name, such as
+`Whatsapp message`, tells it and goes before all else. What none of this tells is `unknown`, and kept like the rest.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from webhooks_squadstack.body import Number, read_body
+
+LEAD_PROCESSED, CALL, WHATSAPP, SMS, EMAIL, IVR, UNKNOWN = EVENT_TYPES = (
+    "lead_processed",
+    "call",
+    "whatsapp",
+    "sms",
+    "email",
+    "ivr",
+    "unknown",
+)
+# By the names of the vendor's list ("Call, Whatsapp message, SMS, Email, Judgement, IVR") and by ours.
+_NAMES = {
+    **{name: name for name in EVENT_TYPES if name != UNKNOWN},
+    "judgement": LEAD_PROCESSED,
+    "whatsapp_message": WHATSAPP,
+}
+# One of the sets is enough. The order counts: a judgement may carry fields of the last call as well.
+_FIELDS = (
+    (LEAD_PROCESSED, ({"processed_at"}, {"lead_outcome"}, {"lead_responses"})),
+    (CALL, ({"called_at"}, {"call_outcome"}, {"call_attempt_number"})),
+    (IVR, ({"dtmf_response"}, {"text_to_speak"}, {"multi_text_to_speak"})),
+    (EMAIL, ({"google_email"}, {"subject", "sent_at"})),
+    (SMS, ({"body", "sent_at"},)),
+)
+_MOMENTS = {LEAD_PROCESSED: "processed_at", CALL: "called_at"}
+_OTHER_MOMENTS = ("sent_at", "called_at", "processed_at")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Numbers above this are milliseconds: in seconds they would lie after the year 5100.
+_FIRST_MILLISECONDS = 100_000_000_000
+_EPOCH_TEXT = re.compile(r"[0-9]{9,16}")
+# What is text in JSON and in no database: NUL, and half a surrogate pair.
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One webhook.
+
+    Attributes:
+        event_id: Hash of its content: a repeat has the same.
+        event_type: One of `EVENT_TYPES`.
+        campaign_id: As text; None where the body has none.
+        lead_id: As text; None where the body has none.
+        occurred_at: Microseconds since 1970 of the moment that the body names; None where it names none that is one.
+        received_at: Microseconds since 1970 at which it came.
+        payload: JSON text of the body.
+    """
+
+    event_id: str
+    event_type: str
+    campaign_id: str | None
+    lead_id: str | None
+    occurred_at: int | None
+    received_at: int
+    payload: str
+
+
+def read_event(raw: bytes, *, received_at: int) -> Event:
+    """Read the body of a webhook.
+
+    Raises:
+        UnreadableError: It is no JSON object.
+    """
+    body = read_body(raw)
+    event_type = _type(body.document)
+    return Event(
+        event_id=body.identity,
+        event_type=event_type,
+        campaign_id=_text(body.document.get("campaign_id")),
+        lead_id=_text(body.document.get("lead_id")),
+        occurred_at=_occurred_at(body.document, event_type),
+        received_at=received_at,
+        payload=body.payload,
+    )
+
+
+def microseconds(moment: datetime) -> int:
+    """Microseconds since 1970, exactly."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def spelled(moment: int | None) -> str | None:
+    """Microseconds since 1970 as RFC 3339 in UTC, with as many digits of the second as it has."""
+    if moment is None:
+        return None
+    time = _EPOCH + timedelta(microseconds=moment)
+    digits = "seconds" if moment % 1_000_000 == 0 else "milliseconds" if moment % 1_000 == 0 else "microseconds"
+    return time.isoformat(timespec=digits).removesuffix("+00:00") + "Z"
+
+
+def _type(document: dict[str, Any]) -> str:
+    said = document.get("event_type")
+    named = _NAMES.get(said.strip().lower().replace(" ", "_")) if isinstance(said, str) else None
+    return named or next((kind for kind, sets in _FIELDS if any(fields <= document.keys() for fields in sets)), UNKNOWN)
+
+
+def _text(value: object) -> str | None:
+    # A string that no database can hold is told apart in the payload, which has it escaped.
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else None
+
+
+def _occurred_at(document: dict[str, Any], event_type: str) -> int | None:
+    names = (_MOMENTS[event_type],) if event_type in _MOMENTS else _OTHER_MOMENTS
+    return next((moment for name in names if (moment := _moment(document.get(name))) is not None), None)
+
+
+def _moment(value: object) -> int | None:
+    """A time as microseconds since 1970: ISO with and without offset (then UTC), epoch seconds or milliseconds."""
+    if not isinstance(value, str):
+        return None
+    try:
+        if isinstance(value, Number) or _EPOCH_TEXT.fullmatch(value):
+            return _from_epoch(Decimal(value))
+        moment = datetime.fromisoformat(value.strip())
+        return microseconds((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC))
+    except (ValueError, ArithmeticError):
+        return None
+
+
+def _from_epoch(number: Decimal) -> int | None:
+    unit = 1_000 if number >= _FIRST_MILLISECONDS else 1_000_000
+    if not 0 <= number * unit <= microseconds(datetime.max.replace(tzinfo=UTC)):
+        return None
+    return int(number * unit)

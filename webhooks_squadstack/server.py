@@ -1,0 +1,57 @@
+"""The HTTP server: uvicorn, and an orderly end."""
+
+import signal
+import socket
+
+import uvicorn
+
+from webhooks_squadstack.app import Receiver
+from webhooks_squadstack.logs import log
+
+# Proxies keep their connections for a minute; one that we close just as it is used again is a webhook that fails.
+_KEEP_ALIVE_SECONDS = 75
+_GRACE_SECONDS = 20
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, receiver: Receiver) -> None:
+        super().__init__(config)
+        self._receiver = receiver
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            host, port, *_ = self.servers[0].sockets[0].getsockname()
+            log("listening", host=host, port=port)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._receiver.stop()
+        log("stopping")
+        await super().shutdown(sockets)
+        log("stopped")
+
+
+def serve(receiver: Receiver, *, host: str, port: int) -> int:
+    """Serve until SIGTERM or SIGINT; what is under way then is answered first. Returns the exit code."""
+    config = uvicorn.Config(
+        receiver.app,
+        host=host,
+        port=port,
+        http="httptools",
+        ws="none",
+        loop="asyncio",
+        lifespan="on",
+        log_config=None,
+        # It would print the address of each webhook, and the key is part of it.
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    # uvicorn raises the signal again once it has ended in order; that is an end as good as any other.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: None)
+    server = _Server(config, receiver)
+    server.run()
+    return 0 if server.started else 1

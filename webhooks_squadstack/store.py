@@ -1,0 +1,247 @@
+"""The store: events in a database, SQLite or PostgreSQL, by the same statements.
+
+**How a cursor never skips.** A serial column gives its numbers when rows are inserted, and rows become visible when
+they are committed: with two writers, 7 may appear after 8 was read, and who goes on after 8 never sees it. Here
+`sequence` is given under a lock that lasts to the end of the transaction (the one row of `webhook_store`; SQLite locks
+the database), so that numbers are given in the order of the commits: who sees a number sees every smaller one. It costs
+that commits follow one another, which group commit makes cheap: a commit takes hundreds of events.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any
+
+from sqlalchemy import Connection, delete, select, text, update
+
+from webhooks_squadstack import pullers
+from webhooks_squadstack.database import Database
+from webhooks_squadstack.events import Event
+from webhooks_squadstack.pullers import Puller
+from webhooks_squadstack.tables import DAY, EVENTS, METADATA, MINUTE, MINUTES, STORE, VERSION, insert
+
+# What an answer may hold, lest a thousand events of a megabyte each be read into memory at once.
+_MOST_CHARACTERS = 8 * 1024 * 1024
+_ROWS_AT_A_TIME = 50
+_DELETED_AT_A_TIME = 500
+# Any number that no other program locks. Of two receivers that start together, one makes the tables.
+_ADVISORY_LOCK = 7_391_246_105
+
+
+class StoreError(Exception):
+    """The database is not one that this version can use; its text says why."""
+
+
+class BeyondEndError(Exception):
+    """Somebody asks for what follows an event that never was: their cursor is of another database.
+
+    An empty answer would make them wait for ever, or skip what comes until then.
+    """
+
+
+class DeletedError(Exception):
+    """Somebody asks for events that were deleted: going on after them would skip what they have not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An event with its place in the order of commits."""
+
+    sequence: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some events, in the order of their sequence.
+
+    Attributes:
+        events: Fewer than asked for where they are large; none where there are no more.
+        next_cursor: What to ask to go on after.
+        has_more: Whether more events were there at the moment of reading.
+    """
+
+    events: list[Stored]
+    next_cursor: int
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What the page and the metrics show.
+
+    Attributes:
+        last_sequence: Of the newest event; 0 before the first.
+        last_received_at: Microseconds since 1970; None where there is no event.
+        minutes: (start of a minute in microseconds, event type) -> events, of the last day.
+        pullers: By name.
+    """
+
+    last_sequence: int
+    last_received_at: int | None
+    minutes: dict[tuple[int, str], int]
+    pullers: tuple[Puller, ...]
+
+
+class Store:
+    """The events in a database. Each method is one transaction, and any of them may be called from any thread.
+
+    Every method raises SQLAlchemyError where the database does not answer, and StoreError where it cannot be used.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._prepared = False
+
+    def prepare(self) -> None:
+        """Make the tables where they are not yet there."""
+        if self._prepared:
+            return
+        with self._database.writing.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                if connection.scalar(text("SHOW server_encoding")) != "UTF8":
+                    raise StoreError("The database's encoding must be UTF8: no other holds every name and every note")
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
+            METADATA.create_all(connection)
+            row = insert(connection, STORE).values(id=1, version=VERSION, last_sequence=0, deleted_to=0)
+            connection.execute(row.on_conflict_do_nothing(index_elements=["id"]))
+            version = connection.scalar(select(STORE.c.version))
+        if version != VERSION:
+            raise StoreError(f"The tables are of version {version}; this program knows version {VERSION} alone")
+        self._prepared = True
+
+    def close(self) -> None:
+        """Give up the connections."""
+        self._database.reading.dispose()
+
+    def append(self, events: Sequence[Event]) -> list[bool]:
+        """Store events in one transaction; when it returns they are on disk.
+
+        Returns:
+            For each event whether it is new: a repeat is stored once.
+        """
+        self.prepare()
+        by_id: dict[str, Event] = {}
+        for event in events:
+            by_id.setdefault(event.event_id, event)
+        with self._database.writing.begin() as connection:
+            last = connection.execute(select(STORE.c.last_sequence).with_for_update()).scalar_one()
+            # Asked only now that the lock is held: what another receiver stored is committed, and nothing is under way.
+            known = set(connection.scalars(select(EVENTS.c.event_id).where(EVENTS.c.event_id.in_(by_id))))
+            new = [event for event in by_id.values() if event.event_id not in known]
+            if new:
+                rows = [_row(number, event) for number, event in enumerate(new, last + 1)]
+                connection.execute(EVENTS.insert(), rows)
+                connection.execute(update(STORE).values(last_sequence=last + len(new)))
+                _count(connection, new)
+        first = {event.event_id: event for event in new}
+        return [first.pop(event.event_id, None) is not None for event in events]
+
+    def read(self, *, after: int | None, limit: int, confirmed: int = 0) -> Page:
+        """Return at most so many of the events that follow one; None: from the oldest that is kept.
+
+        Raises:
+            BeyondEndError: That one, or the one that is confirmed, does not exist and never did.
+            DeletedError: Of the events that follow it, some were deleted.
+        """
+        self.prepare()
+        found: list[Stored] = []
+        characters = 0
+        with self._database.reading.begin() as connection:
+            last, deleted_to = connection.execute(select(STORE.c.last_sequence, STORE.c.deleted_to)).one()
+            cursor = deleted_to if after is None else after
+            if max(cursor, confirmed) > last:
+                raise BeyondEndError
+            if cursor < deleted_to:
+                raise DeletedError
+            query = select(EVENTS).where(EVENTS.c.sequence > cursor).order_by(EVENTS.c.sequence).limit(limit)
+            with connection.execution_options(yield_per=_ROWS_AT_A_TIME).execute(query) as rows:
+                for sequence, *fields in rows:
+                    found.append(Stored(sequence, Event(*fields)))
+                    characters += len(found[-1].event.payload)
+                    if characters > _MOST_CHARACTERS:
+                        break
+        next_cursor = found[-1].sequence if found else cursor
+        return Page(found, next_cursor, has_more=next_cursor < last)
+
+    def last_sequence(self) -> int:
+        """Return the newest event's place; 0 before the first."""
+        self.prepare()
+        with self._database.reading.begin() as connection:
+            return _last_sequence(connection)
+
+    def pulled(self, puller: Puller) -> None:
+        """Keep where somebody is."""
+        self.prepare()
+        with self._database.writing.begin() as connection:
+            pullers.record(connection, puller)
+
+    def forget(self, puller: str) -> bool:
+        """Forget somebody who will not come back; False where nobody knows them."""
+        self.prepare()
+        with self._database.writing.begin() as connection:
+            return pullers.forget(connection, puller)
+
+    def delete_some(self, *, received_before: int) -> int:
+        """Delete some of the events of that age that nobody needs; return how many. Call it until that is 0."""
+        self.prepare()
+        with self._database.writing.begin() as connection:
+            confirmed = pullers.confirmed_by_all(connection)
+            query = (
+                select(EVENTS.c.sequence, EVENTS.c.received_at)
+                .where(EVENTS.c.sequence <= confirmed)
+                .order_by(EVENTS.c.sequence)
+                .limit(_DELETED_AT_A_TIME)
+            )
+            # Up to the first that is too young, so that what is kept has no holes.
+            rows = takewhile(lambda row: row.received_at < received_before, connection.execute(query))
+            old = [row.sequence for row in rows]
+            if old:
+                connection.execute(update(STORE).values(deleted_to=old[-1]))
+                connection.execute(delete(EVENTS).where(EVENTS.c.sequence <= old[-1]))
+        return len(old)
+
+    def summary(self, *, now: int) -> Summary:
+        """Return what the page and the metrics show; it costs the same however many events there are."""
+        self.prepare()
+        with self._database.reading.begin() as connection:
+            newest = select(EVENTS.c.received_at).order_by(EVENTS.c.sequence.desc()).limit(1)
+            counts = connection.execute(select(MINUTES).where(MINUTES.c.minute > now - DAY))
+            return Summary(
+                last_sequence=_last_sequence(connection),
+                last_received_at=connection.scalar(newest),
+                minutes={(minute, event_type): events for minute, event_type, events in counts},
+                pullers=pullers.every(connection),
+            )
+
+
+def _last_sequence(connection: Connection) -> int:
+    last: int = connection.execute(select(STORE.c.last_sequence)).scalar_one()
+    return last
+
+
+def _count(connection: Connection, events: Iterable[Event]) -> None:
+    counts: dict[tuple[int, str], int] = {}
+    for event in events:
+        key = event.received_at // MINUTE * MINUTE, event.event_type
+        counts[key] = counts.get(key, 0) + 1
+    row = insert(connection, MINUTES)
+    connection.execute(
+        row.on_conflict_do_update(
+            index_elements=["minute", "event_type"], set_={"events": MINUTES.c.events + row.excluded.events}
+        ),
+        [{"minute": minute, "event_type": kind, "events": events} for (minute, kind), events in counts.items()],
+    )
+
+
+def _row(sequence: int, event: Event) -> dict[str, Any]:
+    return {
+        "sequence": sequence,
+        "event_id": event.event_id,
+        "event_type": event.event_type,
+        "campaign_id": event.campaign_id,
+        "lead_id": event.lead_id,
+        "occurred_at": event.occurred_at,
+        "received_at": event.received_at,
+        "payload": event.payload,
+    }
