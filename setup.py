@@ -1,4 +1,4 @@
-"""One distribution, two connectors and the webhooks' receiver: ranges live here, the pinned set that images install in requirements.txt."""
+"""One distribution, two connectors and a receiver: ranges live here, what images install in requirements*.txt."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from setuptools import find_packages, setup
 # The one place that sets the version. Metadata, Dockerfile and changelogs repeat it, and a test holds them to it.
 VERSION = "0.1.0"
 
-# For several extras: one that names "airbyte-squadstack[emulator]" instead is locked as a path of the machine that locks.
+# For several extras: one that names "airbyte-squadstack[emulator]" instead is locked as a path of the locking machine.
 EMULATOR = ["httptools>=0.6", "uvicorn>=0.40"]
 # What the receiver needs: all of it, because its image holds neither airbyte-cdk nor anything else of the connectors.
 WEBHOOKS = [

@@ -121,8 +121,12 @@ class Receiver:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
-            await self._writer.close()
-            self._store.close()
+            await self.close()
+
+    async def close(self) -> None:
+        """Wait for what was handed to the store, and give it up."""
+        await self._writer.close()
+        self._store.close()
 
     def stop(self) -> None:
         """Say that the end has begun, so that no proxy sends more."""

@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 MAY_IMPORT = {
     "source_squadstack": {"connectors"},
     "destination_squadstack": {"connectors"},
+    "webhooks_squadstack": {"webhooks"},
     "squadstack_emulator": {"connectors", "emulator"},
     "demo": {"connectors", "emulator", "dev"},
     "tools": {"connectors", "dev"},
@@ -26,30 +27,35 @@ MAY_IMPORT = {
 }
 # Their requirements lie beside them, for environments of their own.
 PEERS = Path("benchmarks/peers")
-REQUIREMENTS = ["requirements.txt", "requirements-dev.txt"]
-REASON = re.compile(r"^\| `([A-Za-z0-9._-]+)` \| (connectors|emulator|dev|pyairbyte) \| (.+) \|$", re.MULTILINE)
+REQUIREMENTS = ["requirements.txt", "requirements-dev.txt", "requirements-webhooks.txt"]
+REASON = re.compile(
+    r"^\| `([A-Za-z0-9._-]+)` \| (connectors|emulator|webhooks|dev|pyairbyte) \| (.+) \|$", re.MULTILINE
+)
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==(\S+)", re.MULTILINE)
 HASHED_PIN = re.compile(r"[a-z0-9._-]+(\[[a-z0-9,-]+\])?==\S+( ;.*?)?( +--hash=sha256:[0-9a-f]{64})+")
 
 
 @pytest.fixture
-def asked(setup_arguments: dict[str, Any]) -> dict[str, Requirement]:
+def lists(setup_arguments: dict[str, Any]) -> dict[str, list[Requirement]]:
+    """What each of connectors, emulator, webhooks, dev, pyairbyte asks for."""
+    lists = {"connectors": setup_arguments["install_requires"], **setup_arguments["extras_require"]}
+    return {asker: list(map(Requirement, requirements)) for asker, requirements in lists.items()}
+
+
+@pytest.fixture
+def asked(lists: dict[str, list[Requirement]]) -> dict[str, Requirement]:
     """Package -> its range in setup.py."""
-    lists = [setup_arguments["install_requires"], *setup_arguments["extras_require"].values()]
-    every = map(Requirement, chain.from_iterable(lists))
+    every = chain.from_iterable(lists.values())
     return {canonicalize_name(requirement.name): requirement for requirement in every}
 
 
 @pytest.fixture
-def askers(setup_arguments: dict[str, Any]) -> dict[str, str]:
-    """Package -> the first of connectors, emulator, dev, pyairbyte that asks for it."""
+def askers(lists: dict[str, list[Requirement]]) -> dict[str, str]:
+    """Package -> the first of connectors, emulator, webhooks, dev, pyairbyte that asks for it."""
     first: dict[str, str] = {}
-    for asker, requirements in {
-        "connectors": setup_arguments["install_requires"],
-        **setup_arguments["extras_require"],
-    }.items():
+    for asker, requirements in lists.items():
         for requirement in requirements:
-            first.setdefault(canonicalize_name(Requirement(requirement).name), asker)
+            first.setdefault(canonicalize_name(requirement.name), asker)
     return first
 
 
@@ -63,8 +69,8 @@ def pins(root: Path) -> dict[str, dict[str, str]]:
     }
 
 
-def test_the_extras_are_emulator_dev_and_pyairbyte(setup_arguments: dict[str, Any]):
-    assert set(setup_arguments["extras_require"]) == {"emulator", "dev", "pyairbyte"}
+def test_the_extras_are_emulator_webhooks_dev_and_pyairbyte(setup_arguments: dict[str, Any]):
+    assert set(setup_arguments["extras_require"]) == {"emulator", "webhooks", "dev", "pyairbyte"}
 
 
 def test_contributing_gives_a_reason_for_each_dependency_and_for_no_other_package(root: Path, askers: dict[str, str]):
@@ -74,8 +80,10 @@ def test_contributing_gives_a_reason_for_each_dependency_and_for_no_other_packag
 
 
 @pytest.mark.parametrize("folder", MAY_IMPORT)
-def test_code_imports_no_package_that_setup_py_does_not_ask_for(root: Path, askers: dict[str, str], folder: str):
-    declared = {name for name, asker in askers.items() if asker in MAY_IMPORT[folder]}
+def test_code_imports_no_package_that_setup_py_does_not_ask_for(
+    root: Path, lists: dict[str, list[Requirement]], folder: str
+):
+    declared = {canonicalize_name(requirement.name) for asker in MAY_IMPORT[folder] for requirement in lists[asker]}
     installed = packages_distributions()
     undeclared = {
         f"{path.relative_to(root)} imports {module}"
@@ -124,8 +132,19 @@ def test_what_the_benchmarks_compare_with_is_pinned_beside_it_and_nowhere_else(r
         )
 
 
-def test_both_requirements_files_pin_the_same_versions(pins: dict[str, dict[str, str]]):
-    assert pins["requirements.txt"].items() <= pins["requirements-dev.txt"].items()
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-webhooks.txt"])
+def test_what_images_install_is_pinned_to_what_the_tests_ran_with(pins: dict[str, dict[str, str]], name: str):
+    assert pins[name].items() <= pins["requirements-dev.txt"].items()
+
+
+def test_the_receivers_image_installs_what_it_asks_for_and_nothing_of_the_connectors(
+    lists: dict[str, list[Requirement]], pins: dict[str, dict[str, str]]
+):
+    pinned = set(pins["requirements-webhooks.txt"])
+    asked, connectors = ({canonicalize_name(one.name) for one in lists[name]} for name in ("webhooks", "connectors"))
+
+    assert asked <= pinned
+    assert pinned & connectors <= asked
 
 
 def test_the_pins_fit_the_ranges_of_setup_py(
@@ -134,6 +153,7 @@ def test_the_pins_fit_the_ranges_of_setup_py(
     pins_of = {
         "connectors": pins["requirements.txt"],
         "emulator": pins["requirements-dev.txt"],
+        "webhooks": pins["requirements-webhooks.txt"],
         "dev": pins["requirements-dev.txt"],
     }
     pinned = {name: pins_of[asker].get(name, "none") for name, asker in askers.items() if asker in pins_of}

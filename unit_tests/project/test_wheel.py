@@ -1,4 +1,4 @@
-"""A wheel holds the two connectors whole, and nothing of the workshop."""
+"""A wheel holds the two connectors and the receiver whole, and nothing of the workshop."""
 
 import shutil
 import subprocess
@@ -10,7 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 
-CONNECTORS = ["source_squadstack", "destination_squadstack"]
+CONNECTORS = ["source_squadstack", "destination_squadstack", "webhooks_squadstack"]
 WORKSHOP = ["squadstack_emulator", "demo", "tools", "benchmarks", "unit_tests", "integration_tests"]
 FILES = ["setup.py", "pyproject.toml", "README.md", "LICENSE"]
 
@@ -49,7 +49,7 @@ def test_the_wheel_holds_no_emulator_no_demo_and_no_test(wheel: ZipFile):
     assert {name.partition("/")[0] for name in wheel.namelist() if ".dist-info/" not in name} == set(CONNECTORS)
 
 
-def test_the_wheel_brings_both_commands(wheel: ZipFile, setup_arguments: dict[str, Any]):
+def test_the_wheel_brings_every_command(wheel: ZipFile, setup_arguments: dict[str, Any]):
     commands = text(wheel, "entry_points.txt").strip().splitlines()
 
     assert commands[0] == "[console_scripts]"
