@@ -1,12 +1,16 @@
 """What a platform shows of the connectors before it runs them is whole and true."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import yaml
 from airbyte_cdk.models.connector_metadata import MetadataFile
+from airbyte_cdk.test.models.scenario import entry_key_problems
+from jsonschema import validate
 
 REQUIRED = {
     "allowedHosts",
@@ -18,6 +22,7 @@ REQUIRED = {
     "dockerImageTag",
     "dockerRepository",
     "documentationUrl",
+    "externalDocumentationUrls",
     "githubIssueLabel",
     "icon",
     "license",
@@ -25,9 +30,51 @@ REQUIRED = {
     "registryOverrides",
     "releaseDate",
     "releaseStage",
+    "remoteRegistries",
+    "resourceRequirements",
     "supportLevel",
     "tags",
 }
+
+
+ADDRESSES = {
+    "source": {
+        "squadstack": {"base_url": "https://app.squadrun.co/"},
+        "contact_center": {"portal_url": "https://portal.example.com:9443"},
+        "webhooks": {"url": "https://webhooks.example.com/squadstack"},
+    },
+    "destination": {
+        "squadstack": {"base_url": "https://app.squadrun.co/"},
+        "contact_center": {"portal_url": "https://portal.example.com:9443"},
+        "object_storage_config": {
+            "s3_bucket_name": "leads",
+            "s3_bucket_region": "ap-south-1",
+            "s3_endpoint": "https://storage.example.com",
+        },
+    },
+}
+ALLOWED = {
+    "source": ["api.squadstack.com", "app.squadrun.co", "portal.example.com", "webhooks.example.com"],
+    "destination": [
+        "api.squadstack.com",
+        "app.squadrun.co",
+        "portal.example.com",
+        "s3.ap-south-1.amazonaws.com",
+        "leads.s3.ap-south-1.amazonaws.com",
+        "storage.example.com",
+    ],
+}
+
+
+def hosts(templates: list[str], config: dict[str, dict[str, str]]) -> list[str]:
+    """Fill in a list of allowed hosts as Airbyte does: of an address the host alone; what cannot be filled in drops out."""
+    values = {
+        f"{section}.{field}": urlsplit(value if "://" in value else f"//{value}").hostname or ""
+        for section, fields in config.items()
+        for field, value in fields.items()
+    }
+    filled = [re.sub(r"\$\{([^}]+)\}", lambda name: values.get(name[1], name[0]), template) for template in templates]
+    return [host for host in filled if "${" not in host]
 
 
 def scalar_fields(schema: dict[str, Any], prefix: str = "") -> set[str]:
@@ -84,6 +131,67 @@ def test_the_default_host_of_the_api_is_allowed(metadata: dict[str, Any], spec: 
     default = spec["properties"]["squadstack"]["properties"]["base_url"]["default"]
 
     assert default.removeprefix("https://") in metadata["allowedHosts"]["hosts"]
+
+
+def test_a_users_config_makes_hosts_of_the_allowed_hosts(metadata: dict[str, Any], kind: str):
+    assert hosts(metadata["allowedHosts"]["hosts"], ADDRESSES[kind]) == ALLOWED[kind]
+
+
+def test_of_a_config_without_addresses_only_the_defaults_host_is_left(metadata: dict[str, Any]):
+    assert hosts(metadata["allowedHosts"]["hosts"], {"squadstack": {"token": "t"}}) == ["api.squadstack.com"]
+
+
+def test_no_more_is_claimed_than_was_tested(metadata: dict[str, Any]):
+    claims = {key: metadata[key] for key in ("releaseStage", "supportLevel", "registryOverrides", "remoteRegistries")}
+    assert claims == {
+        "releaseStage": "alpha",
+        "supportLevel": "community",
+        "registryOverrides": {"oss": {"enabled": True}, "cloud": {"enabled": False}},
+        "remoteRegistries": {"pypi": {"enabled": False, "packageName": "airbyte-squadstack"}},
+    }
+
+
+def test_every_page_of_the_vendor_says_what_it_is_about(metadata: dict[str, Any]):
+    types = {"api_reference", "authentication_guide", "rate_limits", "permissions_scopes", "status_page"}
+    for page in metadata["externalDocumentationUrls"]:
+        assert page["title"]
+        assert page["url"].startswith("https://")
+        assert page["type"] in types
+
+
+def test_the_icon_is_a_square_drawing_without_anything_from_elsewhere(metadata: dict[str, Any], metadata_path: Path):
+    drawing = (metadata_path.parent / metadata["icon"]).read_text(encoding="utf-8")
+    assert 'viewBox="0 0 250 250"' in drawing
+    assert not re.findall(r"<image|<script|href=", drawing)
+
+
+def test_the_acceptance_tests_are_configured_as_the_cdk_reads_them(
+    metadata: dict[str, Any], metadata_path: Path, kind: str
+):
+    written = yaml.safe_load((metadata_path.parent / "acceptance-test-config.yml").read_text(encoding="utf-8"))
+    entries = [(part, entry) for part, each in written["acceptance_tests"].items() for entry in each["tests"]]
+    assert {"suite": "acceptanceTests"} in metadata["connectorTestSuitesOptions"]
+    assert written["connector_image"] == f"squadstack/{kind}-squadstack:dev"
+    assert [problem for part, entry in entries for problem in entry_key_problems(entry, (part,))] == []
+
+
+def test_what_the_acceptance_tests_read_is_there_but_for_the_secrets(metadata_path: Path):
+    written = yaml.safe_load((metadata_path.parent / "acceptance-test-config.yml").read_text(encoding="utf-8"))
+    paths = {
+        value
+        for part in written["acceptance_tests"].values()
+        for entry in part["tests"]
+        for key, value in entry.items()
+        if key.endswith("_path") and "secrets/" not in value
+    }
+    assert [path for path in paths if not (metadata_path.parent / path).is_file()] == []
+
+
+def test_the_config_that_the_acceptance_tests_expect_to_fail_is_refused_by_the_api_and_not_by_its_form(
+    root: Path, spec: dict[str, Any], kind: str
+):
+    config = json.loads((root / f"integration_tests/acceptance/{kind}_invalid_config.json").read_text(encoding="utf-8"))
+    validate(config, spec)
 
 
 def test_the_streams_that_the_source_suggests_exist(root: Path):
