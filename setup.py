@@ -57,7 +57,7 @@ setup(
     packages=find_packages(include=["source_squadstack*", "destination_squadstack*", "webhooks_squadstack*"]),
     package_data={
         "source_squadstack": ["*.yaml", "schemas/*.json", "py.typed"],
-        "destination_squadstack": ["*.yaml", "*.json", "*.svg", "schemas/*.json", "py.typed"],
+        "destination_squadstack": ["*.yaml", "*.yml", "*.json", "*.svg", "schemas/*.json", "py.typed"],
         "webhooks_squadstack": ["*.css", "py.typed"],
     },
     # Why each one is here: CONTRIBUTING.md, "Dependencies". A test holds that table to these lists.

@@ -67,7 +67,7 @@ ALLOWED = {
 
 
 def hosts(templates: list[str], config: dict[str, dict[str, str]]) -> list[str]:
-    """Fill in a list of allowed hosts as Airbyte does: of an address the host alone; what cannot be filled in drops out."""
+    """Fill in allowed hosts as Airbyte does: of an address the host alone; what cannot be filled in drops out."""
     values = {
         f"{section}.{field}": urlsplit(value if "://" in value else f"//{value}").hostname or ""
         for section, fields in config.items()
