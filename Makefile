@@ -18,6 +18,8 @@ ENGINE ?= $(firstword $(foreach name,docker podman buildah,$(if $(shell $(name) 
 REPOSITORY ?= squadstack
 
 PYTEST_ARGS ?=
+# A worker that is done takes over what another has not begun: a few tests wait out a minute. PYTEST_ARGS=-n0 is one process.
+ON_ALL_CORES = -n auto --dist worksteal
 IMAGE_ARGS ?=
 SOAK_ARGS ?=
 BENCH_ARGS ?=
@@ -48,11 +50,11 @@ demo: venv  ## Send 5,000 leads round the loop: CSV, destination, emulator, sour
 
 .PHONY: test
 test: venv  ## Run every test; PYTEST_ARGS="-k ledger -x" narrows it.
-	@.venv/bin/python -m pytest $(PYTEST_ARGS)
+	@.venv/bin/python -m pytest $(ON_ALL_CORES) $(PYTEST_ARGS)
 
 .PHONY: unit
 unit: venv  ## Run the unit tests alone.
-	@.venv/bin/python -m pytest unit_tests $(PYTEST_ARGS)
+	@.venv/bin/python -m pytest $(ON_ALL_CORES) unit_tests $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: venv  ## Check rules, format, types and the Dockerfile; change nothing.

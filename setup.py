@@ -87,6 +87,7 @@ setup(
             "pip-tools>=7.5",
             "pre-commit>=4",
             "pytest>=9,<10",
+            "pytest-xdist>=3.8",
             "rich>=14",
             "ruff>=0.17,<0.18",
             "setuptools>=77",
