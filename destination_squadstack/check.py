@@ -13,13 +13,14 @@ from destination_squadstack.advice import advice
 from destination_squadstack.client import Api
 from destination_squadstack.clock import Clock
 from destination_squadstack.config import Config
-from destination_squadstack.operations import CONTACT_CENTER, OPERATIONS, V4
+from destination_squadstack.operations import CONTACT_CENTER, NO_LEAD, OPERATIONS, V4
 from destination_squadstack.routing import Lane, lanes_of
 from destination_squadstack.verdict import (
     Ambiguous,
     Answer,
     ListRefused,
     Mismatch,
+    NoLead,
     Refusal,
     Refused,
     Reply,
@@ -28,7 +29,6 @@ from destination_squadstack.verdict import (
     judge,
 )
 
-_PROBE = b'{"lead_id":""}'
 _LONGEST_WAIT = 60.0
 _REACHED = frozenset({400, 404, 422})
 _NOT_FOUND = 404
@@ -39,11 +39,6 @@ class Connected(Api, Protocol):
 
     def log_in(self) -> Answer:
         """Log in to the contact center and do nothing there."""
-
-
-class _Probe:
-    lead_id = ""
-    field_names = frozenset({"lead_id"})
 
 
 def problem(config: Config, api: Connected, clock: Clock) -> str | None:
@@ -66,14 +61,14 @@ def _problems(config: Config, api: Connected, clock: Clock) -> Iterator[str]:
 
 
 def _probed(api: Api, lane: Lane, clock: Clock) -> Answer:
-    answer = _asked(lambda: api.send(lane, [_PROBE]), clock)
-    verdict = judge([_Probe()], answer, lane.operation)
+    answer = _asked(lambda: api.send(lane, [NO_LEAD]), clock)
+    verdict = judge([NoLead()], answer, lane.operation)
     if not isinstance(verdict, ListRefused) or verdict.status != _NOT_FOUND:
         return answer
     # v4 has a 404 for a lead, and its words are not documented: this one may mean the campaign. Of a list it would.
     of_a_list = OPERATIONS[V4, "disable"]
     path = lane.path.replace(lane.operation.endpoint, of_a_list.endpoint)
-    return _asked(lambda: api.send(replace(lane, operation=of_a_list, path=path), [_PROBE]), clock)
+    return _asked(lambda: api.send(replace(lane, operation=of_a_list, path=path), [NO_LEAD]), clock)
 
 
 def _asked(ask: Callable[[], Answer], clock: Clock) -> Answer:
@@ -90,7 +85,7 @@ def _explain(lane: Lane, answer: Answer) -> str | None:
     address = "contact_center.portal_url" if lane.operation.api == CONTACT_CENTER else "squadstack.base_url"
     said: str | None = None
     operation = OPERATIONS[V4, "disable"] if lane.operation.api == V4 else lane.operation
-    match judge([_Probe()], answer, operation):
+    match judge([NoLead()], answer, operation):
         case Settled() if lane.operation.api == CONTACT_CENTER:
             pass  # the login was accepted
         case Settled(refusals):

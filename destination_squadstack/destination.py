@@ -330,7 +330,7 @@ class Sync:
     def _work(self) -> None:
         while (call := self._outgoing.get()) is not None:
             try:
-                answer = self._api.send(call.lane, [record.body for record in call.records])
+                answer = self._api.send(call.lane, call.bodies)
                 self._events.put(_Answered(call, answer))
             except Exception as error:  # noqa: BLE001 - it has to reach the thread that can act on it
                 self._events.put(_Broken(error))

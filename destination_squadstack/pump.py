@@ -12,7 +12,7 @@ import math
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -24,7 +24,7 @@ from destination_squadstack.errors import ConfigError, SyncError, TransientError
 from destination_squadstack.known_leads import KnownLeads
 from destination_squadstack.ledger import Ledger, Segment
 from destination_squadstack.limiter import Limiter
-from destination_squadstack.operations import CONTACT_CENTER, Cause
+from destination_squadstack.operations import CONTACT_CENTER, NO_LEAD, Cause
 from destination_squadstack.protocol import MalformedInput, Message
 from destination_squadstack.reasons import Reason
 from destination_squadstack.rejects import RejectedStore, Rejection
@@ -37,10 +37,12 @@ from destination_squadstack.verdict import (
     Answer,
     ListRefused,
     Mismatch,
+    NoLead,
     Refusal,
     Refused,
     Settled,
     Throttled,
+    Verdict,
     judge,
 )
 
@@ -52,10 +54,13 @@ MOST_STATES = 10_000
 # A record that is refused as busy, throttled or by a server error is sent again: after 1, 2, 4, 8 and 16 seconds.
 TRIES_PER_RECORD = 6
 # A call without a usable answer is sent again for two minutes or more; from the fourth time on in halves, since one
-# lead that the API chokes on, or a list that takes it too long, must not hold up the others.
+# lead that the API chokes on, or a list that takes it too long, must not hold up the others. But only when the API is
+# known to answer: where it answers nothing at all, halves of halves would be thousands of calls.
 TRIES_PER_CALL = 12
 TRIES_BEFORE_HALVES = 4
 LONGEST_BACKOFF = 30.0
+# After so many calls in a row without a usable answer an API seems to be down.
+SEEMS_DOWN_AFTER = 4
 
 # An API that is down must not turn lead after lead into one that may or may not be there.
 MOST_UNKNOWN_IN_A_ROW = 10
@@ -70,13 +75,22 @@ _SEGMENT_AND_ROUTE = attrgetter("segment", "route")
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """One request: a batch, or what is left of it."""
+    """One request: a batch, or what is left of it; or a question without records whether the API answers at all."""
 
     batch: Batch
     records: list[Record]
     tries: int = 0
-    written_before: int = 0
     sent_at: float = 0.0
+    # How many usable answers its API had given when it was sent: first, and last.
+    heard_at_first: int = 0
+    heard: int = 0
+    trouble: str = ""
+    about: "Call | None" = None
+
+    @property
+    def bodies(self) -> list[bytes]:
+        """The leads that are sent."""
+        return [NO_LEAD] if self.about else [record.body for record in self.records]
 
     @property
     def lane(self) -> Lane:
@@ -143,6 +157,8 @@ class Pump:
         self._ready: dict[str, deque[Call]] = {SQUADSTACK: deque(), CONTACT_CENTER: deque()}
         self._departed = dict.fromkeys(self._ready, 0)
         self._unknown_in_a_row = dict.fromkeys(self._ready, 0)
+        self._silent_in_a_row = dict.fromkeys(self._ready, 0)
+        self._heard = dict.fromkeys(self._ready, 0)
         self._delayed: list[tuple[float, int, Call]] = []
         self._delays = 0
         self._under_way = 0
@@ -244,7 +260,7 @@ class Pump:
             # In turns, so that the one with many calls does not keep the workers from the other.
             api = min(due, key=self._departed.__getitem__)
             call = self._ready[api].popleft()
-            self._limiters[api].spend(len(call.records), now)
+            self._limiters[api].spend(max(1, len(call.records)), now)
             self._departed[api] += 1
             self._depart(call, now)
             calls.append(call)
@@ -253,7 +269,15 @@ class Pump:
     def _due(self, api: str, now: float) -> float:
         """Return when the next call to an API may leave."""
         ready = self._ready[api]
-        return self._limiters[api].due(len(ready[0].records), now) if ready else math.inf
+        if not ready or (not ready[0].tries and self._seems_down(api)):
+            return math.inf
+        return self._limiters[api].due(max(1, len(ready[0].records)), now)
+
+    def _seems_down(self, api: str) -> bool:
+        """Tell whether calls that have not been tried should wait until one of those that have gets through."""
+        if self._silent_in_a_row[api] < SEEMS_DOWN_AFTER:
+            return False
+        return any(call.api == api for _, _, call in self._delayed)
 
     def _collect(self, now: float) -> None:
         """Line up what can be sent: repeats first, since everything behind them waits."""
@@ -268,11 +292,11 @@ class Pump:
 
     def _depart(self, call: Call, now: float) -> None:
         if not call.tries:
-            call.written_before = self._report.written
+            call.heard_at_first = self._heard[call.api]
         else:
             self._report.retried += len(call.records)
         call.tries += 1
-        call.sent_at = now
+        call.sent_at, call.heard = now, self._heard[call.api]
         self._under_way += 1
         self._report.calls += 1
         for record in call.records:
@@ -305,10 +329,16 @@ class Pump:
             SyncError: The sync cannot go on.
         """
         self._under_way -= 1
-        verdict = judge(call.records, answer, call.lane.operation)
-        if not isinstance(verdict, Throttled | Ambiguous):
+        verdict = judge(call.records if call.about is None else [NoLead()], answer, call.lane.operation)
+        if isinstance(verdict, Ambiguous):
+            self._silent_in_a_row[call.api] += 1
+        elif not isinstance(verdict, Throttled):
             self._limiters[call.api].answered(call.sent_at)
-            self._unknown_in_a_row[call.api] = 0
+            self._unknown_in_a_row[call.api] = self._silent_in_a_row[call.api] = 0
+            self._heard[call.api] += 1
+        if call.about is not None and not isinstance(verdict, Throttled | Refused):
+            self._told(call.about, verdict, now)
+            return
         match verdict:
             case Settled():
                 self._settle(call, verdict.refusals, now)
@@ -353,8 +383,7 @@ class Pump:
             self._audit(call.lane, claimed)
         self._written(call, written)
         if again:
-            rest = Call(call.batch, again, written_before=self._report.written)
-            self._delay(rest, now + self._backoff(max(record.refused for record in again)))
+            self._delay(Call(call.batch, again), now + self._backoff(max(record.refused for record in again)))
 
     def _known_before(self, call: Call, refusals: Sequence[Refusal | None]) -> set[str]:
         """Return the leads whose "already there" proves nothing: this run knew of them before the lost answer."""
@@ -408,6 +437,7 @@ class Pump:
         self._again(call)
 
     def _ambiguous(self, call: Call, verdict: Ambiguous, now: float) -> None:
+        call.trouble = verdict.what
         if verdict.may_be_applied:
             for record in call.records:
                 record.maybe_applied = True
@@ -425,20 +455,47 @@ class Pump:
         self._report.log(
             "INFO", f"No usable answer to {endpoint} ({verdict.what}): sending again in {due - now:.0f} s."
         )
-        halve = call.tries >= TRIES_BEFORE_HALVES and (verdict.answered or verdict.timed_out)
-        for part in _halves(call) if halve else [call]:
-            self._delay(part, due)
+        stuck = call.tries >= TRIES_BEFORE_HALVES and (verdict.answered or verdict.timed_out)
+        if not stuck or len(call.records) == 1:
+            self._delay(call, due)
+        elif self._heard[call.api] > call.heard:
+            for part in _halves(call):
+                self._delay(part, due)
+        else:
+            self._ask(call, due)
+
+    def _ask(self, call: Call, due: float) -> None:
+        """Find out whether the API answers at all, instead of sending a call again."""
+        self._delay(Call(call.batch, [], tries=call.tries, about=call), due)
+
+    def _told(self, call: Call, verdict: Verdict, now: float) -> None:
+        """Go on with a call: it is to blame itself if the API answers others."""
+        if isinstance(verdict, Ambiguous):
+            call.tries += 1
+            self._ambiguous(call, verdict, now)
+        elif len(call.records) == 1:
+            self._unanswerable(call, now)
+        else:
+            for part in _halves(call):
+                self._again(part)
 
     def _give_up(self, call: Call, verdict: Ambiguous, now: float) -> None:
         """End the sync, unless it is one lead that the API cannot answer for while it answers for others."""
-        others_work = self._report.written > call.written_before
-        if not (others_work and verdict.answered and len(call.records) == 1):
+        can_ask = call.api == SQUADSTACK
+        alone = verdict.answered and len(call.records) == 1
+        if alone and self._heard[call.api] > (call.heard if can_ask else call.heard_at_first):
+            self._unanswerable(call, now)
+        elif alone and can_ask and call.tries == TRIES_PER_CALL:
+            self._ask(call, now + self._backoff(1))
+        else:
             operation = call.lane.operation
             raise TransientError(
-                f"{operation.service} gave no usable answer to {operation.endpoint} in {call.tries} tries; "
+                f"{operation.service} gave no usable answer to {operation.endpoint} in {TRIES_PER_CALL} tries; "
                 f"the last time: {verdict.what}. The records of that call have not been acknowledged."
             )
-        reason = Reason(Cause.OTHER, f"Outcome unknown: {verdict.what}, every time.")
+
+    def _unanswerable(self, call: Call, now: float) -> None:
+        reason = Reason(Cause.OTHER, f"Outcome unknown: {call.trouble}, every time.")
         self._reject(call, call.records[0], Problem(None, reason, retryable=True), now)
 
     def _outcome_unknown(self, call: Call, verdict: Ambiguous, now: float) -> None:
@@ -564,10 +621,7 @@ def _halves(call: Call) -> list[Call]:
     """Return two calls with half of the records each; one with all of them if there is only one."""
     middle = (len(call.records) + 1) // 2
     parts = [part for part in (call.records[:middle], call.records[middle:]) if part]
-    return [
-        Call(call.batch, part, tries=call.tries, written_before=call.written_before, sent_at=call.sent_at)
-        for part in parts
-    ]
+    return [replace(call, records=part) for part in parts]
 
 
 def _spellings(route: Route) -> tuple[str | None, ...]:

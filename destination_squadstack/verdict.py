@@ -72,6 +72,14 @@ class Sent(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class NoLead:
+    """What is sent in order to ask whether the API answers at all."""
+
+    lead_id: str = ""
+    field_names: frozenset[str] = frozenset({"lead_id"})
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """One record was not accepted."""
 

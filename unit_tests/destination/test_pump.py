@@ -322,21 +322,95 @@ def test_an_api_that_never_answers_fails_the_sync_and_acknowledges_nothing(bench
     assert 120 < b.now < 600
 
 
-def test_one_lead_that_the_api_chokes_on_is_found_and_rejected(bench, kit):
+DOWN = Reply(500, None, "x")
+
+
+def play(b, answers):
+    """Answer every call until all records have an outcome; return the calls, by the number of leads in each."""
+    leads = []
+    while not b.pump.finished:
+        for call in b.calls():
+            leads.append(len(call.records))
+            b.answer(call, answers(call))
+        if not b.pump.finished and not b.pump.under_way:
+            b.wait()
+    return leads
+
+
+def a_question(call):
+    """Answer a call without records as SquadStack does: a lead without an id is refused."""
+    assert call.bodies == [b'{"lead_id":""}']
+    return Reply(
+        200, {"result": [{"status_code": 400, "data": {"error_msg": "{'lead_id': 'This field is required.'}"}}]}
+    )
+
+
+@pytest.mark.parametrize("poison", [{"L41"}, {"L0", "L1", "L99"}])
+def test_leads_that_the_api_chokes_on_are_found_and_rejected(bench, kit, poison):
     b = bench()
     for index in range(100):
         b.feed(kit.record(f"L{index}"))
     b.end()
-    while not b.pump.finished:
-        for call in b.calls():
-            poisoned = any(record.lead_id == "L41" for record in call.records)
-            b.answer(call, Reply(500, None, "x") if poisoned else kit.rows(call))
-        if not b.pump.finished and not b.pump.under_way:
-            b.wait()
-    assert b.rejects.lead_ids == ["L41"]
+
+    def answers(call):
+        if not call.records:
+            return a_question(call)
+        return DOWN if poison & {record.lead_id for record in call.records} else kit.rows(call)
+
+    play(b, answers)
+    assert set(b.rejects.lead_ids) == poison
     assert b.rejects.rejections[0].retryable
-    assert b.rejects.reasons == ["Outcome unknown: HTTP 500, every time."]
-    assert b.report.written == 99
+    assert set(b.rejects.reasons) == {"Outcome unknown: HTTP 500, every time."}
+    assert (b.rejects.rejections[0].attempts, b.report.written) == (12, 100 - len(poison))
+
+
+@pytest.mark.parametrize("silence", [DOWN, TIMED_OUT, LOST, UNREACHABLE])
+def test_an_api_that_is_down_gets_no_more_calls_for_more_records(bench, kit, silence):
+    b = bench(kit.config(workers=8))
+    for index in range(5_000):
+        b.feed(kit.record(f"L{index}"))
+    b.end()
+    leads = []
+    with pytest.raises(TransientError, match="in 12 tries"):
+        play(b, lambda call: leads.append(len(call.records)) or silence)
+    assert len(leads) <= (8 + 3) * 12, "other calls were begun than those under way when it went silent"
+    assert set(leads) <= {100, 0}, "a call was halved, which finds nobody who is to blame"
+
+
+def test_after_an_outage_all_goes_on(bench, kit):
+    b = bench(kit.config(workers=4))
+    for index in range(2_000):
+        b.feed(kit.record(f"L{index}"))
+    b.feed(kit.state(1))
+    b.end()
+
+    def answers(call):
+        if b.now < 60:
+            return DOWN
+        return kit.rows(call) if call.records else a_question(call)
+
+    play(b, answers)
+    assert (b.report.written, b.report.rejected_total, b.marks()) == (2_000, 0, [1])
+
+
+def test_a_lead_alone_in_its_call_is_not_to_blame_for_an_api_that_is_down(bench, kit):
+    b = bench(kit.config(default={"operation": "update", "api": "v4", "campaign_id": "c"}, workers=2))
+    for index in range(50):
+        b.feed(kit.record(f"L{index}"))
+    b.end()
+    good = iter([Reply(200, {}, None)] * 20)
+    with pytest.raises(TransientError):
+        play(b, lambda _: next(good, DOWN))
+    assert (b.report.written, b.report.rejected_total) == (20, 0)
+
+
+def test_and_a_lead_of_the_contact_center_is_to_blame_if_others_were_answered_meanwhile(bench, kit):
+    b = to_api(bench, kit, "contact_center", "set_status")
+    for index in range(20):
+        b.feed(kit.record(f"L{index}", status="new"))
+    b.end()
+    play(b, lambda call: DOWN if call.records[0].lead_id == "L0" else Reply(200, {}, None))
+    assert (b.rejects.lead_ids, b.report.written) == (["L0"], 19)
 
 
 # -- throttling

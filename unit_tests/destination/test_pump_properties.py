@@ -162,7 +162,11 @@ class Run:
             trouble = (
                 self.chance.choice(TROUBLE) if self.chance.random() < self.trouble_rate and call.tries < 9 else None
             )
-            self.under_way.append((call, self.server.arrive(call, trouble)))
+            if not call.records:
+                trouble = trouble and "500 before"
+            refused = Reply(400, {"detail": "a lead without an id"})
+            answer = self.server.arrive(call, trouble) if call.records or trouble else refused
+            self.under_way.append((call, answer))
 
     def answer(self):
         call, answer = self.under_way.pop(self.chance.randrange(len(self.under_way)))
