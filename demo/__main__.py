@@ -1,5 +1,7 @@
 """A lead goes round: CSV, destination-squadstack, SquadStack (the emulator), calls, source-squadstack, DuckDB.
 
+What is called on the second day is also posted, as it happens, to webhooks-squadstack, and comes to DuckDB as events.
+
 Every figure printed is counted from what lies in the CSV, on the emulator, in the rejected store and in DuckDB; where
 they contradict each other the demo says so and ends with 1.
 """
@@ -8,9 +10,12 @@ import csv
 import gzip
 import shutil
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +25,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from demo.connectors import ConnectorFailedError, Message, run
-from demo.warehouse import Warehouse
-from squadstack_emulator import Campaign, Emulator, Scenario
+from demo.receiver import KEY, PULL_TOKEN, Receiver
+from demo.warehouse import TABLES, Warehouse
+from squadstack_emulator import Campaign, Emulator, Scenario, Webhook
+from squadstack_emulator.scenario import EventKind
 
 CAMPAIGN = Campaign(id="0PT711", ref_id="demo-ref")
 LEADS = Path(__file__).with_name("leads.csv")
@@ -30,6 +37,7 @@ RECORDS_A_STATE = 250
 # The emulator's calendar starts some days back, so that three days of calls need not take three days.
 DAYS = 3
 CALLED_FIRST = 0.9
+EVENTS: tuple[EventKind, ...] = ("call", "lead_processed", "sms", "whatsapp", "ivr", "email")
 
 console = Console(highlight=False)
 
@@ -40,7 +48,8 @@ def main() -> int:
     WORK.mkdir()
     opened = datetime.now(UTC) - timedelta(days=DAYS)
     scenario = Scenario(campaigns=(CAMPAIGN,))
-    with Emulator(scenario, clock=lambda: opened) as emulator:
+    with ExitStack() as running:
+        emulator = running.enter_context(Emulator(scenario, clock=lambda: opened))
         console.print(f"[bold]SquadStack emulator[/] on {emulator.url}, {scenario.calls_per_minute} calls a minute")
         write_configs(emulator.url, scenario.token, opened)
         warehouse = Warehouse(WORK / "warehouse.duckdb")
@@ -51,10 +60,13 @@ def main() -> int:
         console.print(f"{called:,} leads called over two days")
         first = sync(warehouse, "first sync")
 
-        console.rule("a day later")
+        console.rule("a day later, with a webhook receiver")
+        receiver = running.enter_context(Receiver(WORK))
+        add_webhooks(emulator, receiver)
         now = datetime.now(UTC) - timedelta(minutes=2)
         called = call(emulator, opened + timedelta(days=DAYS - 1), now, 1.0)
         console.print(f"{called:,} more leads called")
+        arrive(emulator)
         second = sync(warehouse, "second sync, incremental")
 
         report(emulator, warehouse, sent, (first, second))
@@ -78,22 +90,52 @@ def write_configs(url: str, token: str, opened: datetime) -> None:
             "default": {"operation": "upsert", "api": "crm_v2", "ref_id": CAMPAIGN.ref_id},
             "object_storage_config": {"storage_type": "Local", "bucket_path": str((WORK / "rejected").resolve())},
         },
-        "leads_catalog.json": catalog("leads", "append_dedup"),
-        "responses_catalog.json": catalog("lead_responses", "append_dedup"),
+        "leads_catalog.json": catalog("leads"),
+        "source_catalog.json": catalog("lead_responses"),
         "state.json": [],
     }
     for name, content in files.items():
         (WORK / name).write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
 
 
-def catalog(stream: str, mode: str) -> dict[str, Any]:
-    """Return a configured catalog of one stream."""
-    described = {
-        "name": stream,
-        "json_schema": {"type": "object"},
-        "supported_sync_modes": ["full_refresh", "incremental"],
+def catalog(*streams: str) -> dict[str, Any]:
+    """Return a configured catalog of these streams, incremental and with deduplication."""
+    described = [
+        {
+            "name": stream,
+            "json_schema": {"type": "object"},
+            "supported_sync_modes": ["full_refresh", "incremental"],
+        }
+        for stream in streams
+    ]
+    return {
+        "streams": [
+            {"stream": stream, "sync_mode": "incremental", "destination_sync_mode": "append_dedup"}
+            for stream in described
+        ]
     }
-    return {"streams": [{"stream": described, "sync_mode": "incremental", "destination_sync_mode": mode}]}
+
+
+def add_webhooks(emulator: Emulator, receiver: Receiver) -> None:
+    """Have events posted to the receiver, some of them twice, and read by the source."""
+    emulator.change(webhook=Webhook(f"{receiver.url}/events/{KEY}", EVENTS, repeat_every=20, connections=16))
+    config = orjson.loads((WORK / "source.json").read_bytes())
+    config["webhooks"] = {"url": receiver.url, "token": PULL_TOKEN}
+    (WORK / "source.json").write_bytes(orjson.dumps(config, option=orjson.OPT_INDENT_2))
+    (WORK / "source_catalog.json").write_bytes(orjson.dumps(catalog("lead_responses", "webhook_events")))
+    console.print(f"[bold]webhooks-squadstack[/] on {receiver.url}")
+
+
+def arrive(emulator: Emulator) -> None:
+    """Wait until the receiver has what was posted, and say how long after the calls that was."""
+    started = time.monotonic()
+    emulator.wait_for_posts()
+    posts = [post for post in emulator.books.posts if post.status == HTTPStatus.CREATED]
+    events = len({post.event for post in posts})
+    console.print(
+        f"{events:,} events and {len(posts) - events:,} repeats of them answered 201, "
+        f"{time.monotonic() - started:.1f} s after the last call"
+    )
 
 
 def send_leads() -> Counter[str]:
@@ -153,25 +195,36 @@ def sync(warehouse: Warehouse, title: str) -> Counter[str]:
         if message["type"] == "CATALOG":
             names = ", ".join(stream["name"] for stream in message["catalog"]["streams"])
             console.print(f"source-squadstack discover: {names}")
-    records, state = WORK / "records.jsonl", None
-    read = 0
-    with records.open("wb") as file:
+    read: Counter[str] = Counter()
+    states = {state["stream"]["stream_descriptor"]["name"]: state for state in saved_states()}
+    files = {stream: WORK / f"{stream}.jsonl" for stream in TABLES}
+    with ExitStack() as opened:
+        writers = {stream: opened.enter_context(path.open("wb")) for stream, path in files.items()}
         for message in run(
             "source-squadstack",
             "read",
             config=WORK / "source.json",
-            catalog=WORK / "responses_catalog.json",
+            catalog=WORK / "source_catalog.json",
             state=WORK / "state.json",
         ):
             if message["type"] == "RECORD":
-                read += 1
-                file.write(orjson.dumps(message["record"]["data"]) + b"\n")
+                stream = message["record"]["stream"]
+                read[stream] += 1
+                writers[stream].write(orjson.dumps(message["record"]["data"]) + b"\n")
             elif message["type"] == "STATE":
-                state = message["state"]
-    (WORK / "state.json").write_bytes(orjson.dumps([state] if state else []))
-    new = warehouse.load(records)
-    console.print(f"source-squadstack read: {read:,} records, {new:,} of them new, {read - new:,} read again")
-    return Counter(read=read, new=new)
+                states[message["state"]["stream"]["stream_descriptor"]["name"]] = message["state"]
+    # In this order: a state that is kept before its records are would let the receiver delete them.
+    new = {stream: warehouse.load(stream, path) for stream, path in files.items()}
+    (WORK / "state.json").write_bytes(orjson.dumps(list(states.values())))
+    for stream, count in read.items():
+        console.print(f"source-squadstack read {stream}: {count:,} records, {new[stream]:,} of them new")
+    return Counter(read=read["lead_responses"], new=new["lead_responses"])
+
+
+def saved_states() -> list[dict[str, Any]]:
+    """Read the states of the last sync."""
+    states: list[dict[str, Any]] = orjson.loads((WORK / "state.json").read_bytes())
+    return states
 
 
 def check(name: str, config: Path) -> None:
@@ -188,7 +241,7 @@ def report(emulator: Emulator, warehouse: Warehouse, sent: Counter[str], syncs: 
     """Show what came of it all."""
     console.rule("the loop, counted")
     rejected = rejected_rows()
-    table = Table("", "leads", box=None, header_style="dim")
+    table = Table("", "", box=None)
     table.add_row("rows of the CSV", f"{sent.total():,}")
     table.add_row("written to SquadStack", f"{sent['written']:,}")
     table.add_row("rejected", f"{sent['rejected']:,}")
@@ -198,6 +251,9 @@ def report(emulator: Emulator, warehouse: Warehouse, sent: Counter[str], syncs: 
     table.add_row("in DuckDB", f"{len(warehouse.lead_ids()):,}")
     for outcome, count in warehouse.outcomes():
         table.add_row(f"  {outcome}", f"[dim]{count:,}[/]")
+    table.add_row("webhook events in DuckDB", f"{len(warehouse.payloads()):,}")
+    for kind, count in warehouse.event_types():
+        table.add_row(f"  {kind}", f"[dim]{count:,}[/]")
     console.print(table)
     first, second = syncs
     console.print(
@@ -232,6 +288,8 @@ def verdict(emulator: Emulator, warehouse: Warehouse) -> int:
         "every row of the CSV is on SquadStack once or in the rejected store once": Counter(on_server.keys()) + rejected
         == in_csv,
         "every called lead is in DuckDB once, and nothing else is": warehouse.lead_ids() == called,
+        "every event that was posted is in DuckDB once, and nothing else is": Counter(warehouse.payloads())
+        == Counter({post.body.decode(): 1 for post in emulator.books.posts if post.status == HTTPStatus.CREATED}),
         "the API saw no request that its documents do not describe": not emulator.books.violations,
     }
     for statement, holds in statements.items():

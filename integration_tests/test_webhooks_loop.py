@@ -1,0 +1,196 @@
+"""The whole way of an event, by real processes: emulator, `webhooks-squadstack`, `source-squadstack`.
+
+Exactly once is meant in terms of state: of what a sync read, that counts which came before its last state, for that is
+what a destination commits; what came after it is asked for again.
+"""
+
+import json
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.receiver import KEY, PULL_TOKEN, Receiver
+from integration_tests.conftest import Outcome
+from squadstack_emulator import Campaign, Emulator, Scenario, Webhook
+
+# Any age above 0: whatever may be deleted is deleted when the receiver starts.
+AT_ONCE = {"WEBHOOKS_RETENTION_DAYS": "0.0000000001"}
+
+
+@pytest.fixture
+def catalog(catalog_of):
+    return catalog_of("webhook_events", incremental=["webhook_events"])
+
+
+@pytest.fixture
+def loop(tmp_path: Path) -> Iterator[Callable[..., tuple[Emulator, Receiver]]]:
+    """Start a receiver, and an emulator with so many leads that posts to it."""
+    started: list[Any] = []
+
+    def start(leads: int, **settings: str) -> tuple[Emulator, Receiver]:
+        receiver = Receiver(tmp_path, **settings)
+        receiver.start()
+        # 32 posts at once: group commit takes as many with one write to the disk.
+        webhook = Webhook(f"{receiver.url}/events/{KEY}", repeat_every=7, connections=32, attempts=100)
+        emulator = Emulator(Scenario(campaigns=(Campaign(unprocessed=leads),), webhook=webhook))
+        started.extend((emulator, receiver))
+        return emulator, receiver
+
+    yield start
+    for each in started:
+        each.stop() if isinstance(each, Emulator) else each.end(signal.SIGTERM)
+
+
+def config(receiver: Receiver) -> dict[str, Any]:
+    return {"webhooks": {"url": receiver.url, "token": PULL_TOKEN}}
+
+
+def posted(emulator: Emulator) -> Counter[str]:
+    """Return every event that was answered 201, once, as text in one spelling."""
+    bodies = {post.event: post.body for post in emulator.books.posts if post.status == 201}
+    return Counter(spelt(json.loads(body)) for body in bodies.values())
+
+
+def spelt(payload: object) -> str:
+    return json.dumps(payload, sort_keys=True)
+
+
+def position(read: Outcome) -> int:
+    return read.states[-1]["stream"]["stream_state"]["sequence"] if read.states else 0
+
+
+def committed(read: Outcome, after: int = 0) -> Counter[str]:
+    """Return what lies before a sync's last state; `after` is where the sync began."""
+    to = max(position(read), after)
+    return Counter(spelt(record["payload"]) for record in read.records if record["sequence"] <= to)
+
+
+def call(emulator: Emulator, leads: int) -> None:
+    emulator.call_leads(limit=leads)
+    assert emulator.wait_for_posts(120)
+
+
+def test_every_event_that_was_acknowledged_is_read_once_over_two_syncs_repeats_and_all(source, catalog, loop):
+    emulator, receiver = loop(300)
+    call(emulator, 200)
+    first = source.run("read", config=config(receiver), catalog=catalog)
+    call(emulator, 100)
+    second = source.run("read", config=config(receiver), catalog=catalog, state=[first.states[-1]])
+    assert (first.code, second.code) == (0, 0)
+    assert committed(first) + committed(second) == posted(emulator)
+    assert len(emulator.books.posts) > posted(emulator).total()
+
+
+def test_kill_9_of_the_source_in_the_middle_and_resume_commit_each_event_once(source, catalog, loop):
+    emulator, receiver = loop(700)
+    call(emulator, 50)
+    first = source.run("read", config=config(receiver), catalog=catalog)
+    call(emulator, 650)
+    began = [first.states[-1]]
+    killed = source.killed_after(1000, "read", config=config(receiver), catalog=catalog, state=began)
+    assert killed.code == -9
+    assert killed.records
+    state = [killed.states[-1]] if killed.states else began
+    resumed = source.run("read", config=config(receiver), catalog=catalog, state=state)
+    assert committed(first) + committed(killed, position(first)) + committed(resumed) == posted(emulator)
+
+
+def test_kill_9_of_the_receiver_in_the_middle_of_a_read_costs_a_wait_and_no_event(source, catalog, loop):
+    emulator, receiver = loop(1500)
+    call(emulator, 1500)
+    process = source.start("read", config=config(receiver), catalog=catalog)
+    # A pipe that nobody reads on fills up, and the source with it, long before it has read all pages.
+    head = b"".join(process.stdout.readline() for _ in range(200))
+    receiver.end(signal.SIGKILL)
+    again = threading.Timer(2, receiver.start)
+    again.start()
+    # Not communicate(): it would lose what readline() has buffered.
+    with process, process.stdout, process.stderr:
+        tail = process.stdout.read()
+    again.join()
+    records = [json.loads(line)["record"]["data"] for line in (head + tail).splitlines() if b'"RECORD"' in line[:20]]
+    assert process.returncode == 0
+    assert Counter(spelt(record["payload"]) for record in records) == posted(emulator)
+    assert [record["sequence"] for record in records] == sorted(record["sequence"] for record in records)
+
+
+def test_a_read_ends_while_events_stream_in_and_the_next_goes_on_behind_it(source, catalog, loop):
+    emulator, receiver = loop(800)
+    call(emulator, 400)
+    stop = threading.Event()
+
+    def go_on() -> None:
+        while not stop.is_set() and emulator.call_leads(limit=5):
+            emulator.wait_for_posts(10)
+
+    streaming = threading.Thread(target=go_on)
+    streaming.start()
+    reads = [source.run("read", config=config(receiver), catalog=catalog, timeout=120)]
+    arriving_still = streaming.is_alive()
+    stop.set()
+    streaming.join()
+    reads.append(source.run("read", config=config(receiver), catalog=catalog, state=[reads[0].states[-1]]))
+    assert arriving_still
+    assert [read.code for read in reads] == [0, 0]
+    assert committed(reads[0]) + committed(reads[1]) == posted(emulator)
+    assert reads[1].records
+
+
+def restarted(receiver: Receiver) -> None:
+    """Restart a receiver, which deletes first of all what it may."""
+    receiver.end(signal.SIGTERM)
+    receiver.start()
+
+
+def test_retention_deletes_nothing_that_a_failed_sync_has_read(source, catalog, loop):
+    emulator, receiver = loop(900, **AT_ONCE)
+    call(emulator, 300)
+    first = source.run("read", config=config(receiver), catalog=catalog)
+    call(emulator, 600)
+    state = [first.states[-1]]
+    killed = source.killed_after(1000, "read", config=config(receiver), catalog=catalog, state=state)
+    assert max(record["sequence"] for record in killed.records) > position(first)
+    source.run("check", config=config(receiver))
+    restarted(receiver)
+    resumed = source.run("read", config=config(receiver), catalog=catalog, state=state)
+    assert committed(first) + committed(resumed) == posted(emulator)
+
+
+def test_a_reader_that_comes_too_late_is_told_so_and_a_new_one_reads_what_is_kept(source, catalog, loop):
+    emulator, receiver = loop(20, **AT_ONCE)
+    call(emulator, 10)
+    first = source.run("read", config=config(receiver), catalog=catalog)
+    call(emulator, 10)
+    # It confirms what the first one read, and nothing of what it reads itself.
+    source.run("read", config=config(receiver), catalog=catalog, state=[first.states[-1]])
+    restarted(receiver)
+    early = {**first.states[-1], "stream": {**first.states[-1]["stream"], "stream_state": {"sequence": 1}}}
+    late = source.run("read", config=config(receiver), catalog=catalog, state=[early])
+    assert (late.code, late.errors[-1]["failure_type"]) == (1, "config_error")
+    assert "HTTP 410" in late.errors[-1]["message"]
+    anew = source.run("read", config=config(receiver), catalog=catalog)
+    assert committed(anew) == posted(emulator) - committed(first)
+
+
+def test_a_state_of_another_store_is_refused_instead_of_skipping_events(source, catalog, loop):
+    emulator, receiver = loop(5)
+    call(emulator, 5)
+    state = {
+        "type": "STREAM",
+        "stream": {"stream_descriptor": {"name": "webhook_events"}, "stream_state": {"sequence": 10**6}},
+    }
+    read = source.run("read", config=config(receiver), catalog=catalog, state=[state])
+    assert (read.code, read.errors[-1]["failure_type"]) == (1, "config_error")
+    assert "HTTP 409" in read.errors[-1]["message"]
+
+
+def test_check_succeeds_and_names_a_wrong_token(source, loop):
+    _, receiver = loop(0)
+    wrong = {"webhooks": {"url": receiver.url, "token": "wrong-canary"}}
+    assert source.run("check", config=config(receiver)).status == {"status": "SUCCEEDED"}
+    assert "`webhooks.token`" in source.run("check", config=wrong).status["message"]
