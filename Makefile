@@ -24,6 +24,7 @@ IMAGE_ARGS ?=
 SOAK_ARGS ?=
 BENCH_ARGS ?=
 PICTURES ?= build/spec_form
+RELEASE_ARGS ?=
 
 .PHONY: help
 help:  ## Show this list.
@@ -101,6 +102,17 @@ image-test: venv  ## Build the images and run every command in them; ENGINE=podm
 	@.venv/bin/python -m tools.images
 	@.venv/bin/python -m pytest image_tests $(PYTEST_ARGS)
 
+.release/.requirements: requirements-release.txt
+	@echo "Making .release …"
+	@$(PYTHON) -m venv --clear .release
+	@.release/bin/python -m pip --disable-pip-version-check -qq install --require-hashes --only-binary :all: --requirement $<
+	@touch $@
+
+.PHONY: release-check
+release-check: venv .release/.requirements  ## Build sdist and wheel, check them, install and run them; RELEASE_ARGS=--pinned takes the pinned set.
+	@.venv/bin/python -m pytest --quiet unit_tests/project/test_versions.py
+	@.release/bin/python -m tools.release_check $(RELEASE_ARGS)
+
 .PHONY: builder-manifest
 builder-manifest: venv  ## Write the source for the Connector Builder: build/builder/manifest.yaml and components.py.
 	@.venv/bin/python -m tools.builder_manifest
@@ -117,8 +129,9 @@ lock: venv  ## Pin and hash the requirements anew; LOCK_ARGS=--upgrade takes new
 	@$(COMPILE) --output-file requirements.txt setup.py
 	@$(COMPILE) --extra dev --constraint requirements.txt --output-file requirements-dev.txt setup.py
 	@.venv/bin/python -m tools.extra webhooks | $(COMPILE) --constraint requirements-dev.txt --output-file requirements-webhooks.txt -
+	@.venv/bin/python -m tools.extra release | $(COMPILE) --constraint requirements-dev.txt --output-file requirements-release.txt -
 
 .PHONY: clean
 clean:  ## Remove everything that the other targets made.
-	@rm -rf .venv .demo .bench build dist tools/spec_form/node_modules ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	@rm -rf .venv .demo .bench .release build dist tools/spec_form/node_modules ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

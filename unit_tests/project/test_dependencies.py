@@ -27,9 +27,9 @@ MAY_IMPORT = {
 }
 # Their requirements lie beside them, for environments of their own.
 PEERS = Path("benchmarks/peers")
-REQUIREMENTS = ["requirements.txt", "requirements-dev.txt", "requirements-webhooks.txt"]
+REQUIREMENTS = ["requirements.txt", "requirements-dev.txt", "requirements-webhooks.txt", "requirements-release.txt"]
 REASON = re.compile(
-    r"^\| `([A-Za-z0-9._-]+)` \| (connectors|emulator|webhooks|dev|pyairbyte) \| (.+) \|$", re.MULTILINE
+    r"^\| `([A-Za-z0-9._-]+)` \| (connectors|emulator|webhooks|dev|pyairbyte|release) \| (.+) \|$", re.MULTILINE
 )
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==(\S+)", re.MULTILINE)
 HASHED_PIN = re.compile(r"[a-z0-9._-]+(\[[a-z0-9,-]+\])?==\S+( ;.*?)?( +--hash=sha256:[0-9a-f]{64})+")
@@ -37,7 +37,7 @@ HASHED_PIN = re.compile(r"[a-z0-9._-]+(\[[a-z0-9,-]+\])?==\S+( ;.*?)?( +--hash=s
 
 @pytest.fixture
 def lists(setup_arguments: dict[str, Any]) -> dict[str, list[Requirement]]:
-    """What each of connectors, emulator, webhooks, dev, pyairbyte asks for."""
+    """What each of connectors, emulator, webhooks, dev, pyairbyte, release asks for."""
     lists = {"connectors": setup_arguments["install_requires"], **setup_arguments["extras_require"]}
     return {asker: list(map(Requirement, requirements)) for asker, requirements in lists.items()}
 
@@ -51,7 +51,7 @@ def asked(lists: dict[str, list[Requirement]]) -> dict[str, Requirement]:
 
 @pytest.fixture
 def askers(lists: dict[str, list[Requirement]]) -> dict[str, str]:
-    """Package -> the first of connectors, emulator, webhooks, dev, pyairbyte that asks for it."""
+    """Package -> the first of connectors, emulator, webhooks, dev, pyairbyte, release that asks for it."""
     first: dict[str, str] = {}
     for asker, requirements in lists.items():
         for requirement in requirements:
@@ -69,8 +69,8 @@ def pins(root: Path) -> dict[str, dict[str, str]]:
     }
 
 
-def test_the_extras_are_emulator_webhooks_dev_and_pyairbyte(setup_arguments: dict[str, Any]):
-    assert set(setup_arguments["extras_require"]) == {"emulator", "webhooks", "dev", "pyairbyte"}
+def test_the_extras_are_emulator_webhooks_dev_pyairbyte_and_release(setup_arguments: dict[str, Any]):
+    assert set(setup_arguments["extras_require"]) == {"emulator", "webhooks", "dev", "pyairbyte", "release"}
 
 
 def test_contributing_gives_a_reason_for_each_dependency_and_for_no_other_package(root: Path, askers: dict[str, str]):
@@ -155,6 +155,7 @@ def test_the_pins_fit_the_ranges_of_setup_py(
         "emulator": pins["requirements-dev.txt"],
         "webhooks": pins["requirements-webhooks.txt"],
         "dev": pins["requirements-dev.txt"],
+        "release": pins["requirements-release.txt"],
     }
     pinned = {name: pins_of[asker].get(name, "none") for name, asker in askers.items() if asker in pins_of}
 

@@ -36,9 +36,17 @@ def test_every_target_can_be_planned_without_a_complaint(root: Path, targets: li
     assert (planned.returncode, planned.stderr) == (0, "")
 
 
-def test_continuous_integration_installs_anew_and_runs_lint_every_test_and_the_images(root: Path):
+def test_continuous_integration_installs_anew_and_runs_lint_every_test_the_release_and_the_images(root: Path):
     script = root / ".ci" / "run"
     steps = re.findall(r"(?:rm -rf|make) \S+", script.read_text(encoding="utf-8"))
 
     assert os.access(script, os.X_OK)
-    assert steps == ["rm -rf .venv", "make venv", "make lint", "make test", "make image-test", "make spec-form"]
+    assert steps == [
+        "rm -rf .venv",
+        "make venv",
+        "make lint",
+        "make test",
+        "make release-check",
+        "make image-test",
+        "make spec-form",
+    ]

@@ -34,6 +34,18 @@ def test_the_newest_row_in_each_changelog_of_the_docs_is_the_version_of_setup_py
     assert newest == dict.fromkeys(newest, version)
 
 
+def test_each_changelog_of_the_docs_has_the_releases_of_the_changelog_with_their_dates(root: Path):
+    changelog = (root / "CHANGELOG.md").read_text(encoding="utf-8")
+    released = re.findall(rf"^## \[({RELEASE})\] - (\d{{4}}-\d\d-\d\d)$", changelog, re.MULTILINE)
+    pages = [page.read_text(encoding="utf-8") for page in (root / "docs").rglob("*.md")]
+    tables = [text.partition("## Changelog")[2] for text in pages if "## Changelog" in text]
+
+    assert released
+    assert len(tables) >= 2
+    for table in tables:
+        assert re.findall(rf"^\| *({RELEASE}) *\| *(\S+) *\|", table, re.MULTILINE) == released
+
+
 def test_every_image_that_a_page_names_with_a_tag_has_the_version_of_setup_py(root: Path, version: str):
     tags = {
         tag
