@@ -186,7 +186,8 @@ def _say_what_will_happen(config: Config, routes: Sequence[Route], emitter: Emit
     for route in routes:
         emitter.log(
             "INFO",
-            f"The stream '{route.stream}' goes to {route.lane.operation.endpoint} ({route.lane.operation.name}).",
+            f"The stream '{route.stream}'{f' of {route.namespace!r}' if route.namespace else ''} goes to "
+            f"{route.lane.operation.endpoint} ({route.lane.operation.name}).",
         )
     if config.dry_run:
         emitter.log("WARN", "Dry run: nothing is sent, no state is acknowledged.")

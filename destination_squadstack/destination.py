@@ -233,9 +233,9 @@ class Sync:
             self._outgoing.put(call)
 
     def _pass_on_states(self) -> None:
-        states = self._pump.take_states(self._clock.monotonic())
-        if states and not self._config.dry_run:
-            self._emitter.emit(*states)
+        while states := self._pump.take_states(self._clock.monotonic()):
+            if not self._config.dry_run:
+                self._emitter.emit(*states)
 
     def _nap(self, now: float) -> float:
         if self._more_to_feed and not self._pump.saturated:

@@ -74,10 +74,16 @@ class Ledger:
         oldest = self._segments[0]
         return oldest.state is not None and not oldest.unresolved
 
-    def take_covered(self) -> list[Covered]:
-        """Return the states that may leave now, oldest first, with their statistics filled in."""
+    def take_covered(self, *, all_written: bool = False) -> list[Covered]:
+        """Return the states that may leave now, oldest first, with their statistics filled in.
+
+        Args:
+            all_written: Stop at the first with a rejected record since the state before it.
+        """
         covered = []
         while (segment := self._segments[0]).state is not None and not segment.unresolved:
+            if all_written and segment.rejected:
+                break
             self._segments.popleft()
             self.held_bytes -= segment.size
             self._add_up(segment)

@@ -22,7 +22,7 @@ from destination_squadstack.batcher import Batch, Batcher, Record
 from destination_squadstack.breaker import Breaker
 from destination_squadstack.errors import ConfigError, SyncError, TransientError
 from destination_squadstack.known_leads import KnownLeads
-from destination_squadstack.ledger import Ledger, Segment
+from destination_squadstack.ledger import Covered, Ledger, Segment
 from destination_squadstack.limiter import Limiter
 from destination_squadstack.operations import CONTACT_CENTER, NO_LEAD, Cause
 from destination_squadstack.protocol import MalformedInput, Message
@@ -581,13 +581,16 @@ class Pump:
     # --- output
 
     def take_states(self, now: float) -> list[dict[str, Any]]:
-        """Return the states that may leave now; what was rejected before them is safe.
+        """Return states that may leave now, none if there are no more; what was rejected before them is safe.
 
         Raises:
             ConfigError: More records were rejected than the config allows.
         """
         if self.finished:
             self._breaker.release()
+        # Nothing was rejected that these would cover: no store, breaker or limit has a say in them.
+        if written := self._ledger.take_covered(all_written=True):
+            return self._leaving(written)
         if self._over_limit or self._breaker.holds(now):
             return []
         self._check_limit()
@@ -595,7 +598,9 @@ class Pump:
             return []
         # First, since a state that has been taken and cannot leave would be missing for ever.
         self._rejects.commit()
-        covered = self._ledger.take_covered()
+        return self._leaving(self._ledger.take_covered())
+
+    def _leaving(self, covered: Sequence[Covered]) -> list[dict[str, Any]]:
         for state in covered:
             self._report.state(state.difference)
         return [state.message for state in covered]

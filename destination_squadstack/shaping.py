@@ -125,7 +125,7 @@ class Shaper:
             stated = {k: v for k, v in lead.items() if v is not None}
             if problem := min(self._validator.iter_errors(stated), key=lambda error: list(error.path), default=None):
                 lead_id = lead.get(self._key)
-                raise Refused(_describe(problem), str(lead_id) if isinstance(lead_id, str | int) else None)
+                raise Refused(_describe(problem), str(lead_id) if type(lead_id) in (str, int) else None)
         if field.as_text and value.__class__ is int:
             lead[field.name] = str(value)
 

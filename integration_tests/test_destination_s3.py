@@ -207,6 +207,17 @@ def test_rejected_rows_are_sent_again_and_those_that_fail_again_are_kept_anew(
     assert logs(printed)[0].startswith("Sending 1 rejected rows of 1 files again")
 
 
+def test_a_dry_replay_sends_and_keeps_nothing(destination, emulator, tmp_path):
+    root = tmp_path / "rejected"
+    settings = config(emulator, {"storage_type": "Local", "bucket_path": str(root)})
+    without_id = {"type": "RECORD", "record": {"stream": "leads", "emitted_at": 1, "data": {"contact_name": "canary"}}}
+    assert destination("write", config=settings, catalog=CATALOG, messages=[without_id, state(1)])[0] == 0
+    kept = sorted(root.rglob("*.gz"))
+    code, printed = destination("replay", "--from", str(root), config={**settings, "dry_run": True})
+    assert (code, logs(printed)[-1]) == (3, "1 of 1 rows were rejected again.")
+    assert (sorted(root.rglob("*.gz")), len(kept), emulator.books.calls) == (kept, 1, [])
+
+
 def test_a_replay_that_cannot_begin_says_why_and_sends_nothing(destination, emulator, tmp_path):
     settings = config(emulator, {"storage_type": "None"})
     code, printed = destination("replay", "--from", str(tmp_path / "nowhere"), config=settings)

@@ -225,6 +225,18 @@ def test_every_record_is_written_or_in_the_store_and_counted(write, tmp_path):
     ]
     assert len(rows) == 4
     assert "Rejected by upsert: 1 times: phone_number: Invalid value provided." in written.logs
+    assert {message["type"] for message in written.messages} == {"LOG", "STATE"}, "a reject is no error of the sync"
+
+
+def test_without_a_store_a_warning_says_at_the_start_that_rejected_records_are_only_counted(write):
+    with Emulator(scenario()) as emulator:
+        written = write(config(emulator), lines(record(lead(1, phone_number="12")), state(1)))
+    assert (written.code, written.marks) == (0, [1])
+    warnings = [m["log"]["message"] for m in written.messages if m["type"] == "LOG" and m["log"]["level"] == "WARN"]
+    assert warnings == [
+        "object_storage_config names no store: rejected records will be counted, not kept.",
+        "Rejected by upsert: 1 times: phone_number: Invalid value provided.",
+    ]
 
 
 def test_ids_that_are_numbers_arrive_as_text(write):

@@ -144,7 +144,10 @@ class Bench:
         self.pump.answered(call, answer, self.now)
 
     def states(self) -> list[Json]:
-        return [message["state"] for message in self.pump.take_states(self.now)]
+        left = []
+        while taken := self.pump.take_states(self.now):
+            left += [message["state"] for message in taken]
+        return left
 
     def marks(self) -> list[int]:
         return [state["id"] for state in self.states()]

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from destination_squadstack import pump
+from destination_squadstack import destination, pump
 from destination_squadstack.clock import SystemClock
 from destination_squadstack.config import parse_config
 from destination_squadstack.destination import Sync
@@ -153,3 +153,37 @@ def test_an_empty_input_is_a_success(sync):
     run, printed = sync(Api(), Reader(b""))
     assert run.run() == 0
     assert [message["type"] for message in printed()] == ["LOG"]
+
+
+def test_a_state_that_cannot_be_passed_on_is_an_error_and_no_success(sync, kit, monkeypatch):
+    monkeypatch.setattr(pump.Pump, "take_states", lambda *_: [])
+    run, printed = sync(Api(), Reader(text_of(kit, 10)))
+    assert run.run() == 1
+    (trace,) = [message["trace"]["error"] for message in printed() if message["type"] == "TRACE"]
+    assert trace["message"] == "The input has ended and all records have an outcome, but a state is left over."
+
+
+def test_after_a_signal_a_call_that_is_not_answered_is_waited_for_no_longer_than_said(sync, kit, monkeypatch):
+    monkeypatch.setattr(destination, "SHUTDOWN_SECONDS", 0.2)
+    called, ended = threading.Event(), threading.Event()
+
+    def silent(_):
+        called.set()
+        run.on_signal(15)
+        ended.wait(30)
+
+    run, printed = sync(Api(silent), Reader(kit.state(1).line + b"\n" + text_of(kit, 10)))
+    started = time.monotonic()
+    assert run.run() == 143
+    ended.set()
+    assert called.is_set()
+    assert 0.2 <= time.monotonic() - started < 10
+    assert [state["id"] for state in states(printed())] == [1]
+
+
+def test_a_signal_during_the_end_changes_nothing(sync, kit):
+    run, printed = sync(Api(), Reader(text_of(kit, 10)))
+    for _ in range(3):
+        run.on_signal(15)
+    assert run.run() == 143
+    assert sum("Signal 15" in m["log"]["message"] for m in printed() if "log" in m) == 1

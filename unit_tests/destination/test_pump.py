@@ -574,6 +574,32 @@ def test_a_suspicion_holds_states_for_five_minutes_at_most(bench, kit):
     assert b.marks() == [1]
 
 
+def test_a_suspicion_holds_no_state_before_which_all_was_written(bench, kit):
+    b = two_lanes(bench, kit)
+    for call in b.calls():
+        b.answer(call, kit.rows(call, *[INVALID] * 200 if call.lane.operation.name == "create" else []))
+    assert b.marks() == [1]
+
+
+def test_nor_does_a_store_that_fails_or_a_limit_that_is_passed(bench, kit):
+    b = two_lanes(bench, kit, max_rejected_percent=1)
+    b.end()
+    b.rejects.commit = lambda: pytest.fail("there is nothing to be kept for this state")
+    for call in b.calls():
+        b.answer(call, kit.rows(call, *[INVALID] * 3 if call.lane.operation.name == "create" else []))
+    assert [state["state"]["id"] for state in b.pump.take_states(b.now)] == [1]
+    with pytest.raises(ConfigError, match="max_rejected_percent"):
+        b.pump.take_states(b.now)
+
+
+def two_lanes(bench, kit, **changes):
+    """Feed one lane a good record and a state, then another lane a bad one and a state."""
+    streams = [{"stream": "new", "operation": "create"}]
+    b = bench(kit.config(streams=streams, **changes), kit.catalog("leads", "new"), largest=1)
+    b.feed(kit.record("a"), kit.state(1), kit.record("b", "new"), kit.state(2, "new"))
+    return b
+
+
 def test_one_success_clears_a_lane(bench, kit):
     b = bench(largest=2)
     b.feed(kit.record("a"), kit.record("b"), kit.state(1))

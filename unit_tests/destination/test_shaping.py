@@ -218,3 +218,8 @@ def test_the_quick_check_and_the_schema_agree(row, data):
         if row.integer_key:
             as_text[row.key] = int(as_text[row.key])
         assert json.loads(body) == as_text
+
+
+@pytest.mark.parametrize(("given", "kept"), [("L1", "L1"), (7, "7"), (True, None), (None, None), (["L1"], None)])
+def test_a_refused_record_keeps_its_lead_id_if_that_is_one(given, kept):
+    assert refusal({**LEAD, "lead_id": given, "contact_name": 5}).lead_id == kept
