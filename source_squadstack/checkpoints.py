@@ -1,6 +1,7 @@
 """States while webhook events are read: the CDK gives the state of a stream without windows at its end alone."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from airbyte_cdk.models import (
     AirbyteMessage,
@@ -12,22 +13,31 @@ from airbyte_cdk.models import (
     Type,
 )
 
+from source_squadstack.pages import Page
+
 STREAM = "webhook_events"
 EVENTS_A_STATE = 10_000
 
 
-def with_checkpoints(messages: Iterable[AirbyteMessage]) -> Iterator[AirbyteMessage]:
-    """Pass messages on, with a state behind every `EVENTS_A_STATE` webhook events.
+def with_checkpoints(messages: Iterable[Any]) -> Iterator[Any]:
+    """Pass messages and pages on, with a state behind every `EVENTS_A_STATE` webhook events.
 
     The stream is one partition, read in the order of `sequence`: whatever came before an event lies before its state.
     """
     events = 0
     for message in messages:
         yield message
-        if message.type == Type.RECORD and message.record and message.record.stream == STREAM:
-            events += 1
-            if events % EVENTS_A_STATE == 0:
-                yield state_of(message.record.data["sequence"])
+        page = message if isinstance(message, Page) else page_of_one(message)
+        if page is not None and page.stream == STREAM:
+            before, events = events, events + page.records
+            if before // EVENTS_A_STATE < events // EVENTS_A_STATE:
+                yield state_of(page.last["sequence"])
+
+
+def page_of_one(message: AirbyteMessage) -> Page | None:
+    """Return a record as a page of its own; `None` of any other message."""
+    record = message.record if message.type == Type.RECORD else None
+    return Page(record.stream, 1, b"", record.data) if record else None
 
 
 def state_of(sequence: int) -> AirbyteMessage:

@@ -3,7 +3,6 @@
 import logging
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from airbyte_cdk.models import (
@@ -19,15 +18,13 @@ from airbyte_cdk.models import Type as MessageType
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
 from airbyte_cdk.sources.declarative.models.declarative_component_schema import CustomRequester as CustomRequesterModel
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
-from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 
 from source_squadstack import components
 from source_squadstack.check import check_contact_center, check_squadstack, check_webhooks
 from source_squadstack.checkpoints import with_checkpoints
 from source_squadstack.components import ApiRequester
 from source_squadstack.config import problems, without_empty_sections
-
-MANIFEST = Path(__file__).with_name("manifest.yaml")
+from source_squadstack.manifest import load_manifest
 
 # The name under which the stock runner injects components.py, so that one manifest serves both.
 sys.modules["source_declarative_manifest.components"] = components
@@ -42,7 +39,7 @@ class SourceSquadstack(ConcurrentDeclarativeSource):
         config: Mapping[str, Any] | None = None,
         state: list[AirbyteStateMessage] | None = None,
     ) -> None:
-        manifest = safe_load_yaml(MANIFEST.read_text(encoding="utf-8"))
+        manifest = load_manifest()
         schema = manifest["spec"]["connection_specification"]
         self._filled_in = without_empty_sections(config or {}, schema)
         super().__init__(
@@ -98,11 +95,11 @@ class SourceSquadstack(ConcurrentDeclarativeSource):
         failures: list[Any] = []
         try:
             for message in with_checkpoints(super().read(logger, config, catalog, state)):
-                if message.type == MessageType.TRACE and message.trace and message.trace.type == TraceType.ERROR:
+                if error := error_of(message):
                     # Every window of a campaign fails with the same words; the platform lists each trace as a reason.
-                    if said(message.trace.error) in map(said, failures):
+                    if said(error) in map(said, failures):
                         continue
-                    failures.append(message.trace.error)
+                    failures.append(error)
                 yield message
         except AirbyteTracedException as closing:
             if not failures:
@@ -126,6 +123,12 @@ class SourceSquadstack(ConcurrentDeclarativeSource):
                 "that the stream belongs to, or refresh the connection's schema.",
                 failure_type=FailureType.config_error,
             )
+
+
+def error_of(message: Any) -> Any:
+    """Return a message's error trace; `None` of others, and of what the console script has in place of records."""
+    trace = message.trace if isinstance(message, AirbyteMessage) and message.type == MessageType.TRACE else None
+    return trace.error if trace and trace.type == TraceType.ERROR else None
 
 
 def said(error: Any) -> tuple[Any, ...]:

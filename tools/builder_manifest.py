@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import yaml
 from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 
-from source_squadstack.source import MANIFEST
+from source_squadstack.manifest import MANIFEST
 
 Manifest: TypeAlias = dict[str, Any]
 

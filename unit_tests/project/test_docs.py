@@ -12,7 +12,8 @@ from destination_squadstack.config import load_spec, parse_config
 from destination_squadstack.operations import OPERATIONS
 from destination_squadstack.routing import plan
 from destination_squadstack.shaping import Shaper
-from source_squadstack.source import MANIFEST, SourceSquadstack
+from source_squadstack.manifest import MANIFEST
+from source_squadstack.source import SourceSquadstack
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 from packaging.requirements import Requirement
 
 from source_squadstack import components
-from source_squadstack.source import MANIFEST
+from source_squadstack.manifest import MANIFEST
 
 TEXT = MANIFEST.read_text(encoding="utf-8")
 WRITTEN = safe_load_yaml(TEXT)

@@ -66,7 +66,7 @@ def test_a_row_gets_its_types_and_keeps_all_else():
         "huge": 2**70,
         "lead_responses": {"visit_at": "2018-12-03T14:37:54+00:00"},
     }
-    assert normalize_lead(row, "0PT711") == MOMENT
+    assert normalize_lead(row, "0PT711") == "2018-12-03T14:37:54Z"
     assert row == {
         "campaign_id": "0PT711",
         "lead_id": "10",

@@ -1,0 +1,113 @@
+"""The console script takes whole pages to stdout; out comes what the CDK's own entrypoint makes of the source.
+
+With one worker the order of a stream's messages is the same from run to run: they are compared one by one.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from integration_tests.conftest import Connector, Message, Outcome, configured, outcome
+from integration_tests.test_source_faults import HARMLESS, INCREMENTAL, PORTAL, SQUADSTACK, config, scenario
+from squadstack_emulator import Emulator, Fault, FaultKind
+
+CDK_ALONE = """\
+import sys
+
+from airbyte_cdk.entrypoint import launch
+
+from source_squadstack.command import source_of
+from source_squadstack.source import SourceSquadstack
+
+launch(source_of(sys.argv[1:], SourceSquadstack), sys.argv[1:])
+"""
+
+FAILING = {
+    "HTTP 401 in the middle": {"faults": (Fault(kind=FaultKind.UNAUTHORIZED_401, on="read", skip=4),)},
+    "HTTP 403 in the middle": {"faults": (Fault(kind=FaultKind.FORBIDDEN_403, on="read", skip=4),)},
+    "a redirect in the middle": {"faults": (Fault(kind=FaultKind.REDIRECT_302, on="read", skip=4),)},
+    "an outage for ever": {"faults": (Fault(kind=FaultKind.HTML_200, on="any", skip=8),)},
+    "`next_start_key` repeated": {"portal_repeats_key": True},
+}
+CHANGING = {
+    "a shorter last page": {"drift_leads_per_page": 2, "drift_pages": 3},
+    "a page past the end": {"drift_leads_per_page": 10, "drift_pages": 3},
+    "tokens of the portal that die in the middle": {"portal_token_uses": 4},
+    "no fault": {},
+}
+
+
+@pytest.fixture(scope="module")
+def cdk_alone(tmp_path_factory: pytest.TempPathFactory) -> Connector:
+    """Return a script that runs the source by the CDK's own entrypoint."""
+    directory = tmp_path_factory.mktemp("cdk")
+    script = directory / "cdk-alone"
+    script.write_text(f"#!{sys.executable}\n{CDK_ALONE}", encoding="utf-8")
+    script.chmod(0o755)
+    return Connector(str(script), directory)
+
+
+def told(done: Outcome) -> dict[str | None, list[Any]]:
+    """Return what two runs of the same must agree in, by stream: all but logs and the moments at which they ran.
+
+    Streams take turns as their threads happen to run.
+    """
+    streams: dict[str | None, list[Any]] = {}
+    for message in done.messages:
+        if message["type"] != "LOG":
+            stream, content = compared(message)
+            streams.setdefault(stream, []).append(content)
+    return streams
+
+
+def compared(message: Message) -> tuple[str | None, Any]:
+    """Return a message's stream, and its content without the moment at which it was made."""
+    if message["type"] == "RECORD":
+        record = message["record"]
+        return record["stream"], ("RECORD", {**record["data"], "read_at": None})
+    if message["type"] == "STATE":
+        state = message["state"]["stream"]
+        content = {name: value for name, value in state["stream_state"].items() if name != "lookback_window"}
+        return state["stream_descriptor"]["name"], ("STATE", content, message["state"]["sourceStats"])
+    trace = message["trace"]
+    if trace["type"] == "STREAM_STATUS":
+        return trace["stream_status"]["stream_descriptor"]["name"], ("STATUS", trace["stream_status"])
+    error = {name: value for name, value in trace["error"].items() if name != "stack_trace"}
+    return error.get("stream_descriptor", {}).get("name"), ("ERROR", error)
+
+
+def read_by(connectors: tuple[Connector, ...], streams: tuple[str, ...], **fields: Any) -> Iterator[Outcome]:
+    """Read streams by several connectors at the same time, each from an emulator of its own."""
+    catalog = configured(*streams, incremental=INCREMENTAL)
+    with ExitStack() as stack:
+        emulators = [stack.enter_context(Emulator(scenario(**fields))) for _ in connectors]
+        processes = [
+            connector.start("read", config={**config(emulator), "num_workers": 1}, catalog=catalog)
+            for connector, emulator in zip(connectors, emulators, strict=True)
+        ]
+        for process in processes:
+            yield outcome(process, *process.communicate(timeout=240))
+
+
+@pytest.mark.parametrize("name", [*HARMLESS, *CHANGING, *FAILING])
+def test_the_messages_are_those_of_the_cdk_alone(source, cdk_alone, name):
+    fields = {**HARMLESS, **CHANGING, **FAILING}[name]
+    ours, cdks = read_by((source, cdk_alone), SQUADSTACK + PORTAL, **fields)
+    assert ours.code == cdks.code == (1 if name in FAILING else 0)
+    assert ours.states
+    assert told(ours) == told(cdks)
+    names = {line["record"]["stream"] for line in ours.messages if line["type"] == "RECORD"}
+    assert names == set(SQUADSTACK + PORTAL) or name in FAILING
+
+
+def test_a_records_line_has_the_form_of_the_cdks(source, cdk_alone):
+    ours, cdks = read_by((source, cdk_alone), ("lead_responses",))
+    for done in (ours, cdks):
+        line = next(line for line in done.stdout.splitlines() if '"type":"RECORD"' in line)
+        assert line.startswith('{"type":"RECORD","record":{"stream":"lead_responses","data":{"')
+        emitted = done.of("RECORD")[0]["emitted_at"]
+        assert isinstance(emitted, int)
+        assert line.endswith(f'}},"emitted_at":{emitted}}}}}')

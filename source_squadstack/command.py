@@ -1,0 +1,99 @@
+"""The commands of the console script that need the CDK."""
+
+import logging
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from airbyte_cdk.entrypoint import AirbyteEntrypoint
+from airbyte_cdk.exception_handler import init_uncaught_exception_handler
+from airbyte_cdk.models import AirbyteMessage, ConnectorSpecification, FailureType
+from airbyte_cdk.sources.connector_state_manager import HashableStreamDescriptor
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_squadstack.config import problems
+from source_squadstack.pages import Page, PagedReading
+from source_squadstack.source import SourceSquadstack
+
+
+class PagedSource(SourceSquadstack):
+    """The source as its console script runs it: `read` yields pages among the messages, in the place of records."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self._concurrent_source = PagedReading.instead_of(self._concurrent_source)
+
+
+class Entrypoint(AirbyteEntrypoint):
+    """The CDK's commands; a wrong config is described field by field, where the CDK prints the wrong value."""
+
+    @staticmethod
+    def validate_connection(source_spec: ConnectorSpecification, config: Mapping[str, Any]) -> None:
+        """Raise a config_error that names every wrong field."""
+        found = problems(config, source_spec.connectionSpecification)
+        if found:
+            raise AirbyteTracedException(message=" ".join(found), failure_type=FailureType.config_error)
+
+    @staticmethod
+    def handle_record_counts(message: Any, stream_message_count: Any) -> Any:
+        """Count records into their stream's next state, those of a page at once."""
+        if isinstance(message, Page):
+            stream_message_count[HashableStreamDescriptor(name=message.stream, namespace=None)] += float(
+                message.records
+            )
+            return message
+        return AirbyteEntrypoint.handle_record_counts(message, stream_message_count)
+
+    def read(
+        self, source_spec: ConnectorSpecification, config: Mapping[str, Any], catalog: Any, state: list[Any]
+    ) -> Iterable[AirbyteMessage]:
+        """Yield messages; pages go straight to stdout, in between."""
+        for message in super().read(source_spec, config, catalog, state):
+            if isinstance(message, Page):
+                sys.stdout.buffer.write(message.lines)
+                sys.stdout.buffer.flush()
+            else:
+                yield message
+
+
+def source_of(arguments: Sequence[str], kind: type[SourceSquadstack] = PagedSource) -> SourceSquadstack:
+    """Build the source from the files that the command line names."""
+    given = list(arguments)
+    return kind(
+        config=read_file("config", kind.read_config, Entrypoint.extract_config(given)),
+        catalog=read_file("catalog", kind.read_catalog, Entrypoint.extract_catalog(given)),
+        state=read_file("state", kind.read_state, Entrypoint.extract_state(given)),
+    )
+
+
+def read_file(kind: str, read: Callable[[str], Any], path: str | None) -> Any:
+    """Read a file that the command line names; the CDK's own error would print what is in it."""
+    if path is None:
+        return None
+    try:
+        return read(path)
+    except Exception as error:  # noqa: BLE001  # whatever its parsers raise: they quote what they met
+        raise AirbyteTracedException(
+            message=f"The {kind} file cannot be read as a {kind} ({type(error).__name__}).",
+            failure_type=FailureType.config_error,
+        ) from None
+
+
+def ensure_temporary_directory() -> None:
+    """The CDK makes a directory for every command, `spec` too: on a read-only root shared memory has room for it."""
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        tempfile.tempdir = "/dev/shm"  # noqa: S108  # a fresh directory is made in it, for this user alone
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Run one command; its messages go to stdout, a line each."""
+    init_uncaught_exception_handler(logging.getLogger("airbyte"))
+    ensure_temporary_directory()
+    entrypoint = Entrypoint(source_of(arguments))
+    for message in entrypoint.run(entrypoint.parse_args(list(arguments))):
+        sys.stdout.write(f"{message}\n")
+        # On a pipe a state would else lie in the buffer while the source waits for its next call.
+        sys.stdout.flush()
