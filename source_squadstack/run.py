@@ -48,7 +48,12 @@ def specification() -> dict[str, Any]:
     from source_squadstack.manifest import load_manifest  # noqa: PLC0415
 
     spec = load_manifest()["spec"]
-    return {"documentationUrl": spec["documentation_url"], "connectionSpecification": spec["connection_specification"]}
+    return {
+        "connectionSpecification": spec["connection_specification"],
+        "documentationUrl": spec["documentation_url"],
+        "supportsNormalization": False,
+        "supportsDBT": False,
+    }
 
 
 def refusal(path: str) -> dict[str, Any] | None:
