@@ -34,6 +34,7 @@ from airbyte_cdk.sources.declarative.requesters.error_handlers import DefaultErr
 from airbyte_cdk.sources.declarative.requesters.http_requester import HttpRequester
 from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination_strategy import PaginationStrategy
 from airbyte_cdk.sources.declarative.requesters.request_options import InterpolatedRequestOptionsProvider
+from airbyte_cdk.sources.declarative.requesters.requester import HttpMethod
 from airbyte_cdk.sources.declarative.retrievers.simple_retriever import SimpleRetriever
 from airbyte_cdk.sources.declarative.transformations import RecordTransformation
 from airbyte_cdk.sources.streams.call_rate import APIBudget, CallRateLimitHit
@@ -975,7 +976,60 @@ class ApiRequester(HttpRequester):
         if self.api_budget is not None:
             self.api_budget = LoggedBudget(self.api_budget)
         super().__post_init__(parameters)
-        self._http_client._session.max_redirects = 0  # noqa: SLF001  # the CDK has no setting for it
+        session = self._http_client._session  # noqa: SLF001  # the CDK has no setting for what follows
+        session.max_redirects = 0
+        vars(session)["merge_environment_settings"] = once_a_host(session.merge_environment_settings)
+        self._evaluated: dict[tuple[str, int], tuple[StreamSlice, Any]] = {}
+        templates = [self.url, *(self.request_parameters or {}).values(), *(self.request_headers or {}).values()]
+        self._varies_by_page = any("next_page_token" in str(template) for template in templates)
+
+    def get_url(self, **context: Any) -> str:
+        """Return the address, evaluated once a slice."""
+        return str(self._once_a_slice("url", super().get_url, context))
+
+    def get_request_params(self, **context: Any) -> MutableMapping[str, Any]:
+        """Return the manifest's parameters, evaluated once a slice."""
+        return dict(self._once_a_slice("parameters", super().get_request_params, context))
+
+    def get_request_headers(self, **context: Any) -> Mapping[str, Any]:
+        """Return the manifest's headers, evaluated once a slice."""
+        return dict(self._once_a_slice("headers", super().get_request_headers, context))
+
+    def _once_a_slice(self, name: str, evaluate: Callable[..., Any], context: Mapping[str, Any]) -> Any:
+        """Evaluate a template for the first page of a slice: for each page it took a third of a call's time."""
+        stream_slice = context.get("stream_slice")
+        if stream_slice is None or self._varies_by_page:
+            return evaluate(**context)
+        # By identity, because a slice's hash is that of its JSON; the slice is kept, so that no other gets its id.
+        key = (name, id(stream_slice))
+        found = self._evaluated.get(key)
+        if found is None:
+            if len(self._evaluated) >= MOST_EVALUATED:
+                self._evaluated.clear()
+            found = self._evaluated[key] = (stream_slice, evaluate(**context))
+        return found[1]
+
+    def _request_body_data(self, *context: Any, **more: Any) -> Mapping[str, Any] | str | None:
+        return super()._request_body_data(*context, **more) if self._http_method != HttpMethod.GET else None
+
+    def _request_body_json(self, *context: Any, **more: Any) -> Mapping[str, Any] | None:
+        return super()._request_body_json(*context, **more) if self._http_method != HttpMethod.GET else None
+
+
+MOST_EVALUATED = 1_000
+
+
+def once_a_host(merge: Callable[..., Any]) -> Callable[..., Any]:
+    """Ask the environment for proxies and certificates once: requests looks through all its variables at each call."""
+    found: dict[str, Any] = {}
+
+    def merged(url: str, **given: Any) -> Any:
+        host = urlsplit(url).netloc
+        if host not in found:
+            found[host] = merge(url=url, **given)
+        return dict(found[host])
+
+    return merged
 
 
 ATTEMPTS = 6

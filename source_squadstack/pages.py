@@ -137,16 +137,37 @@ def selected(selector: RecordSelector, response: requests.Response, stream_slice
 # --- the cursor -----------------------------------------------------------------------------------------------------
 
 
-def observe(cursor: Cursor, stream: str, rows: list[Row], stream_slice: Any) -> None:
-    """Show a cursor the newest of rows; all of them, as the CDK does, where it cannot be told which one that is."""
-    field = getattr(cursor, "cursor_field", None)
-    if field is None:  # the cursor of a full refresh observes nothing
-        return
-    name = field.cursor_field_key
-    newest = newest_of([value for row in rows if (value := row.get(name)) is not None])
-    shown = rows if newest is None else [{name: newest}]
-    for row in shown:
-        cursor.observe(Record(data=row, stream_name=stream, associated_slice=stream_slice))
+class Newest:
+    """The newest row of a partition, which is all that its cursor has to be shown of it."""
+
+    def __init__(self, cursor: Cursor, stream: str, stream_slice: Any) -> None:
+        self._cursor = cursor
+        self._stream = stream
+        self._slice = stream_slice
+        field = getattr(cursor, "cursor_field", None)
+        self._name = field.cursor_field_key if field else None  # the cursor of a full refresh observes nothing
+        self._value: Any = None
+
+    def see(self, rows: list[Row]) -> None:
+        """Take note of a page's rows; where it cannot be told which is the newest, show them all, as the CDK does."""
+        if self._name is None:
+            return
+        name = self._name
+        values = [value for row in rows if (value := row.get(name)) is not None]
+        newest = newest_of(values if self._value is None else [*values, self._value])
+        if newest is not None:
+            self._value = newest
+        elif values:
+            self._observe(rows)
+
+    def show(self) -> None:
+        """Show the cursor the newest row: before the partition is closed, which is when its state may move."""
+        if self._value is not None:
+            self._observe([{self._name: self._value}])
+
+    def _observe(self, rows: Iterable[Any]) -> None:
+        for row in rows:
+            self._cursor.observe(Record(data=row, stream_name=self._stream, associated_slice=self._slice))
 
 
 SORTABLE_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z")
@@ -178,6 +199,7 @@ class PageReader(PartitionReader):
         """Read a partition to its end; whatever goes wrong goes into the queue, which the main thread waits for."""
         assert self._partition_logger is not None  # noqa: S101  # by the constructor
         stream = partition.stream_name()
+        newest = Newest(cursor, stream, partition.to_slice())
         try:
             self._partition_logger.log(partition)
             for rows in rows_of(partition):
@@ -186,7 +208,8 @@ class PageReader(PartitionReader):
                 if self._stopped:
                     return
                 self._queue.put(page)  # type: ignore[arg-type]  # PagedReading, behind the queue, takes it
-                observe(cursor, stream, rows, partition.to_slice())
+                newest.see(rows)
+            newest.show()
             cursor.close_partition(partition)
             self._queue.put(PartitionCompleteSentinel(partition, is_successful=True))
         except Exception as error:  # noqa: BLE001  # as the CDK's reader: else the main thread would wait for ever

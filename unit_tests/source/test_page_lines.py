@@ -12,7 +12,7 @@ from airbyte_cdk.sources.utils.record_helper import stream_data_to_airbyte_messa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_squadstack.pages import GROUP, groups, newest_of, observe, page_of
+from source_squadstack.pages import GROUP, Newest, groups, page_of
 
 ROWS = [
     {"lead_id": "1", "processed_at": None, "nested": {"null": None, "list": [None, 1.0]}},
@@ -51,10 +51,13 @@ class Cursor:
 SLICE = StreamSlice(partition={"campaign_id": "0PT711"}, cursor_slice={})
 
 
-def shown(*values):
+def shown(*pages):
     cursor = Cursor()
-    observe(cursor, "s", [{"at": value} for value in values], SLICE)
-    assert {(stream, piece) for _, stream, piece in cursor.shown} == {("s", SLICE)}
+    newest = Newest(cursor, "s", SLICE)
+    for values in pages:
+        newest.see([{"at": value} for value in values])
+    newest.show()
+    assert {(stream, piece) for _, stream, piece in cursor.shown} <= {("s", SLICE)}
     return [at for at, _, _ in cursor.shown]
 
 
@@ -69,8 +72,10 @@ def shown(*values):
         ([1666222318, 1666222319], 1666222319),
     ],
 )
-def test_the_cursor_is_shown_the_newest_row_of_a_page(values, newest):
-    assert shown(*values) == [newest]
+def test_the_cursor_is_shown_the_newest_row_of_all_pages(values, newest):
+    assert shown(values) == [newest]
+    assert shown(*([value] for value in values)) == [newest]
+    assert shown([], values, []) == [newest]
 
 
 @pytest.mark.parametrize(
@@ -85,15 +90,18 @@ def test_the_cursor_is_shown_the_newest_row_of_a_page(values, newest):
     ],
 )
 def test_where_the_newest_cannot_be_told_the_cursor_is_shown_every_row(values):
-    assert shown(*values) == values
+    assert shown(values) == values
+    assert shown(values, [values[0]])[: len(values)] == values
 
 
-def test_a_page_without_times_moves_no_cursor():
-    assert newest_of([]) is None
+def test_pages_without_times_move_no_cursor():
+    assert shown([], [None]) == []
 
 
 def test_the_cursor_of_a_full_refresh_is_shown_nothing():
-    observe(object(), "s", [{"at": 1}], SLICE)
+    newest = Newest(object(), "s", SLICE)
+    newest.see([{"at": 1}])
+    newest.show()
 
 
 @given(st.integers(0, 3 * GROUP))
