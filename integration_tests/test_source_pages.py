@@ -95,12 +95,14 @@ def read_by(connectors: tuple[Connector, ...], streams: tuple[str, ...], **field
 @pytest.mark.parametrize("name", [*HARMLESS, *CHANGING, *FAILING])
 def test_the_messages_are_those_of_the_cdk_alone(source, cdk_alone, name):
     fields = {**HARMLESS, **CHANGING, **FAILING}[name]
-    ours, cdks = read_by((source, cdk_alone), SQUADSTACK + PORTAL, **fields)
+    # What drifts has the moment of the very run in it, which streams without an upper bound show.
+    streams = ("lead_responses",) if "drift_pages" in fields else SQUADSTACK + PORTAL
+    ours, cdks = read_by((source, cdk_alone), streams, **fields)
     assert ours.code == cdks.code == (1 if name in FAILING else 0)
     assert ours.states
     assert told(ours) == told(cdks)
     names = {line["record"]["stream"] for line in ours.messages if line["type"] == "RECORD"}
-    assert names == set(SQUADSTACK + PORTAL) or name in FAILING
+    assert names == set(streams) or name in FAILING
 
 
 def test_a_records_line_has_the_form_of_the_cdks(source, cdk_alone):
