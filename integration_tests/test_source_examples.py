@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from squadstack_emulator import Campaign, Emulator, Portal, PortalCampaign, Scenario
+from demo.receiver import KEY, PULL_TOKEN, Receiver
+from squadstack_emulator import Campaign, Emulator, Portal, PortalCampaign, Scenario, Webhook
 
 PAGE = (Path(__file__).parents[1] / "docs/sources/squadstack.md").read_text(encoding="utf-8")
 FROM, TO = datetime(2026, 9, 1, tzinfo=UTC), datetime(2026, 10, 1, tzinfo=UTC)
@@ -52,6 +53,25 @@ def config(emulator: Emulator, version: str) -> dict:
 
 
 @pytest.fixture(scope="module")
+def first_event(source, catalog_of, tmp_path_factory):
+    """Return the first event that the webhook receiver was posted."""
+    campaign = Campaign(unprocessed=1, seed_from=FROM, seed_to=TO)
+    with Receiver(tmp_path_factory.mktemp("webhooks")) as receiver:
+        webhook = Webhook(f"{receiver.url}/events/{KEY}")
+        with Emulator(Scenario(campaigns=(campaign,), webhook=webhook)) as emulator:
+            emulator.call_leads(last_at=FROM)
+            assert emulator.wait_for_posts()
+        asked = {"webhooks": {"url": receiver.url, "token": PULL_TOKEN}}
+        read = source.run("read", config=asked, catalog=catalog_of("webhook_events"))
+    assert read.code == 0, read.errors
+    return read.records[0]
+
+
+def test_the_example_of_the_webhook_events_is_the_first_that_was_posted(first_event):
+    assert example_of("webhook_events") == json_text({**first_event, "received_at": "2026-09-01T00:00:01.234567Z"})
+
+
+@pytest.fixture(scope="module")
 def first_records(source, catalog_of):
     """Return the first record of each stream."""
     found: dict[str, dict] = {}
@@ -69,8 +89,16 @@ def test_the_example_of_a_stream_is_its_first_record(first_records, stream):
     record = first_records[stream]
     if "read_at" in record:
         record = {**record, "read_at": "2026-11-21T00:00:00Z"}
-    text = json.dumps(record, indent=2, ensure_ascii=False)
+    assert example_of(stream) == json_text(record)
+
+
+def json_text(record: dict) -> str:
+    """Return a record as the page shows it."""
+    return json.dumps(record, indent=2, ensure_ascii=False)
+
+
+def example_of(stream: str) -> str:
+    """Return the example in a stream's section of the page; nothing where it lacks one."""
     section = re.split(r"^##+ ", PAGE.split(f"\n### {stream}\n")[1], flags=re.MULTILINE)[0]
     example = re.search(r"```json\n(.*?)\n```", section, re.DOTALL)
-    assert example is not None, f"The page's section {stream} lacks its example:\n{text}"
-    assert example[1] == text
+    return example[1] if example else ""

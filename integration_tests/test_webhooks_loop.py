@@ -141,6 +141,31 @@ def test_a_read_ends_while_events_stream_in_and_the_next_goes_on_behind_it(sourc
     assert reads[1].records
 
 
+def test_kill_9_of_the_receiver_again_and_again_under_posts_and_syncs_loses_and_doubles_nothing(source, catalog, loop):
+    emulator, receiver = loop(400)
+    over = threading.Event()
+
+    def kill_and_start() -> None:
+        while not over.wait(1.5):
+            receiver.end(signal.SIGKILL)
+            receiver.start()
+
+    killing = threading.Thread(target=kill_and_start)
+    killing.start()
+    reads: list[Outcome] = []
+    for _ in range(4):
+        emulator.call_leads(limit=100)  # posted while the sync runs
+        state = [reads[-1].states[-1]] if reads else None
+        reads.append(source.run("read", config=config(receiver), catalog=catalog, state=state))
+    assert emulator.wait_for_posts(120)
+    over.set()
+    killing.join()
+    reads.append(source.run("read", config=config(receiver), catalog=catalog, state=[reads[-1].states[-1]]))
+    assert [read.code for read in reads] == [0] * 5
+    assert sum((committed(read) for read in reads), Counter()) == posted(emulator)
+    assert any(post.status is None for post in emulator.books.posts)
+
+
 def restarted(receiver: Receiver) -> None:
     """Restart a receiver, which deletes first of all what it may."""
     receiver.end(signal.SIGTERM)
