@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from demo.receiver import KEY, PULL_TOKEN, Receiver
 from integration_tests.conftest import Outcome
@@ -200,6 +201,31 @@ def test_a_reader_that_comes_too_late_is_told_so_and_a_new_one_reads_what_is_kep
     assert "HTTP 410" in late.errors[-1]["message"]
     anew = source.run("read", config=config(receiver), catalog=catalog)
     assert committed(anew) == posted(emulator) - committed(first)
+
+
+ODD = {
+    '{"number": %s}' % ("9" * 5_000): {"number": "9" * 5_000},
+    '{"number": 1e400, "exact": 123456789012345678901234567890}': {
+        "number": "1e400",
+        "exact": 123456789012345678901234567890,
+    },
+    r'{"half": "\ud83d", "nul": "\u0000"}': {"half": "\ufffd", "nul": "\0"},
+    '{"deep": %s}' % ("[" * 20_000 + "]" * 20_000): {"_json": '{"deep": %s}' % ("[" * 20_000 + "]" * 20_000)},
+    '{"lead_id": "behind them"}': {"lead_id": "behind them"},
+}
+
+
+def test_no_payload_that_the_receiver_takes_keeps_those_behind_it_from_being_read(source, catalog, loop):
+    emulator, receiver = loop(600)
+    for body in ODD:
+        assert requests.post(f"{receiver.url}/events/{KEY}", data=body, timeout=10).status_code == 201
+    call(emulator, 600)
+    read = source.run("read", config=config(receiver), catalog=catalog)
+    assert read.code == 0, read.errors
+    assert [record["payload"] for record in read.records[: len(ODD)]] == list(ODD.values())
+    # More than a page: the odd ones do not end the sync either.
+    assert Counter(spelt(record["payload"]) for record in read.records[len(ODD) :]) == posted(emulator)
+    assert len(read.records) > 1000
 
 
 def test_a_state_of_another_store_is_refused_instead_of_skipping_events(source, catalog, loop):

@@ -4,7 +4,7 @@ import pytest
 from airbyte_cdk.models import AirbyteMessage, AirbyteRecordMessage, Type
 
 from source_squadstack.checkpoints import EVENTS_A_STATE, with_checkpoints
-from source_squadstack.components import UnreadableBodyError, webhook_events
+from source_squadstack.components import UnreadableBodyError, parse_json, webhook_events
 
 
 def page(*sequences, **keys):
@@ -70,3 +70,26 @@ def test_a_state_stands_behind_every_ten_thousandth_event_and_says_where_to_go_o
 def test_other_streams_get_no_states_for_their_own_come_from_the_cdk():
     given = [record("lead_responses", number) for number in range(EVENTS_A_STATE + 1)]
     assert list(with_checkpoints(given)) == given
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("9" * 4_300, int("9" * 4_300)),
+        ("9" * 4_301, "9" * 4_301),
+        ("-1e400", "-1e400"),
+        (f"{'1' * 6_000}.5", f"{'1' * 6_000}.5"),
+        ("0.1e-999999", 0.0),
+    ],
+    ids=["4300 digits", "4301 digits", "beyond floats", "beyond floats in digits", "nearly nothing"],
+)
+def test_a_number_that_is_none_here_stays_as_its_text_instead_of_ending_the_stream(text, read):
+    assert parse_json(f'{{"number": {text}}}'.encode()) == {"number": read}
+
+
+@pytest.mark.parametrize(
+    ("body", "difference"), [(b" ", "the body is empty"), (b"<html>", "the body is not JSON"), (b"[NaN]", "not JSON")]
+)
+def test_what_is_no_json_is_still_refused(body, difference):
+    with pytest.raises(UnreadableBodyError, match=difference):
+        parse_json(body)
