@@ -103,9 +103,10 @@ class Store:
                     raise StoreError("The database's encoding must be UTF8: no other holds every name and every note")
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
             METADATA.create_all(connection)
-            row = insert(connection, STORE).values(id=1, version=VERSION, last_sequence=0, deleted_to=0)
-            connection.execute(row.on_conflict_do_nothing(index_elements=["id"]))
             version = connection.scalar(select(STORE.c.version))
+            if version is None:
+                version = VERSION
+                connection.execute(STORE.insert().values(id=1, version=version, last_sequence=0, deleted_to=0))
         if version != VERSION:
             raise StoreError(f"The tables are of version {version}; this program knows version {VERSION} alone")
         self._prepared = True

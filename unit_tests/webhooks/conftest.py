@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from benchmarks.webhooks.postgres import MissingError, Postgres
 from webhooks_squadstack.app import Receiver
 from webhooks_squadstack.database import connect
 from webhooks_squadstack.events import Event, microseconds
-from webhooks_squadstack.settings import read_settings
+from webhooks_squadstack.settings import read_database, read_settings
 from webhooks_squadstack.store import Store
+from webhooks_squadstack.tables import METADATA
 
 NOW = microseconds(datetime(2024, 6, 1, 12, tzinfo=UTC))
 KEY, OTHER_KEY, TOKEN = "key-of-the-tests", "key-of-a-campaign", "token-of-the-tests"
@@ -163,8 +166,13 @@ def serve(clock: Clock) -> Iterator[Callable[..., Service]]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(connect(read_settings_url(f"sqlite:///{tmp_path}/webhooks.db")))
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/webhooks.db"
+
+
+@pytest.fixture
+def store(sqlite_url: str) -> Iterator[Store]:
+    store = open_store(sqlite_url)
     yield store
     store.close()
 
@@ -174,10 +182,37 @@ def service(serve: Callable[..., Service], store: Store) -> Service:
     return serve(store)
 
 
-def read_settings_url(url: str) -> Any:
-    return read_settings(
-        {"WEBHOOKS_DATABASE_URL": url, "WEBHOOKS_ENDPOINT_KEYS": "k", "WEBHOOKS_PULL_TOKEN": "t"}
-    ).database
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A real server. Continuous integration installs it; a machine without one says what is missing."""
+    try:
+        server = Postgres()
+    except MissingError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    with server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> str:
+    """An empty database; a new one for each test would take longer than all the tests."""
+    database = connect(read_database({"WEBHOOKS_DATABASE_URL": postgres.url()}))
+    with database.writing.begin() as connection:
+        METADATA.drop_all(connection)
+    database.reading.dispose()
+    return postgres.url()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> str:
+    """A test that takes it runs on both databases."""
+    return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
+
+
+def open_store(url: str) -> Store:
+    return Store(connect(read_database({"WEBHOOKS_DATABASE_URL": url})))
 
 
 def event(number: int, *, received_at: int = NOW, event_type: str = "call", payload: str = "{}") -> Event:
