@@ -89,8 +89,8 @@ class Receiver:
         self._body_seconds = body_seconds
         self._document = orjson.dumps(openapi.document(version))
         self._metrics = Metrics()
-        self._health = Health()
-        self._writer = Writer(store.append, committed=self._committed, failed=self._health.failed)
+        self.health = Health()
+        self._writer = Writer(store.append, committed=self._committed, failed=self.health.failed)
         self._stopping = False
         self.app = Starlette(
             routes=[
@@ -182,7 +182,7 @@ class Receiver:
         return bytes(body)
 
     def _committed(self, events: Any, seconds: float) -> None:
-        self._health.answered()
+        self.health.answered()
         self._metrics.stored(events, seconds)
 
     # ── what pullers call ──────────────────────────────────────────────────────────────────────────────────────────
@@ -209,7 +209,7 @@ class Receiver:
         except DeletedError:
             return _error(410, _DELETED)
         except (*ERRORS, StoreError) as error:
-            self._health.failed(error)
+            self.health.failed(error)
             return _error(503, "The store does not answer; ask again later")
         self._metrics.pulled(len(found.events))
         data = [_row(event) for event in found.events]
@@ -226,7 +226,7 @@ class Receiver:
         try:
             await self._ask(self._store.last_sequence)
         except (*ERRORS, StoreError) as error:
-            self._health.failed(error)
+            self.health.failed(error)
             return _error(503, "The store does not answer")
         return _json({"status": "ok"})
 
@@ -247,12 +247,12 @@ class Receiver:
         try:
             return await self._ask(lambda: self._store.summary(now=self._clock()))
         except (*ERRORS, StoreError) as error:
-            self._health.failed(error)
+            self.health.failed(error)
             return None
 
     async def _ask(self, question: Callable[[], _T]) -> _T:
         answer = await asyncio.to_thread(question)
-        self._health.answered()
+        self.health.answered()
         return answer
 
 

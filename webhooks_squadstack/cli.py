@@ -1,7 +1,6 @@
 """The command line: `webhooks-squadstack serve`, `forget-puller` and `openapi`."""
 
 import argparse
-import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -12,7 +11,8 @@ import orjson
 from webhooks_squadstack import openapi
 from webhooks_squadstack.app import Receiver
 from webhooks_squadstack.database import ERRORS, connect
-from webhooks_squadstack.logs import log, set_up
+from webhooks_squadstack.health import cause
+from webhooks_squadstack.logs import set_up
 from webhooks_squadstack.server import serve
 from webhooks_squadstack.settings import SettingsError, read_database, read_settings
 from webhooks_squadstack.store import Store, StoreError
@@ -63,16 +63,15 @@ def _serve(host: str, port: int) -> int:
     settings = read_settings(os.environ)
     set_up()
     store = Store(connect(settings.database))
+    receiver = Receiver(settings, store, version=_version())
     try:
         store.prepare()
     except ERRORS as error:
         if settings.database.get_backend_name() == "sqlite":
-            raise StoreError(
-                f"The file of WEBHOOKS_DATABASE_URL cannot be opened or written: {_cause(error)}"
-            ) from None
+            raise StoreError(f"The file of WEBHOOKS_DATABASE_URL cannot be opened or written: {cause(error)}") from None
         # A server comes back: until then senders are answered with 503, and send again.
-        log("store_down", level=logging.ERROR, error=_cause(error))
-    return serve(Receiver(settings, store, version=_version()), host=host, port=port)
+        receiver.health.failed(error)
+    return serve(receiver, host=host, port=port)
 
 
 def _forget(name: str) -> int:
@@ -80,17 +79,12 @@ def _forget(name: str) -> int:
     try:
         known = store.forget(name)
     except ERRORS as error:
-        sys.stderr.write(f"The store does not answer: {_cause(error)}\n")
+        sys.stderr.write(f"The store does not answer: {cause(error)}\n")
         return 1
     finally:
         store.close()
     sys.stderr.write(f"{name} is forgotten\n" if known else f"Nobody called {name} has pulled\n")
     return 0 if known else 1
-
-
-def _cause(error: Exception) -> str:
-    """The first line of what the driver says of a connection, which no event has gone through yet."""
-    return (str(getattr(error, "orig", error)).splitlines() or [type(error).__name__])[0]
 
 
 def _version() -> str:

@@ -2,6 +2,8 @@
 
 import logging
 
+from sqlalchemy.exc import DBAPIError
+
 from webhooks_squadstack.logs import log
 
 
@@ -15,7 +17,7 @@ class Health:
         """The store did not answer, or not as it should."""
         if self._up:
             self._up = False
-            log("store_down", level=logging.ERROR, error=type(error).__name__, sqlstate=_sqlstate(error))
+            log("store_down", level=logging.ERROR, error=type(error).__name__, **_details(error))
 
     def answered(self) -> None:
         """The store answered."""
@@ -24,6 +26,13 @@ class Health:
             log("store_up")
 
 
-def _sqlstate(error: Exception) -> str | None:
-    """PostgreSQL's code of an error; its text may repeat a row."""
-    return getattr(getattr(error, "orig", error), "sqlstate", None)
+def cause(error: Exception) -> str:
+    """The first line of what a driver says; for errors of connecting alone, because others may repeat a row."""
+    return (str(getattr(error, "orig", error)).splitlines() or [type(error).__name__])[0]
+
+
+def _details(error: Exception) -> dict[str, str]:
+    """What may be told: without a statement there was no row yet, and with one there is PostgreSQL's code."""
+    if isinstance(error, DBAPIError):
+        return {"sqlstate": str(getattr(error.orig, "sqlstate", ""))} if error.statement else {"cause": cause(error)}
+    return {}

@@ -1,0 +1,208 @@
+"""The receiver as a process: how it starts, what it survives, how it ends, and what it never prints."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.webhooks.fuzz import fuzz
+from benchmarks.webhooks.kills import SCENARIOS
+from benchmarks.webhooks.postgres import MissingError, Postgres, binaries
+from benchmarks.webhooks.process import KEY, TOKEN, ReceiverProcess
+
+EVENT = {"lead_id": "lead-of-the-test", "contact_name": "John Doe", "processed_at": "2018-12-03T14:37:54+00:00"}
+SCRIPT = str(Path(sys.executable).with_name("webhooks-squadstack"))
+
+
+@pytest.fixture(scope="module")
+def needs_postgres() -> None:
+    """Continuous integration installs PostgreSQL; a machine without it says what is missing."""
+    try:
+        binaries()
+    except MissingError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def receiver(tmp_path: Path) -> Iterator[ReceiverProcess]:
+    with ReceiverProcess(f"sqlite:///{tmp_path}/webhooks.db", log=tmp_path / "log") as receiver:
+        yield receiver
+
+
+def post(receiver: ReceiverProcess, content: Any = EVENT, key: str = KEY) -> int:
+    connection = HTTPConnection("127.0.0.1", receiver.port, timeout=30)
+    connection.request("POST", f"/events/{key}", json.dumps(content))
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def log_of(tmp_path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+
+
+def waited_for(condition: Any, seconds: float = 30) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.mark.parametrize("missing", ["WEBHOOKS_ENDPOINT_KEYS", "WEBHOOKS_PULL_TOKEN"])
+def test_without_a_secret_it_does_not_start_and_names_it(missing, tmp_path):
+    environment = {
+        "WEBHOOKS_ENDPOINT_KEYS": "secret-key",
+        "WEBHOOKS_PULL_TOKEN": "secret-token",
+        "PATH": os.environ["PATH"],
+    }
+    del environment[missing]
+    ended = subprocess.run(
+        [SCRIPT, "serve"], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"{missing} must be set: ")
+    assert "secret" not in ended.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_opened_ends_it_with_a_sentence(tmp_path):
+    environment = {
+        "WEBHOOKS_ENDPOINT_KEYS": "k",
+        "WEBHOOKS_PULL_TOKEN": "t",
+        "WEBHOOKS_DATABASE_URL": f"sqlite:///{tmp_path}/no-such-folder/webhooks.db",
+    }
+    ended = subprocess.run([SCRIPT, "serve"], env=environment, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines() == [
+        "The file of WEBHOOKS_DATABASE_URL cannot be opened or written: unable to open database file"
+    ]
+
+
+def test_what_was_answered_with_201_is_there_after_a_kill_and_is_known_again(receiver):
+    assert post(receiver) == 201
+    receiver.kill()
+    receiver.restart()
+
+    assert post(receiver) == 201
+    assert [event["payload"] for event in receiver.pull()["data"]] == [EVENT]
+
+
+def test_sigterm_ends_it_with_code_0_and_what_is_under_way_is_answered_first(receiver, tmp_path):
+    body = json.dumps(EVENT).encode()
+    with socket.create_connection(("127.0.0.1", receiver.port)) as slow:
+        slow.sendall(f"POST /events/{KEY} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode())
+        assert waited_for(lambda: receiver.metrics()["webhooks_received_total"] == 1)
+        receiver.process.send_signal(signal.SIGTERM)
+        assert waited_for(lambda: log_of(tmp_path)[-1]["event"] == "stopping")
+        slow.sendall(body)
+        answer = slow.recv(4096)
+
+    assert answer.startswith(b"HTTP/1.1 201 ")
+    assert receiver.process.wait(30) == 0
+    assert [line["event"] for line in log_of(tmp_path)] == ["listening", "stopping", "stopped"]
+    receiver.restart()
+    assert len(receiver.pull()["data"]) == 1
+
+
+def test_neither_a_lead_nor_a_key_nor_a_token_is_logged(receiver, tmp_path):
+    for content, key in ((EVENT, KEY), (EVENT, "wrong-key"), ("no object", KEY)):
+        post(receiver, content, key)
+    receiver.pull()
+    with socket.create_connection(("127.0.0.1", receiver.port)) as broken:
+        broken.sendall(f"POST /events/{KEY} HTTP/9\r\nlead-of-the-test\r\n\r\n".encode())
+        broken.recv(4096)
+    receiver.terminate()
+
+    log = (tmp_path / "log").read_text()
+    assert [secret for secret in (KEY, TOKEN, "wrong-key", "lead-of-the-test", "John Doe") if secret in log] == []
+
+
+def test_a_body_without_a_length_is_refused_as_soon_as_it_is_too_large(receiver):
+    chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+    with socket.create_connection(("127.0.0.1", receiver.port)) as endless:
+        endless.sendall(f"POST /events/{KEY} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+        for _ in range(17):
+            endless.sendall(chunk)
+        assert endless.recv(4096).startswith(b"HTTP/1.1 413 ")
+    assert receiver.pull()["data"] == []
+
+
+@pytest.mark.usefixtures("needs_postgres")
+def test_while_postgresql_is_down_senders_are_told_to_come_again_and_then_are_served(tmp_path):
+    with Postgres() as postgres, ReceiverProcess(postgres.url(), log=tmp_path / "log") as receiver:
+        assert post(receiver) == 201
+        postgres.kill()
+        assert (post(receiver, {"lead_id": "second"}), receiver.get("/readyz")[0], receiver.get("/healthz")[0]) == (
+            503,
+            503,
+            200,
+        )
+        receiver.kill()
+        receiver.restart()  # a receiver that is started before its database waits for it
+        assert (post(receiver, {"lead_id": "second"}), receiver.get("/readyz")[0]) == (503, 503)
+        postgres.start()
+        assert (post(receiver, {"lead_id": "second"}), receiver.get("/readyz")[0]) == (201, 200)
+
+        assert [event["lead_id"] for event in receiver.pull()["data"]] == ["lead-of-the-test", "second"]
+    told = log_of(tmp_path)
+    assert [line["event"] for line in told] == ["listening", "store_down", "store_down", "listening", "store_up"]
+    assert "Connection refused" in told[2]["cause"]
+
+
+@pytest.mark.usefixtures("needs_postgres")
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_whatever_is_killed_under_load_every_201_is_stored_once_and_comes_out_once(scenario, tmp_path):
+    account = SCENARIOS[scenario](tmp_path, kills=1, seconds=0.3)
+
+    assert account.acknowledged
+    assert account.failures
+    assert (account.lost, account.doubled) == (0, 0)
+
+
+def test_no_body_is_answered_with_500_or_stored_in_part(receiver):
+    found = fuzz(receiver, 200)
+
+    assert found.problems == []
+    assert found.stored
+    assert found.refused
+
+
+def test_events_of_concurrent_senders_are_committed_together(receiver):
+    threads = [threading.Thread(target=post, args=(receiver, {"lead_id": str(number)})) for number in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(receiver.pull()["data"]) == 40
+    assert receiver.metrics()["webhooks_commit_events_count"] < 40
+
+
+def test_retention_deletes_what_is_old_and_confirmed(tmp_path):
+    url, log = f"sqlite:///{tmp_path}/webhooks.db", tmp_path / "log"
+    with ReceiverProcess(url, log=log) as receiver:
+        post(receiver, {"lead_id": "1"})
+        post(receiver, {"lead_id": "2"})
+        receiver.get("/events?after=1", **{"Confirmed-Sequence": "1"})
+        receiver.terminate()
+    with ReceiverProcess(url, log=log, WEBHOOKS_RETENTION_DAYS="0.0000001") as receiver:
+        assert waited_for(lambda: log_of(tmp_path)[-1]["event"] == "events_deleted")
+
+        assert [event["lead_id"] for event in receiver.pull()["data"]] == ["2"]
+        assert receiver.get("/events?after=0")[0] == 410
