@@ -22,6 +22,8 @@ PYTEST_ARGS ?=
 ON_ALL_CORES = -n auto --dist worksteal
 IMAGE_ARGS ?=
 SOAK_ARGS ?=
+LOAD_ARGS ?=
+FUZZ_ARGS ?=
 BENCH_ARGS ?=
 PICTURES ?= build/spec_form
 RELEASE_ARGS ?=
@@ -80,6 +82,18 @@ spec-form: venv tools/spec_form/node_modules/.package-lock.json  ## Fill in both
 .PHONY: soak
 soak: venv  ## Test the destination's endurance: every fault at once, and kill -9, in a quarter of an hour; SOAK_ARGS=--quick is short.
 	@.venv/bin/python -m benchmarks.soak $(SOAK_ARGS)
+
+.PHONY: webhooks-load
+webhooks-load: venv  ## Load the receiver of webhooks: events a second, and p99 at 200 a second, on SQLite and PostgreSQL; needs wrk.
+	@.venv/bin/python -m benchmarks.webhooks.load $(LOAD_ARGS)
+
+.PHONY: webhooks-soak
+webhooks-soak: venv  ## Kill the receiver of webhooks and PostgreSQL under load, twenty times each, and count every event.
+	@.venv/bin/python -m benchmarks.webhooks.kills $(SOAK_ARGS)
+
+.PHONY: webhooks-fuzz
+webhooks-fuzz: venv  ## Send the receiver of webhooks 10,000 odd bodies, on SQLite and on PostgreSQL.
+	@.venv/bin/python -m benchmarks.webhooks.fuzz $(FUZZ_ARGS)
 
 .bench/%/.requirements: benchmarks/peers/%/requirements.txt
 	@echo "Making .bench/$* …"

@@ -1,0 +1,94 @@
+"""Group commit: one commit at a time, with all that waits; an answer only after it."""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+from unit_tests.webhooks.conftest import event
+from webhooks_squadstack.events import Event
+from webhooks_squadstack.writer import Outcome, Writer
+
+
+class Gate:
+    """A store whose commits end when the test says so."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.begun, self.open = threading.Semaphore(0), threading.Event()
+
+    def append(self, events: Sequence[Event]) -> list[bool]:
+        self.batches.append([str(one.lead_id) for one in events])
+        self.begun.release()
+        assert self.open.wait(9)
+        return [True] * len(events)
+
+
+def test_what_comes_during_a_commit_is_committed_by_the_next_one_all_at_once():
+    gate = Gate()
+
+    async def run() -> list[Outcome]:
+        writer = Writer(gate.append)
+        first = asyncio.create_task(writer.write(event(0)))
+        await asyncio.to_thread(gate.begun.acquire)
+        rest = [asyncio.create_task(writer.write(event(number))) for number in range(1, 4)]
+        await asyncio.sleep(0)
+        assert writer.waiting == 3
+        assert not first.done()
+        gate.open.set()
+        outcomes = await asyncio.gather(first, *rest)
+        await writer.close()
+        return outcomes
+
+    assert asyncio.run(run()) == [Outcome.STORED] * 4
+    assert gate.batches == [["lead-0"], ["lead-1", "lead-2", "lead-3"]]
+
+
+def test_a_commit_that_fails_fails_all_of_its_events_and_none_of_the_next():
+    failures: list[Exception] = []
+    calls = iter([OSError("disk full"), None])
+
+    def append(events: Sequence[Event]) -> list[bool]:
+        if error := next(calls):
+            raise error
+        return [True] * len(events)
+
+    async def run() -> list[Outcome]:
+        writer = Writer(append, failed=failures.append)
+        outcomes = await asyncio.gather(writer.write(event(1)), writer.write(event(2)))
+        outcomes.append(await writer.write(event(3)))
+        await writer.close()
+        return outcomes
+
+    assert asyncio.run(run()) == [Outcome.UNKNOWN, Outcome.UNKNOWN, Outcome.STORED]
+    assert [str(error) for error in failures] == ["disk full"]
+
+
+def test_a_commit_that_does_not_end_is_given_up_by_who_waits():
+    gate = Gate()
+
+    async def run() -> Outcome:
+        writer = Writer(gate.append, seconds=0.01)
+        outcome = await writer.write(event(1))
+        gate.open.set()
+        await writer.close()
+        return outcome
+
+    assert asyncio.run(run()) is Outcome.UNKNOWN
+
+
+def test_when_too_much_waits_more_is_refused_at_once():
+    gate = Gate()
+
+    async def run() -> list[Outcome]:
+        writer = Writer(gate.append)
+        large = "x" * (33 * 1024 * 1024)
+        writes = [asyncio.create_task(writer.write(event(number, payload=large))) for number in range(3)]
+        await asyncio.sleep(0)
+        refused = await writer.write(event(9))
+        gate.open.set()
+        outcomes = [*await asyncio.gather(*writes), refused, await writer.write(event(10))]
+        await writer.close()
+        return outcomes
+
+    stored, refused = Outcome.STORED, Outcome.REFUSED
+    assert asyncio.run(run()) == [stored, stored, refused, refused, stored]
