@@ -88,6 +88,7 @@ setup(
             "pre-commit>=4",
             "pytest>=9,<10",
             "pytest-xdist>=3.8",
+            "python-hcl2>=8",
             "rich>=14",
             "ruff>=0.17,<0.18",
             "setuptools>=77",
