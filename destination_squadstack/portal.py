@@ -20,6 +20,8 @@ from destination_squadstack.verdict import Answer, NotLoggedIn, Reply, Silence
 # Public clients keep a token for 3300 s of the 3600 s that it lives; a call may take a while to get there.
 RENEW_AFTER_SECONDS = 3240.0
 _LOGIN = "/api/v2/login"
+# Tokens may die as often as they like, but a call that is refused with each of them is refused for itself.
+_MOST_RENEWALS = 20
 _REFUSED = frozenset({400, 401, 403, 422})
 _OK = range(200, 300)
 _REDIRECTS = range(300, 400)
@@ -95,6 +97,10 @@ def _no_token(answer: Answer) -> Answer:
     return NotLoggedIn("no_token", f"HTTP {answer.status}")
 
 
+def _is_unauthorized(answer: Answer) -> bool:
+    return isinstance(answer, Reply) and answer.status == requests.codes.unauthorized
+
+
 class Portal:
     """Calls the contact center."""
 
@@ -114,6 +120,7 @@ class Portal:
         self._login = Login(self._transport, section, clock)
         self._add_method = section.add_lead_method
         self._swapped = False
+        self._a_token_worked = False
         self._lock = threading.Lock()
 
     @property
@@ -145,17 +152,24 @@ class Portal:
             return self._add_method != refused
 
     def _send(self, request: Request) -> Answer:
+        """Repeat a call whose token is refused, with a new one. A second refusal is the end if none has ever worked."""
         token = self._login.token()
         answer = self._call(request, token)
-        if isinstance(token, Token) and isinstance(answer, Reply) and answer.status == requests.codes.unauthorized:
-            answer = self._call(request, self._login.after(token))
+        for renewal in range(_MOST_RENEWALS):
+            if not isinstance(token, Token) or not _is_unauthorized(answer) or (renewal and not self._a_token_worked):
+                break
+            token = self._login.after(token)
+            answer = self._call(request, token)
         return answer
 
     def _call(self, request: Request, token: Token | Answer) -> Answer:
         if not isinstance(token, Token):
             return token
         headers = {"Authorization": f"Bearer {token.text}", "X-Account-ID": self._account_id}
-        return self._transport.send(request, headers)
+        answer = self._transport.send(request, headers)
+        if isinstance(answer, Reply) and not _is_unauthorized(answer):
+            self._a_token_worked = True
+        return answer
 
     def close(self) -> None:
         """Close the connection of the calling thread."""

@@ -317,6 +317,13 @@ def test_the_method_that_the_portal_takes_is_found_once(go, emulator, rejected):
     assert calls == ["PUT", "POST", "POST", "POST"]
 
 
+def test_tokens_may_die_as_often_as_they_like_under_several_calls_at_once(go, emulator, rejected):
+    server = emulator(portal_token_uses=2)
+    records = [("add_lead", {"number": f"+1980000{number:04d}"}) for number in range(60)]
+    written = go(server, portal("add_lead", campaign_id="pc1"), records, workers=4)
+    assert (written.code, rejected(), len(server.portal_leads())) == (0, {}, 6 + 60)
+
+
 def test_a_token_that_dies_is_renewed(go, emulator, rejected):
     server = emulator(portal_token_uses=2)
     records = [("set_status", {"lead_id": row["id"], "status": "failed"}) for row in server.portal_leads()]

@@ -107,6 +107,18 @@ def test_a_fresh_token_that_is_refused_is_the_end(portal):
     assert transport.tokens == 2
 
 
+def test_tokens_may_die_as_often_as_they_like_once_one_has_worked(portal):
+    center, transport, _ = portal(OK, *[REFUSED] * 4, OK)
+    assert [set_status(center), set_status(center)] == [OK, OK]
+    assert transport.tokens == 5
+
+
+def test_a_call_that_is_refused_with_every_token_is_given_up(portal):
+    center, transport, _ = portal(OK, REFUSED)
+    assert [set_status(center), set_status(center)] == [OK, REFUSED]
+    assert transport.tokens == 1 + 20
+
+
 def test_threads_share_one_login(portal):
     center, transport, _ = portal(OK)
     threads = [threading.Thread(target=set_status, args=(center,)) for _ in range(8)]
