@@ -129,6 +129,7 @@ def demand(rule: str, limit: Any, schema: Mapping[str, Any]) -> str:
         "maximum": f"must be at most {limit}",
         "minLength": "must not be empty",
         "minItems": "must name at least one",
+        "maxItems": f"must name at most {limit}; read the others by another source",
         "uniqueItems": "must not name one twice",
         "pattern": f"must look like {schema.get('pattern_descriptor', limit)}",
     }

@@ -45,6 +45,10 @@ def test_the_documented_example_is_right():
         ({"page_size": 100.0}, "`squadstack.page_size` must be of type integer."),
         ({"lookback_minutes": 10**12}, "`squadstack.lookback_minutes` must be at most 5256000."),
         ({"token": 5}, "`squadstack.token` must be of type string."),
+        (
+            {"campaign_ids": [f"canary{number}" for number in range(10_001)]},
+            "`squadstack.campaign_ids` must name at most 10000; read the others by another source.",
+        ),
         ({"campaign_ids": []}, "`squadstack.campaign_ids` must name at least one."),
         ({"campaign_ids": ["a", "a"]}, "`squadstack.campaign_ids` must not name one twice."),
         ({"campaign_ids": ["../canary"]}, "`squadstack.campaign_ids[0]` must look like letters, digits, - and _."),
