@@ -198,11 +198,11 @@ class Receiver:
         return await self._events(asked)
 
     async def _events(self, asked: Asked) -> Response:
-        puller = Puller(asked.puller, position=asked.after or 0, confirmed=asked.confirmed, pulled_at=self._clock())
         try:
             found = await self._ask(
                 lambda: self._store.read(after=asked.after, limit=asked.limit, confirmed=asked.confirmed)
             )
+            puller = Puller(asked.puller, found.next_cursor, asked.confirmed, pulled_at=self._clock())
             await self._writer.run(lambda: self._store.pulled(puller))
         except BeyondEndError:
             return _error(409, _BEYOND_END)

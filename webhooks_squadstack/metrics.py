@@ -38,7 +38,7 @@ class Metrics:
         self._batch = Histogram("webhooks_commit_events", "New events of a commit", buckets=_EVENTS, registry=registry)
         self._up = Gauge("webhooks_store_up", "1 if the store answers", registry=registry)
         self._last = Gauge("webhooks_last_sequence", "Sequence of the newest event", registry=registry)
-        self._lag = Gauge("webhooks_puller_lag", "Events that a puller has not pulled", ["puller"], registry=registry)
+        self._lag = Gauge("webhooks_puller_lag", "Events not yet handed to a puller", ["puller"], registry=registry)
         self._pulled_at = Gauge(
             "webhooks_puller_last_pull_timestamp_seconds", "When a puller last asked", ["puller"], registry=registry
         )

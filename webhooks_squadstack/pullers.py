@@ -13,7 +13,7 @@ class Puller:
 
     Attributes:
         name: What they call themselves.
-        position: What they last asked to go on after.
+        position: The furthest event that was handed to them.
         confirmed: They have said that everything up to it is safe with them; 0 where they said nothing.
         pulled_at: When they asked last, in microseconds since 1970.
     """
@@ -25,7 +25,7 @@ class Puller:
 
 
 def record(connection: Connection, puller: Puller) -> None:
-    """Keep where somebody is. What they once confirmed stays so: a first sync, or a look by hand, confirms nothing."""
+    """Keep where somebody is, the furthest of it: a first sync, a test or a look by hand takes nothing back."""
     row = insert(connection, PULLERS).values(
         name=puller.name, position=puller.position, confirmed=puller.confirmed, pulled_at=puller.pulled_at
     )
@@ -34,7 +34,7 @@ def record(connection: Connection, puller: Puller) -> None:
         row.on_conflict_do_update(
             index_elements=["name"],
             set_={
-                "position": new.position,
+                "position": case((new.position > old.position, new.position), else_=old.position),
                 "confirmed": case((new.confirmed > old.confirmed, new.confirmed), else_=old.confirmed),
                 "pulled_at": new.pulled_at,
             },
