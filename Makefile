@@ -106,10 +106,11 @@ bench-destination: venv .bench/singer_target/.requirements .bench/dlt_destinatio
 	@.venv/bin/python -m benchmarks.throughput $(BENCH_ARGS)
 
 .PHONY: image
-image:  ## Build both images with docker, podman or buildah; IMAGE_ARGS go to the build.
+image:  ## Build the images with docker, podman or buildah; IMAGE_ARGS go to the build.
 	@test -n "$(ENGINE)" || { echo "No docker, podman or buildah answers; name one with ENGINE=…" >&2; exit 1; }
 	$(ENGINE) build --target source --tag $(REPOSITORY)/source-squadstack:$(VERSION) $(IMAGE_ARGS) .
 	$(ENGINE) build --target destination --tag $(REPOSITORY)/destination-squadstack:$(VERSION) $(IMAGE_ARGS) .
+	$(ENGINE) build --target webhooks --tag $(REPOSITORY)/webhooks-squadstack:$(VERSION) $(IMAGE_ARGS) .
 
 .PHONY: image-test
 image-test: venv  ## Build the images and run every command in them; ENGINE=podman, BASE=release or BASE=stand-in decide.

@@ -2,6 +2,7 @@
 
 import gzip
 import itertools
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -152,7 +153,7 @@ def test_sigterm_ends_a_write_with_143_and_every_state_that_is_safe(
             catalog=CATALOG,
         )
         printed = next(line for line in container.stdout if b'"STATE"' in line)
-        container.terminate()
+        container.send(signal.SIGTERM)
         began = time.monotonic()
         ended = container.rest()
         took = time.monotonic() - began

@@ -1,5 +1,6 @@
 """The source's image reads from the emulator: read-only root, no rights, an unknown user, a mounted config."""
 
+import signal
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -88,7 +89,7 @@ def test_sigterm_ends_a_read_at_once(source: Image):
         for line in container.stdout:
             if b'"RECORD"' in line:
                 break
-        container.terminate()
+        container.send(signal.SIGTERM)
         began = time.monotonic()
         ended = container.rest()
 

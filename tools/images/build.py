@@ -8,7 +8,8 @@ from tools.images.base import DOCKERFILE
 from tools.images.engine import Engine, EngineError
 from tools.images.pip_access import secrets
 
-TARGETS = ("source", "destination")
+CONNECTORS = ("source", "destination")
+TARGETS = (*CONNECTORS, "webhooks")
 
 
 def image_name(target: str) -> str:

@@ -62,10 +62,10 @@ class Container:
     client: "subprocess.Popen[bytes]"
 
     @property
-    def stdin(self) -> IO[bytes]:
-        """The pipe into the container."""
-        assert self.client.stdin is not None  # noqa: S101  # only who asked for a pipe asks for it
-        return self.client.stdin
+    def stderr(self) -> IO[bytes]:
+        """The pipe of what it logs."""
+        assert self.client.stderr is not None  # noqa: S101  # every container has one
+        return self.client.stderr
 
     @property
     def stdout(self) -> IO[bytes]:
@@ -73,9 +73,9 @@ class Container:
         assert self.client.stdout is not None  # noqa: S101  # every container has one
         return self.client.stdout
 
-    def terminate(self) -> None:
-        """Send SIGTERM to the connector, as a platform does that cancels a sync."""
-        self.engine.output("kill", "--signal", signal.SIGTERM.name, self.name)
+    def send(self, number: signal.Signals) -> None:
+        """Send the first process of the container a signal."""
+        self.engine.output("kill", "--signal", number.name, self.name)
 
     def peak_megabytes(self) -> float:
         """Return the most memory that the connector was resident with so far, as the kernel counted it."""
@@ -110,10 +110,10 @@ class Image:
         self._started: list[Container] = []
 
     def start(self, command: str, *options: str, stdin: Stdin = subprocess.DEVNULL, **files: Any) -> Container:
-        """Start a command of the connector.
+        """Start a command.
 
         Args:
-            command: The connector's command.
+            command: The command and its arguments, as one would type them.
             options: Further options of the engine.
             stdin: What the container reads.
             files: An option of the connector and the JSON of the file that it names.
@@ -137,7 +137,9 @@ class Image:
         ]
         mounted = ["--volume", f"{self._directory}:{_CONFIG}:ro"]
         client = subprocess.Popen(  # noqa: S603  # the engine that was found
-            self.engine.command(*run, *mounted, *self.engine.run_options, *options, self.name, command, *named),
+            self.engine.command(
+                *run, *mounted, *self.engine.run_options, *options, self.name, *command.split(), *named
+            ),
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
