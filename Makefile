@@ -101,9 +101,19 @@ webhooks-fuzz: venv  ## Send the receiver of webhooks 10,000 odd bodies, on SQLi
 	@.bench/$*/bin/python -m pip --disable-pip-version-check -qq install --require-hashes --only-binary :all: --requirement $<
 	@touch $@
 
+PEERS := .bench/singer/.requirements .bench/dlt/.requirements
+
+.PHONY: bench
+bench: venv $(PEERS)  ## Compare both connectors with their peers, and write docs/performance.md; BENCH_ARGS=--quick only tries it.
+	@.venv/bin/python -m benchmarks $(BENCH_ARGS)
+
+.PHONY: bench-source
+bench-source: venv $(PEERS)  ## The source's part of it, printed only.
+	@.venv/bin/python -m benchmarks --only source $(BENCH_ARGS)
+
 .PHONY: bench-destination
-bench-destination: venv .bench/singer_target/.requirements .bench/dlt_destination/.requirements  ## Compare throughput with two peers, in environments of their own.
-	@.venv/bin/python -m benchmarks.throughput $(BENCH_ARGS)
+bench-destination: venv $(PEERS)  ## The destination's part of it, printed only.
+	@.venv/bin/python -m benchmarks --only destination $(BENCH_ARGS)
 
 .PHONY: image
 image:  ## Build the images with docker, podman or buildah; IMAGE_ARGS go to the build.

@@ -16,8 +16,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.destination import lead
+from benchmarks.measure import server
 from benchmarks.processes import Finished, watched
-from benchmarks.throughput import lead, server
 
 
 def write(operation: str, records: int, folder: Path, port: int) -> Finished:
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--records", type=int, nargs="+", default=[20_000, 200_000, 1_000_000])
     asked = parser.parse_args(arguments)
     table = Table("records", "operation", "peak MB", "processor seconds")
-    with server(0.0) as port, tempfile.TemporaryDirectory() as name:
+    with server() as port, tempfile.TemporaryDirectory() as name:
         for records in asked.records:
             for operation in ("upsert", "create"):
                 done = write(operation, records, Path(name), port)
