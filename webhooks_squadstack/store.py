@@ -7,6 +7,7 @@ the database), so that numbers are given in the order of the commits: who sees a
 that commits follow one another, which group commit makes cheap: a commit takes hundreds of events.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -17,6 +18,7 @@ from sqlalchemy import Connection, delete, select, text, update
 from webhooks_squadstack import pullers
 from webhooks_squadstack.database import Database
 from webhooks_squadstack.events import Event
+from webhooks_squadstack.logs import log
 from webhooks_squadstack.pullers import Puller
 from webhooks_squadstack.tables import DAY, EVENTS, METADATA, MINUTE, MINUTES, STORE, VERSION, insert
 
@@ -101,6 +103,12 @@ class Store:
             if connection.dialect.name == "postgresql":
                 if connection.scalar(text("SHOW server_encoding")) != "UTF8":
                     raise StoreError("The database's encoding must be UTF8: no other holds every name and every note")
+                if connection.scalar(text("SHOW fsync")) != "on":
+                    log(
+                        "not_durable",
+                        level=logging.WARNING,
+                        cause="the server's fsync is off: a power cut loses events",
+                    )
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
             METADATA.create_all(connection)
             version = connection.scalar(select(STORE.c.version))
