@@ -171,7 +171,8 @@ class Store:
                     if characters > _MOST_CHARACTERS:
                         break
         next_cursor = found[-1].sequence if found else cursor
-        return Page(found, next_cursor, has_more=next_cursor < last)
+        # Without an event there are no more, whatever was given: a restored store has had its sequence raised.
+        return Page(found, next_cursor, has_more=bool(found) and next_cursor < last)
 
     def last_sequence(self) -> int:
         """Return the newest event's place; 0 before the first."""

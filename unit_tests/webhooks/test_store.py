@@ -149,6 +149,19 @@ def test_nobody_can_go_on_after_an_event_that_never_was(store):
         store.read(after=2, limit=1)
 
 
+def test_a_sequence_that_was_raised_after_a_restore_skips_nothing_and_promises_nothing(store, url):
+    store.append([event(1)])
+    database = connect(read_database({"WEBHOOKS_DATABASE_URL": url}))
+    with database.writing.begin() as connection:
+        connection.execute(text("UPDATE webhook_store SET last_sequence = last_sequence + 1000000"))
+    database.reading.dispose()
+
+    page = store.read(after=7, limit=10)
+    assert (page.events, page.next_cursor, page.has_more) == ([], 7, False)
+    store.append([event(2)])
+    assert numbers(store, after=7) == [(1_000_002, "lead-2")]
+
+
 # ── retention ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
