@@ -115,6 +115,27 @@ bench-source: venv $(PEERS)  ## The source's part of it, printed only.
 bench-destination: venv $(PEERS)  ## The destination's part of it, printed only.
 	@.venv/bin/python -m benchmarks --only destination $(BENCH_ARGS)
 
+# Each client lives in an environment of its own, as at its users: neither the connectors nor the clients must fit the others.
+CLIENTS = pyairbyte airbyte_serverless airbyte_cdk dagster
+CLIENT_REQUIREMENTS = $(wildcard clients/*/requirements.in examples/*/requirements.in)
+
+define CLIENT
+@echo "Making $(@D) …"
+@$(PYTHON) -m venv --clear $(@D)
+@$(@D)/bin/python -m pip --disable-pip-version-check -qq install --require-hashes --only-binary :all: --requirement $<
+@touch $@
+endef
+
+.clients/%/.requirements: clients/%/requirements.txt
+	$(CLIENT)
+
+.clients/%/.requirements: examples/%/requirements.txt
+	$(CLIENT)
+
+.PHONY: clients-test
+clients-test: venv $(CLIENTS:%=.clients/%/.requirements)  ## Run the connectors under clients that others wrote, each in an environment of its own.
+	@.venv/bin/python -m pytest $(ON_ALL_CORES) clients $(PYTEST_ARGS)
+
 .PHONY: image
 image:  ## Build the images with docker, podman or buildah; IMAGE_ARGS go to the build.
 	@test -n "$(ENGINE)" || { echo "No docker, podman or buildah answers; name one with ENGINE=…" >&2; exit 1; }
@@ -155,8 +176,16 @@ lock: venv  ## Pin and hash the requirements anew; LOCK_ARGS=--upgrade takes new
 	@$(COMPILE) --extra dev --constraint requirements.txt --output-file requirements-dev.txt setup.py
 	@.venv/bin/python -m tools.extra webhooks | $(COMPILE) --constraint requirements-dev.txt --output-file requirements-webhooks.txt -
 	@.venv/bin/python -m tools.extra release | $(COMPILE) --constraint requirements-dev.txt --output-file requirements-release.txt -
+	@$(MAKE) lock-clients
+
+# Extras stay: where a pin has lost its extra, pip takes another package's wish for that extra for an unpinned one.
+.PHONY: lock-clients
+lock-clients: venv  ## Pin and hash the requirements of the clients anew; the largest takes some minutes.
+	@set -e; for input in $(CLIENT_REQUIREMENTS); do \
+		$(COMPILE) --no-strip-extras --output-file $${input%.in}.txt $$input; \
+	done
 
 .PHONY: clean
 clean:  ## Remove everything that the other targets made.
-	@rm -rf .venv .demo .bench .release build dist tools/spec_form/node_modules ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	@rm -rf .venv .demo .bench .clients .release build dist tools/spec_form/node_modules ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
