@@ -96,7 +96,6 @@ setup(
             "types-jsonschema>=4.17",
             "types-requests>=2.32",
         ],
-        "pyairbyte": ["airbyte>=0.71"],
         "release": ["build>=1.3", "setuptools>=77", "twine>=6.1"],
     },
     entry_points={

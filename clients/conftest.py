@@ -143,7 +143,6 @@ def destination_config(emulator: Emulator, tmp_path: Path) -> dict[str, Any]:
 def rejected(tmp_path: Path) -> Callable[[], list[dict[str, Any]]]:
     """Return what reads the rows in the rejected store."""
 
-
     return lambda: [
         orjson.loads(line)
         for path in sorted((tmp_path / "rejected").rglob("*.jsonl.gz"))

@@ -70,7 +70,18 @@ def run_job(client, kept, source_config, destination_config, inbox, warehouse):
             "RETRY_SECONDS": "0",
             **changes,
         }
-        command = ("-m", "dagster", "job", "execute", "-d", PIPELINE, "-f", PIPELINE / "pipeline.py", "-j", "squadstack")
+        command = (
+            "-m",
+            "dagster",
+            "job",
+            "execute",
+            "-d",
+            PIPELINE,
+            "-f",
+            PIPELINE / "pipeline.py",
+            "-j",
+            "squadstack",
+        )
         return dagster.run(*command, code=code, **environment)
 
     return run
@@ -81,8 +92,8 @@ def add_leads(warehouse: Path, numbers: range, bad: int | None = None) -> None:
     started = datetime(2026, 11, 20, tzinfo=UTC).replace(tzinfo=None)
     with duckdb.connect(str(warehouse)) as connection:
         connection.execute(
-            "CREATE TABLE IF NOT EXISTS leads (lead_id VARCHAR PRIMARY KEY, phone_number VARCHAR, contact_name VARCHAR, "
-            "city VARCHAR, updated_at TIMESTAMP)"
+            "CREATE TABLE IF NOT EXISTS leads (lead_id VARCHAR PRIMARY KEY, phone_number VARCHAR, "
+            "contact_name VARCHAR, city VARCHAR, updated_at TIMESTAMP)"
         )
         connection.executemany(
             "INSERT INTO leads VALUES (?, ?, ?, ?, ?)",
@@ -143,7 +154,7 @@ def test_leads_go_out_and_responses_come_back_and_the_next_run_takes_what_is_new
     assert read(warehouse) == called(emulator)
     assert len(read(warehouse)) == 250 + 5 + 249
     # The first run's rejected lead was met by the attempt that died, and is told of all the same.
-    assert inbox.texts == ["SquadStack rejected 1 leads: 1 × phone_number: Invalid value provided."] * 2
+    assert inbox.texts == ["SquadStack rejected 1 leads: 1 times phone_number: Invalid value provided."] * 2
 
 
 def test_what_has_to_be_corrected_is_told_and_not_tried_again(run_job, warehouse, emulator, inbox, destination_config):

@@ -1,7 +1,7 @@
 """Stands in for the class that `airbyte-cdk connector test` imports: runs the installed console script instead.
 
-The suite calls a connector's class within its own process, where the CDK's message classes come between. What users start is
-the console script, in an environment without pytest; so that is what the suite is given to test.
+The suite calls a connector's class within its own process, where the CDK's message classes come between. What users
+start is the console script, in an environment without pytest; so that is what the suite is given to test.
 """
 
 import json

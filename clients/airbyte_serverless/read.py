@@ -1,4 +1,4 @@
-"""Append responses to a file of JSON lines, from where the last run ended: python read.py source.json rows.jsonl state.json."""
+"""Append rows to a file, from where the last run ended: python read.py source.json rows.jsonl states.json."""
 
 import json
 import sys

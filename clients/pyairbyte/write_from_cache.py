@@ -1,4 +1,4 @@
-"""Send leads by way of a cache, all that it holds at each run: python write_from_cache.py destination.json leads.csv cache.duckdb."""
+"""Send all that a cache holds, at each run: python write_from_cache.py destination.json leads.csv cache.duckdb."""
 
 import json
 import sys

@@ -15,7 +15,6 @@ from typing import Any
 from uuid import UUID
 
 import dagster as dg
-
 from connectors import ConnectorError, Message, catalog, run
 from warehouse import Warehouse, opened
 
@@ -27,7 +26,7 @@ RETRIES = dg.RetryPolicy(
 
 
 class Alert(dg.ConfigurableResource):
-    """Tells somebody. Counts and reasons only: a rejected lead itself is personal data, and lies in the rejected store."""
+    """Tells somebody: counts and reasons only. A rejected lead is personal data, and lies in the rejected store."""
 
     url: str = ""
 
@@ -68,6 +67,8 @@ def leads_sent(
     """Send the leads that are new or changed since the last run."""
     sync_id = UUID(context.run.run_id).int >> 80  # names the folder of this run's rejected rows, those of a retry too
     written = 0
+    if destination.config.get("object_storage_config", {}).get("storage_type") != "Local":
+        raise dg.Failure("The destination's config has to keep rejected rows in a folder.", allow_retries=False)
     with opened(warehouse) as leads:
         for message in destination.run(
             "write",
@@ -81,7 +82,7 @@ def leads_sent(
             written += int(state["destinationStats"]["recordCount"])
     reasons = rejected_reasons(destination.config, sync_id)
     if reasons:
-        listed = "; ".join(f"{count} × {reason}" for reason, count in reasons.most_common())
+        listed = "; ".join(f"{count} times {reason}" for reason, count in reasons.most_common())
         alert.send(f"SquadStack rejected {reasons.total()} leads: {listed}")
     yield dg.MaterializeResult(
         metadata={"written": written, "rejected": reasons.total()},
@@ -99,7 +100,7 @@ def leads_sent(
 def lead_messages(leads: Warehouse) -> Iterator[Message]:
     """Turn leads into what a source prints: records, and a state now and then."""
     mark, count = None, 0
-    for count, (lead, mark) in enumerate(leads.newer_leads(), start=1):  # noqa: B007  # the last ones are used below
+    for count, (lead, mark) in enumerate(leads.newer_leads(), start=1):
         yield {"type": "RECORD", "record": {"stream": "leads", "data": lead, "emitted_at": 0}}
         if count % RECORDS_A_STATE == 0:
             yield state_message(mark)
@@ -116,8 +117,8 @@ def state_message(mark: Any) -> Message:
 def rejected_reasons(config: Any, sync_id: int) -> Counter[str]:
     """Count the reasons in this run's rejected rows."""
     store = Path(config["object_storage_config"]["bucket_path"]) / str(sync_id)
-    rows = (json.loads(line) for path in store.rglob("*.jsonl.gz") for line in gzip.open(path, "rt", encoding="utf-8"))
-    return Counter(row["reason"] for row in rows)
+    files = (gzip.decompress(path.read_bytes()) for path in store.rglob("*.jsonl.gz"))
+    return Counter(json.loads(line)["reason"] for content in files for line in content.splitlines())
 
 
 @dg.asset(retry_policy=RETRIES, deps=[leads_sent])

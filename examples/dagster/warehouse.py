@@ -1,4 +1,4 @@
-"""The warehouse: one DuckDB file with the leads to send, the responses that came back, and how far each sync has got."""
+"""The warehouse: one DuckDB file with the leads to send, the responses to them, and how far each sync has got."""
 
 import json
 from collections.abc import Iterator

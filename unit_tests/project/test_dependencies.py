@@ -24,20 +24,26 @@ MAY_IMPORT = {
     "unit_tests": {"connectors", "emulator", "dev"},
     "integration_tests": {"connectors", "emulator", "dev"},
     "image_tests": {"connectors", "emulator", "dev"},
+    "clients": {"connectors", "emulator", "dev"},
 }
 # Their requirements lie beside them, for environments of their own.
 PEERS = Path("benchmarks/peers")
+CLIENTS = Path("clients")
+CLIENT_REQUIREMENTS = [
+    "clients/pyairbyte/requirements.txt",
+    "clients/airbyte_serverless/requirements.txt",
+    "clients/airbyte_cdk/requirements.txt",
+    "examples/dagster/requirements.txt",
+]
 REQUIREMENTS = ["requirements.txt", "requirements-dev.txt", "requirements-webhooks.txt", "requirements-release.txt"]
-REASON = re.compile(
-    r"^\| `([A-Za-z0-9._-]+)` \| (connectors|emulator|webhooks|dev|pyairbyte|release) \| (.+) \|$", re.MULTILINE
-)
+REASON = re.compile(r"^\| `([A-Za-z0-9._-]+)` \| (connectors|emulator|webhooks|dev|release) \| (.+) \|$", re.MULTILINE)
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==(\S+)", re.MULTILINE)
 HASHED_PIN = re.compile(r"[a-z0-9._-]+(\[[a-z0-9,-]+\])?==\S+( ;.*?)?( +--hash=sha256:[0-9a-f]{64})+")
 
 
 @pytest.fixture
 def lists(setup_arguments: dict[str, Any]) -> dict[str, list[Requirement]]:
-    """What each of connectors, emulator, webhooks, dev, pyairbyte, release asks for."""
+    """What each of connectors, emulator, webhooks, dev, release asks for."""
     lists = {"connectors": setup_arguments["install_requires"], **setup_arguments["extras_require"]}
     return {asker: list(map(Requirement, requirements)) for asker, requirements in lists.items()}
 
@@ -51,7 +57,7 @@ def asked(lists: dict[str, list[Requirement]]) -> dict[str, Requirement]:
 
 @pytest.fixture
 def askers(lists: dict[str, list[Requirement]]) -> dict[str, str]:
-    """Package -> the first of connectors, emulator, webhooks, dev, pyairbyte, release that asks for it."""
+    """Package -> the first of connectors, emulator, webhooks, dev, release that asks for it."""
     first: dict[str, str] = {}
     for asker, requirements in lists.items():
         for requirement in requirements:
@@ -69,8 +75,8 @@ def pins(root: Path) -> dict[str, dict[str, str]]:
     }
 
 
-def test_the_extras_are_emulator_webhooks_dev_pyairbyte_and_release(setup_arguments: dict[str, Any]):
-    assert set(setup_arguments["extras_require"]) == {"emulator", "webhooks", "dev", "pyairbyte", "release"}
+def test_the_extras_are_emulator_webhooks_dev_and_release(setup_arguments: dict[str, Any]):
+    assert set(setup_arguments["extras_require"]) == {"emulator", "webhooks", "dev", "release"}
 
 
 def test_contributing_gives_a_reason_for_each_dependency_and_for_no_other_package(root: Path, askers: dict[str, str]):
@@ -88,7 +94,7 @@ def test_code_imports_no_package_that_setup_py_does_not_ask_for(
     undeclared = {
         f"{path.relative_to(root)} imports {module}"
         for path in (root / folder).rglob("*.py")
-        if root / PEERS not in path.parents
+        if root / PEERS not in path.parents and path.parents[1] != root / CLIENTS
         for module in imported_modules(path)
         if module not in {*sys.stdlib_module_names, *MAY_IMPORT}
         and not declared & {canonicalize_name(name) for name in installed.get(module, [])}
@@ -107,7 +113,7 @@ def imported_modules(path: Path) -> set[str]:
     return modules
 
 
-@pytest.mark.parametrize("name", REQUIREMENTS)
+@pytest.mark.parametrize("name", [*REQUIREMENTS, *CLIENT_REQUIREMENTS])
 def test_every_requirement_is_pinned_and_hashed(root: Path, name: str):
     text = re.sub(r"^ *#.*\n", "", (root / name).read_text(encoding="utf-8"), flags=re.MULTILINE)
     requirements = [line for line in text.replace("\\\n", "").splitlines() if line]
@@ -116,7 +122,7 @@ def test_every_requirement_is_pinned_and_hashed(root: Path, name: str):
     assert [requirement for requirement in requirements if not HASHED_PIN.fullmatch(requirement)] == []
 
 
-@pytest.mark.parametrize("name", REQUIREMENTS)
+@pytest.mark.parametrize("name", [*REQUIREMENTS, *CLIENT_REQUIREMENTS])
 def test_requirements_name_no_index_no_address_and_no_path(root: Path, name: str):
     lines = (root / name).read_text(encoding="utf-8").splitlines()
 

@@ -36,7 +36,7 @@ def test_every_target_can_be_planned_without_a_complaint(root: Path, targets: li
     assert (planned.returncode, planned.stderr) == (0, "")
 
 
-def test_continuous_integration_installs_anew_and_runs_lint_every_test_the_clients_the_release_and_the_images(root: Path):
+def test_continuous_integration_installs_anew_and_runs_lint_tests_clients_release_and_images(root: Path):
     script = root / ".ci" / "run"
     steps = re.findall(r"(?:rm -rf|make) \S+", script.read_text(encoding="utf-8"))
 
