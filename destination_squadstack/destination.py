@@ -269,7 +269,6 @@ class Sync:
     def _wind_down(self, *, quiet: bool = False) -> None:
         """Make no more calls, wait for those under way, pass on the states that are covered then."""
         pump, clock = self._pump, self._clock
-        pump.stop()
         deadline = clock.monotonic() + SHUTDOWN_SECONDS
         while pump.under_way and (left := deadline - clock.monotonic()) > 0:
             try:

@@ -163,7 +163,6 @@ class Pump:
         self._delays = 0
         self._under_way = 0
         self._input_ended = False
-        self._stopped = False
         self._over_limit = False
 
     # --- state of the flow
@@ -238,17 +237,11 @@ class Pump:
         self._input_ended = True
         self._batcher.seal_all()
 
-    def stop(self) -> None:
-        """Hand out no more calls; answers to those under way still count."""
-        self._stopped = True
-
     # --- calls
 
     def take_calls(self, now: float) -> list[Call]:
         """Return the calls that are to be made now."""
         calls: list[Call] = []
-        if self._stopped:
-            return calls
         self._batcher.seal_due(now)
         if self.saturated:
             self._make_room()
@@ -311,8 +304,6 @@ class Pump:
 
     def wake_at(self, now: float) -> float | None:
         """Return when there is something to do even if nothing happens."""
-        if self._stopped:
-            return None
         moments = [self._batcher.next_deadline(), self._breaker.held_until() if self._breaker.holds(now) else None]
         if self._under_way < self._settings.workers:
             if self._delayed:

@@ -149,6 +149,26 @@ def test_a_reader_that_has_gone_ends_the_sync(sync, kit):
     assert run.run() == 1
 
 
+def test_calls_under_way_are_waited_for_when_the_reader_has_gone(sync, kit):
+    gone, answered = threading.Event(), threading.Event()
+
+    def leave(text):
+        if b'"STATE"' in text:
+            gone.set()
+            raise BrokenPipeError
+
+    def slow(leads):
+        if leads[0]["lead_id"] != "L0":
+            gone.wait(30)
+            threading.Event().wait(0.2)  # longer than it takes to end without waiting
+            answered.set()
+        return Api().send(None, [json.dumps(lead) for lead in leads])
+
+    run, _ = sync(Api(slow), Reader(text_of(kit, 200, every=100)), leave)
+    assert run.run() == 1
+    assert answered.is_set()
+
+
 def test_an_empty_input_is_a_success(sync):
     run, printed = sync(Api(), Reader(b""))
     assert run.run() == 0
