@@ -61,8 +61,8 @@ def test_a_person_sees_what_came_and_who_pulled_it(browser, tmp_path):
     url = f"sqlite:///{tmp_path}/webhooks.db"
     fill(url)
     with ReceiverProcess(url, log=tmp_path / "log") as receiver:
-        receiver.get("/events?after=3900", **{"Confirmed-Sequence": "3500"})
-        receiver.get("/events?after=2000&puller=staging", **{"Confirmed-Sequence": "2000"})
+        receiver.get("/events?after=3899&limit=1", **{"Confirmed-Sequence": "3500"})
+        receiver.get("/events?after=1999&limit=1&puller=staging", **{"Confirmed-Sequence": "2000"})
         address, picture = f"http://127.0.0.1:{receiver.port}/", tmp_path / "page.png"
         page = shown(browser, address, tmp_path, "--dump-dom")
         shown(browser, address, tmp_path, f"--screenshot={picture}", "--window-size=1000,1000", "--hide-scrollbars")
