@@ -11,8 +11,8 @@ import requests
 from destination_squadstack.client import Destined
 from destination_squadstack.clock import Clock, SystemClock
 from destination_squadstack.config import ContactCenter
+from destination_squadstack.masking import mask
 from destination_squadstack.operations import Request
-from destination_squadstack.protocol import register_secret
 from destination_squadstack.reasons import read_reason
 from destination_squadstack.transport import CONNECT_SECONDS, READ_SECONDS, Transport
 from destination_squadstack.verdict import Answer, NotLoggedIn, Reply, Silence
@@ -67,7 +67,7 @@ class Login:
             if text is None:
                 self._token = None
                 return _no_token(answer)
-            register_secret(text)
+            mask(text)
             self._token = Token(text, now)
             return self._token
 

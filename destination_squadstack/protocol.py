@@ -15,6 +15,7 @@ import orjson
 
 from destination_squadstack.errors import SyncError
 from destination_squadstack.json_text import dump, has_long_number, load, load_short
+from destination_squadstack.masking import mask_only, masked, secrets_of
 
 STDOUT = 1
 STDERR = 2
@@ -116,7 +117,7 @@ def _say_on_stderr(text: str) -> None:
 
 
 class Emitter:
-    """Writes messages, from any thread, one line each. Whatever people read goes through the CDK's secret filter."""
+    """Writes messages, from any thread, one line each. Whatever people read goes without secrets."""
 
     def __init__(self, write: Callable[[bytes], None] = write_stdout) -> None:
         self._write = write
@@ -140,11 +141,11 @@ class Emitter:
 
     def log(self, level: str, message: str) -> None:
         """Write a LOG message."""
-        self.emit({"type": "LOG", "log": {"level": level, "message": _masked(message)}})
+        self.emit({"type": "LOG", "log": {"level": level, "message": masked(message)}})
 
     def connection_status(self, problem: str | None) -> None:
         """Write the result of a check."""
-        status = {"status": "SUCCEEDED"} if problem is None else {"status": "FAILED", "message": _masked(problem)}
+        status = {"status": "SUCCEEDED"} if problem is None else {"status": "FAILED", "message": masked(problem)}
         self.emit({"type": "CONNECTION_STATUS", "connectionStatus": status})
 
     def trace(self, error: SyncError) -> None:
@@ -153,12 +154,12 @@ class Emitter:
         from airbyte_cdk.utils.traced_exception import AirbyteTracedException  # noqa: PLC0415
 
         traced = AirbyteTracedException(
-            message=str(error),
+            message=masked(str(error)),
             internal_message=type(error).__name__,
             failure_type=FailureType(error.failure_type),
         )
         message = AirbyteMessageSerializer.dump(traced.as_sanitized_airbyte_message())
-        message["trace"]["error"]["stack_trace"] = _masked(where(error))
+        message["trace"]["error"]["stack_trace"] = masked(where(error))
         self.emit(message)
 
 
@@ -170,23 +171,7 @@ def where(error: BaseException) -> str:
 
 def register_secrets(spec: Mapping[str, Any], config: Any) -> None:
     """Have every secret of the config masked in whatever is written from now on."""
-    from airbyte_cdk.utils.airbyte_secrets_utils import get_secrets, update_secrets  # noqa: PLC0415 - see trace
-
-    if isinstance(config, Mapping):
-        update_secrets([str(secret) for secret in get_secrets(spec["connectionSpecification"], config) if secret])
-
-
-def register_secret(secret: str) -> None:
-    """Have one more secret masked, such as a token that a login has given."""
-    from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets  # noqa: PLC0415 - see trace
-
-    add_to_secrets(secret)
-
-
-def _masked(text: str) -> str:
-    from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets  # noqa: PLC0415 - see trace
-
-    return filter_secrets(text)
+    mask_only(secrets_of(spec["connectionSpecification"], config))
 
 
 def spec_message(spec: Mapping[str, Any]) -> bytes:
