@@ -34,5 +34,7 @@ def cause(error: Exception) -> str:
 def _details(error: Exception) -> dict[str, str]:
     """What may be told: without a statement there was no row yet, and with one there is PostgreSQL's code."""
     if isinstance(error, DBAPIError):
-        return {"sqlstate": str(getattr(error.orig, "sqlstate", ""))} if error.statement else {"cause": cause(error)}
+        state = getattr(error.orig, "sqlstate", None)
+        told = {"sqlstate": state} if error.statement else {"cause": cause(error)}
+        return {name: value for name, value in told.items() if value}
     return {}

@@ -64,7 +64,7 @@ class Load:
 
     def __init__(self, receivers: Sequence[ReceiverProcess]) -> None:
         self._receivers = receivers
-        self._ending, self._ended = threading.Event(), threading.Event()
+        self._ending, self._ended, self._given_up = (threading.Event() for _ in range(3))
         self._lock = threading.Lock()
         self.account = Account()
         self._senders = [threading.Thread(target=self._send, args=(number,)) for number in range(SENDERS)]
@@ -75,8 +75,10 @@ class Load:
             thread.start()
         return self.account
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._ending.set()
+        if kind is not None:
+            self._given_up.set()
         for sender in self._senders:
             sender.join()
         self._ended.set()
@@ -92,7 +94,8 @@ class Load:
             # Like the vendor's: to whichever receiver the proxy picks, and the same again until it is taken.
             while not _post(self._receivers[(sender + failures) % len(self._receivers)].port, body):
                 failures += 1
-                time.sleep(0.05)
+                if self._given_up.wait(0.05):
+                    return
             with self._lock:
                 self.account.acknowledged.add(lead)
                 self.account.failures += failures
@@ -106,7 +109,8 @@ class Load:
             try:
                 page = self._receivers[turn % len(self._receivers)].pull(cursor, 100)
             except (OSError, HTTPException):
-                time.sleep(0.05)
+                if self._given_up.wait(0.05):
+                    return
                 continue
             self.account.pulled.update(event["lead_id"] for event in page["data"])
             cursor = page["next_cursor"]
@@ -195,13 +199,14 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.webhooks.kills", description="kill -9 under load.")
     parser.add_argument("--kills", type=int, default=KILLS, help="kills of each kind (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="seconds of load between them, on average")
+    parser.add_argument("--only", choices=SCENARIOS, help="one kind (default: all)")
     options = parser.parse_args(arguments)
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"{'killed':22}", *(f"{name:>9}" for name in _COLUMNS))
     holds = True
-    for name, scenario in SCENARIOS.items():
+    for name in [options.only] if options.only else SCENARIOS:
         with tempfile.TemporaryDirectory() as folder:
-            account = scenario(Path(folder), options.kills, options.seconds)
+            account = SCENARIOS[name](Path(folder), options.kills, options.seconds)
         numbers = (
             options.kills,
             account.sent,

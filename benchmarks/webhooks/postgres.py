@@ -101,24 +101,19 @@ class Postgres:
             "max_connections": 50,
             "log_min_messages": "panic",
         }
-        self._server = subprocess.Popen(  # noqa: S603 - the binary that was found above
-            [
-                self._bin / "postgres",
-                "-D",
-                self._folder / "data",
-                *(f"--{name}={value}" for name, value in settings.items()),
-            ],
-            user=self._user,
-            cwd=self._folder,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        command = [str(self._bin / "postgres"), "-D", str(self._folder / "data")]
+        command += [f"--{name}={value}" for name, value in settings.items()]
         deadline = time.monotonic() + _SECONDS
         while True:
+            if self._server is None or self._server.poll() is not None:
+                # Like any supervisor, once more: a process that was killed may hold the cluster for a moment yet.
+                self._server = subprocess.Popen(  # noqa: S603 - the binary that was found above
+                    command, user=self._user, cwd=self._folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                )
             try:
                 psycopg.connect(self.url(), connect_timeout=5).close()
             except psycopg.OperationalError:
-                if time.monotonic() > deadline or self._server.poll() is not None:
+                if time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)
             else:
@@ -128,7 +123,9 @@ class Postgres:
         """Kill the server and every process of it, at once: `kill -9`."""
         if self._server is None:
             return
-        # A child that outlived its parent would hold the folder against the next start; each is in a group of its own.
+        # A child that outlived its parent would hold the cluster against the next start; each is in a group of its own.
+        # Stopped first, so that none is born between the look and the kill.
+        self._server.send_signal(signal.SIGSTOP)
         children = (
             Path(f"/proc/{self._server.pid}/task/{self._server.pid}/children").read_text(encoding="ascii").split()
         )
