@@ -72,6 +72,11 @@ class ReceiverProcess:
         self._command[-1] = str(self.port)
         self.process = self._start()
 
+    def cpu_seconds(self) -> float:
+        """Return the time that it has had of a processor."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def get(self, path: str, **headers: str) -> tuple[int, bytes]:
         """Ask it something."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
