@@ -1,17 +1,40 @@
 """Connections that keep what they promise: a commit that returns is on disk, and none waits for ever."""
 
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 # The drivers' own come from what is said to a new connection, before SQLAlchemy has it.
 ERRORS = (SQLAlchemyError, sqlite3.Error, psycopg.Error)
 _SECONDS = 10
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def reconnecting(transaction: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Run a transaction again, once, whose connection broke: a server that was started anew has closed all of them.
+
+    Asking the server before each transaction whether it is there would cost a round trip every time. A transaction must
+    bear being run twice, for its commit may have come through.
+    """
+
+    @wraps(transaction)
+    def run(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        try:
+            return transaction(*args, **kwargs)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        return transaction(*args, **kwargs)
+
+    return run
 
 
 @dataclass(frozen=True)
@@ -55,8 +78,6 @@ def _postgresql(url: URL) -> Database:
     engine = create_engine(
         url,
         hide_parameters=True,
-        # A server that was started anew has closed our connections: found out before a batch, not by it.
-        pool_pre_ping=True,
         pool_timeout=_SECONDS,
         connect_args={"connect_timeout": _SECONDS, "tcp_user_timeout": _SECONDS * 1000, "application_name": "webhooks"},
     )

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, select, text, update
 
 from webhooks_squadstack import pullers
-from webhooks_squadstack.database import Database
+from webhooks_squadstack.database import Database, reconnecting
 from webhooks_squadstack.events import Event
 from webhooks_squadstack.logs import log
 from webhooks_squadstack.pullers import Puller
@@ -123,6 +123,7 @@ class Store:
         """Give up the connections."""
         self._database.reading.dispose()
 
+    @reconnecting
     def append(self, events: Sequence[Event]) -> list[bool]:
         """Store events in one transaction; when it returns they are on disk.
 
@@ -146,6 +147,7 @@ class Store:
         first = {event.event_id: event for event in new}
         return [first.pop(event.event_id, None) is not None for event in events]
 
+    @reconnecting
     def read(self, *, after: int | None, limit: int, confirmed: int = 0) -> Page:
         """Return at most so many of the events that follow one; None: from the oldest that is kept.
 
@@ -174,24 +176,28 @@ class Store:
         # Without an event there are no more, whatever was given: a restored store has had its sequence raised.
         return Page(found, next_cursor, has_more=bool(found) and next_cursor < last)
 
+    @reconnecting
     def last_sequence(self) -> int:
         """Return the newest event's place; 0 before the first."""
         self.prepare()
         with self._database.reading.begin() as connection:
             return _last_sequence(connection)
 
+    @reconnecting
     def pulled(self, puller: Puller) -> None:
         """Keep where somebody is."""
         self.prepare()
         with self._database.writing.begin() as connection:
             pullers.record(connection, puller)
 
+    @reconnecting
     def forget(self, puller: str) -> bool:
         """Forget somebody who will not come back; False where nobody knows them."""
         self.prepare()
         with self._database.writing.begin() as connection:
             return pullers.forget(connection, puller)
 
+    @reconnecting
     def delete_some(self, *, received_before: int) -> int:
         """Delete some of the events of that age that nobody needs; return how many. Call it until that is 0."""
         self.prepare()
@@ -211,6 +217,7 @@ class Store:
                 connection.execute(delete(EVENTS).where(EVENTS.c.sequence <= old[-1]))
         return len(old)
 
+    @reconnecting
     def summary(self, *, now: int) -> Summary:
         """Return what the page and the metrics show; it costs the same however many events there are."""
         self.prepare()

@@ -162,6 +162,25 @@ def test_a_sequence_that_was_raised_after_a_restore_skips_nothing_and_promises_n
     assert numbers(store, after=7) == [(1_000_002, "lead-2")]
 
 
+def test_a_server_that_was_started_anew_is_used_again_without_a_failure(postgres_url):
+    store = open_store(postgres_url)
+    store.append([event(1)])
+    end_connections(postgres_url)
+    assert store.append([event(1), event(2)]) == [False, True]
+    end_connections(postgres_url)
+    assert numbers(store) == [(1, "lead-1"), (2, "lead-2")]
+    store.close()
+
+
+def end_connections(url: str) -> None:
+    """End every other connection, as a restart does."""
+    database = connect(read_database({"WEBHOOKS_DATABASE_URL": url}))
+    with database.writing.begin() as connection:
+        ours = "FROM pg_stat_activity WHERE application_name = 'webhooks' AND pid <> pg_backend_pid()"
+        connection.execute(text(f"SELECT pg_terminate_backend(pid, 5000) {ours}"))
+    database.reading.dispose()
+
+
 # ── retention ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
