@@ -49,9 +49,10 @@ def serve(receiver: Receiver, *, host: str, port: int) -> int:
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    # uvicorn raises the signal again once it has ended in order; that is an end as good as any other.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: None)
     server = _Server(config, receiver)
+    # From here on, not only once uvicorn serves; and it raises the signal again when it has ended in order, which would
+    # make of that a death by the signal.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, server.handle_exit)
     server.run()
     return 0 if server.started else 1

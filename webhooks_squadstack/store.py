@@ -202,6 +202,8 @@ class Store:
         """Delete some of the events of that age that nobody needs; return how many. Call it until that is 0."""
         self.prepare()
         with self._database.writing.begin() as connection:
+            # Of two receivers that delete at once, the later one must not take back how far the other one came.
+            connection.execute(select(STORE.c.deleted_to).with_for_update())
             confirmed = pullers.confirmed_by_all(connection)
             query = (
                 select(EVENTS.c.sequence, EVENTS.c.received_at)

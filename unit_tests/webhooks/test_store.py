@@ -221,6 +221,16 @@ def test_what_is_old_and_confirmed_is_deleted_and_nothing_else(old):
     assert [sequence for sequence, _ in numbers(old)] == [6, 7, 8, 9, 10]
 
 
+def test_receivers_that_delete_at_once_agree_on_how_far(old, other):
+    pulled(old, 5)
+    with ThreadPoolExecutor(2) as pool:
+        counts = list(pool.map(deleted, (old, other)))
+
+    assert sum(counts) == 5
+    with pytest.raises(DeletedError):
+        other.read(after=4, limit=1)
+
+
 def test_what_somebody_else_still_needs_is_kept(old):
     pulled(old, 5)
     pulled(old, 2, name="staging")
