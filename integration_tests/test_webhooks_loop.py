@@ -5,10 +5,13 @@ what a destination commits; what came after it is asked for again.
 """
 
 import json
+import re
 import signal
+import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,10 @@ from demo.receiver import KEY, PULL_TOKEN, Receiver
 from integration_tests.conftest import Outcome
 from squadstack_emulator import Campaign, Emulator, Scenario, Webhook
 
+# What the receiver's page says to do after a restore.
+RAISE = re.search(
+    r"^UPDATE .*$", (Path(__file__).parents[1] / "docs/webhooks.md").read_text(encoding="utf-8"), re.MULTILINE
+)[0]
 # Any age above 0: whatever may be deleted is deleted when the receiver starts.
 AT_ONCE = {"WEBHOOKS_RETENTION_DAYS": "0.0000000001"}
 
@@ -154,15 +161,18 @@ def test_kill_9_of_the_receiver_again_and_again_under_posts_and_syncs_loses_and_
     killing = threading.Thread(target=kill_and_start)
     killing.start()
     reads: list[Outcome] = []
+    states: list[Any] = []
     for _ in range(4):
         emulator.call_leads(limit=100)  # posted while the sync runs
-        state = [reads[-1].states[-1]] if reads else None
-        reads.append(source.run("read", config=config(receiver), catalog=catalog, state=state))
+        reads.append(source.run("read", config=config(receiver), catalog=catalog, state=states[-1:]))
+        states += reads[-1].states
     assert emulator.wait_for_posts(120)
     over.set()
     killing.join()
-    reads.append(source.run("read", config=config(receiver), catalog=catalog, state=[reads[-1].states[-1]]))
-    assert [read.code for read in reads] == [0] * 5
+    reads.append(source.run("read", config=config(receiver), catalog=catalog, state=states[-1:]))
+    # A sync may meet it down six times in a row: that is an outage, and nothing else may be said of it.
+    assert {error["failure_type"] for read in reads for error in read.errors} <= {"transient_error"}
+    assert reads[-1].code == 0
     assert sum((committed(read) for read in reads), Counter()) == posted(emulator)
     assert any(post.status is None for post in emulator.books.posts)
 
@@ -238,6 +248,30 @@ def test_a_state_of_another_store_is_refused_instead_of_skipping_events(source, 
     read = source.run("read", config=config(receiver), catalog=catalog, state=[state])
     assert (read.code, read.errors[-1]["failure_type"]) == (1, "config_error")
     assert "HTTP 409" in read.errors[-1]["message"]
+
+
+def test_a_store_that_is_restored_as_the_page_says_skips_nothing_that_comes_after(source, catalog, loop, tmp_path):
+    emulator, receiver = loop(30)
+    call(emulator, 10)
+    with (
+        closing(sqlite3.connect(tmp_path / "webhooks.db")) as store,
+        closing(sqlite3.connect(tmp_path / "copy")) as copy,
+    ):
+        store.backup(copy)
+    call(emulator, 10)
+    first = source.run("read", config=config(receiver), catalog=catalog)
+    before = posted(emulator)
+    receiver.end(signal.SIGKILL)
+    for path in tmp_path.glob("webhooks.db*"):
+        path.unlink()
+    (tmp_path / "copy").rename(tmp_path / "webhooks.db")
+    with closing(sqlite3.connect(tmp_path / "webhooks.db")) as store, store:
+        store.execute(RAISE)
+    receiver.start()
+    call(emulator, 10)
+    second = source.run("read", config=config(receiver), catalog=catalog, state=[first.states[-1]])
+    assert committed(first) == before
+    assert committed(second) == posted(emulator) - before
 
 
 def test_check_succeeds_and_names_a_wrong_token(source, loop):
