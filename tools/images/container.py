@@ -124,22 +124,10 @@ class Image:
             path.chmod(_ANYBODY_READS)
         named = [word for option in files for word in (f"--{option}", f"{_CONFIG}/{option}.json")]
         name = f"squadstack-image-test-{uuid.uuid4().hex[:12]}"
-        run = [
-            "run",
-            "--rm",
-            "--interactive",
-            "--name",
-            name,
-            "--network",
-            "host",
-            *RESTRICTIONS,
-            *self.engine.read_only,
-        ]
-        mounted = ["--volume", f"{self._directory}:{_CONFIG}:ro"]
+        run = ["run", "--rm", "--interactive", "--name", name, "--network", "host", *self.engine.run_options]
+        restricted = [*RESTRICTIONS, *self.engine.read_only, "--volume", f"{self._directory}:{_CONFIG}:ro"]
         client = subprocess.Popen(  # noqa: S603  # the engine that was found
-            self.engine.command(
-                *run, *mounted, *self.engine.run_options, *options, self.name, *command.split(), *named
-            ),
+            self.engine.command(*run, *restricted, *options, self.name, *command.split(), *named),
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
