@@ -61,6 +61,6 @@ def test_a_wrong_token_ends_with_the_sources_own_sentence(serverless, kept, sour
     source_config["squadstack"]["token"] = "another-token-canary"
     refused = serverless.run(READ, kept("source.json", source_config), tmp_path / "r", tmp_path / "s", code=1)
 
-    assert "squadstack.token" in refused.stderr or "token" in refused.stderr
+    assert refused.stderr.startswith("SquadStack refuses the token (HTTP 403). Verify `squadstack.token`")
     assert "another-token-canary" not in refused.stdout + refused.stderr
     assert "NOT JSON" not in refused.stdout
