@@ -654,9 +654,15 @@ class KeyedRetriever(SimpleRetriever):
         records_generator_fn: Callable[[requests.Response | None], Iterable[Record]],
         stream_slice: StreamSlice,
     ) -> Iterable[Record]:
+        yield from self.read_slice(lambda response, _: records_generator_fn(response), stream_slice)
+
+    def read_slice(
+        self, select: Callable[[requests.Response, StreamSlice], Iterable[Any]], stream_slice: StreamSlice
+    ) -> Iterable[Any]:
+        """Yield what `select` makes of each page of a slice."""
         seen: set[str] = set()
 
-        def watched(response: requests.Response | None) -> Iterable[Record]:
+        def watched(response: requests.Response | None) -> Iterable[Any]:
             assert response is not None  # noqa: S101  # no error filter of the manifest ignores a response
             key = next_start_key(response, "campaign_leads")
             if key in seen:
@@ -668,7 +674,7 @@ class KeyedRetriever(SimpleRetriever):
                 )
             if key is not None:
                 seen.add(key)
-            return records_generator_fn(response)
+            return select(response, stream_slice)
 
         yield from super()._read_pages(watched, stream_slice)
 
@@ -853,10 +859,15 @@ MAX_PASSES_UNBOUNDED = 2
 
 @dataclass
 class SteadyRetriever(SimpleRetriever):
-    """Reads a slice again when its set of leads changed while it was paged.
+    """Reads a campaign with as few calls as it takes, and a slice again when its leads changed while it was paged.
 
     A lead that is processed anew leaves the window and every lead behind it moves up one place: the one that moves from
     the next page's first place to this page's last is never sent. The CDK does not notice.
+
+    Windows keep a sync's progress, but each costs a call, be it empty, and those of a campaign that is quiet are empty
+    again in the next sync. So the first window to be read asks for all that is left of its campaign; where that takes
+    no more pages than there are windows, it is read as one piece, and the others have nothing left to do. The state
+    cannot move before the piece is read: the piece belongs to its first window, and the state ends at an open window.
 
     `bounded` says whether slices have an upper bound, so that what changes meanwhile belongs to the next sync. Without
     one the set may always change: it is read twice at most, then a warning says so.
@@ -864,33 +875,79 @@ class SteadyRetriever(SimpleRetriever):
 
     bounded: bool = True
     _failed: dict[str, AirbyteTracedException] = field(init=False, repr=False, default_factory=dict)
+    _locks: dict[str, threading.Lock] = field(init=False, repr=False, default_factory=dict)
+    _covered_from: dict[str, str] = field(init=False, repr=False, default_factory=dict)
+    _first_pages: dict[int, requests.Response | None] = field(init=False, repr=False, default_factory=dict)
 
     def _read_pages(
         self,
         records_generator_fn: Callable[[requests.Response | None], Iterable[Record]],
         stream_slice: StreamSlice,
     ) -> Iterable[Record]:
+        def select(response: requests.Response, piece: StreamSlice) -> Iterable[Record]:
+            if piece is stream_slice:
+                return records_generator_fn(response)
+            return self.record_selector.select_records(
+                response=response, stream_state={}, records_schema={}, stream_slice=piece
+            )
+
+        yield from self.read_slice(select, stream_slice)
+
+    def read_slice(
+        self, select: Callable[[requests.Response, StreamSlice], Iterable[Any]], stream_slice: StreamSlice
+    ) -> Iterable[Any]:
+        """Yield what `select` makes of each page that is read for a slice; it is told the piece to cut the rows to."""
         campaign = str(stream_slice.partition.get("campaign_id"))
-        if campaign in self._failed:
-            # The state cannot pass the window that failed; reading later ones would only spend calls.
-            raise self._failed[campaign]
         try:
-            yield from self._read_until_steady(records_generator_fn, stream_slice)
+            with self._locks.setdefault(campaign, threading.Lock()):
+                if campaign in self._failed:
+                    # The state cannot pass the window that failed; reading later ones would only spend calls.
+                    raise self._failed[campaign]
+                piece = self._piece(campaign, stream_slice)
+            if piece is not None:
+                yield from self._read_until_steady(select, piece)
         except AirbyteTracedException as error:
             self._failed[campaign] = error
             raise
 
-    def _read_until_steady(
+    def _piece(self, campaign: str, window: StreamSlice) -> StreamSlice | None:
+        """Return what to read for a window: itself, all that is left of its campaign, or nothing if that is read."""
+        if not self.bounded:
+            return window
+        start, end = window.cursor_slice["start_time"], window.cursor_slice["end_time"]
+        until = self.config["__read_until"]
+        if campaign in self._covered_from:
+            return window if start < self._covered_from[campaign] else None
+        if end == until:
+            return window
+        rest = StreamSlice(partition=window.partition, cursor_slice={"start_time": start, "end_time": until})
+        response = self._fetch_next_page(rest, self._get_initial_next_page_token())
+        assert response is not None  # noqa: S101  # no error filter of the manifest ignores a response
+        if pages_to_come(response) > min(windows_in(rest, window), MOST_PAGES_AT_ONCE):
+            self._covered_from[campaign] = until
+            return window
+        self._covered_from[campaign] = start
+        self._first_pages[id(rest)] = response
+        return rest
+
+    def _fetch_next_page(
         self,
-        records_generator_fn: Callable[[requests.Response | None], Iterable[Record]],
         stream_slice: StreamSlice,
-    ) -> Iterable[Record]:
+        next_page_token: Mapping[str, Any] | None = None,
+        page_size_override: int | None = None,
+    ) -> requests.Response | None:
+        asked = self._first_pages.pop(id(stream_slice), None)
+        return super()._fetch_next_page(stream_slice, next_page_token, page_size_override) if asked is None else asked
+
+    def _read_until_steady(
+        self, select: Callable[[requests.Response, StreamSlice], Iterable[Any]], stream_slice: StreamSlice
+    ) -> Iterable[Any]:
         passes = WindowPasses(("lead_id", "processed_at") if self.bounded else ("lead_id",))
 
-        def watched(response: requests.Response | None) -> Iterable[Record]:
+        def watched(response: requests.Response | None) -> Iterable[Any]:
             assert response is not None  # noqa: S101  # no error filter of the manifest ignores a response
             passes.see(read_body(response, "lead_page").parsed)
-            return records_generator_fn(response)
+            return select(response, stream_slice)
 
         most = MAX_PASSES if self.bounded else MAX_PASSES_UNBOUNDED
         for number in range(1, most + 1):
@@ -929,6 +986,23 @@ class SteadyRetriever(SimpleRetriever):
             self.name,
             describe_slice(stream_slice),
         )
+
+
+MOST_PAGES_AT_ONCE = 100  # a minute's calls: what a sync that is killed may have to read again
+
+
+def pages_to_come(response: requests.Response) -> int:
+    """Return how many pages a set takes, its first among them."""
+    page = read_body(response, "lead_page")
+    return 1 if page.parsed.get("next") is None else -(-page.parsed["count"] // max(len(page.rows), 1))
+
+
+def windows_in(piece: StreamSlice, window: StreamSlice) -> int:
+    """Return how many windows like one that a piece begins with it holds."""
+    start, end, until = (
+        datetime.fromisoformat(moment) for moment in (*window.cursor_slice.values(), piece.cursor_slice["end_time"])
+    )
+    return int(-(-(until - start) // (end - start)))
 
 
 def describe_slice(stream_slice: StreamSlice) -> str:

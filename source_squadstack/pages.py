@@ -53,7 +53,10 @@ def page_of(stream: str, rows: list[Row]) -> Page:
     """Write rows out as the CDK does: without their null fields, numbers of any size exact."""
     head = b'{"type":"RECORD","record":{"stream":%b,"data":' % orjson.dumps(stream)
     foot = b',"emitted_at":%d}}\n' % (time.time_ns() // 1_000_000)
-    return Page(stream, len(rows), head + (foot + head).join(map(written, rows)) + foot, rows[-1])
+    lines = list(map(written, rows))
+    lines[0] = head + lines[0]
+    lines[-1] += foot
+    return Page(stream, len(rows), (foot + head).join(lines), rows[-1])
 
 
 def written(row: Row) -> bytes:
@@ -113,12 +116,7 @@ def whole_pages(
 
     The paging of these retrievers asks the response alone how to go on, never the records.
     """
-
-    def select(response: requests.Response | None) -> list[list[Row]]:
-        assert response is not None  # noqa: S101  # no error filter of the manifest ignores a response
-        return [selected(selector, response, stream_slice)]
-
-    pages: Iterable[Any] = retriever._read_pages(select, stream_slice)  # type: ignore[arg-type]  # noqa: SLF001  # what `read_records` calls
+    pages = retriever.read_slice(lambda response, piece: [selected(selector, response, piece)], stream_slice)
     return (rows for rows in pages if rows)
 
 
@@ -204,11 +202,13 @@ class PageReader(PartitionReader):
             self._partition_logger.log(partition)
             for rows in rows_of(partition):
                 page = page_of(stream, rows)
+                newest.see(rows)
+                rows.clear()  # else every thread would keep a page's rows while it waits for the next page
                 self._free.acquire()
                 if self._stopped:
                     return
                 self._queue.put(page)  # type: ignore[arg-type]  # PagedReading, behind the queue, takes it
-                newest.see(rows)
+                del page
             newest.show()
             cursor.close_partition(partition)
             self._queue.put(PartitionCompleteSentinel(partition, is_successful=True))
