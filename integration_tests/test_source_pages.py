@@ -29,7 +29,7 @@ FAILING = {
     "HTTP 401 in the middle": {"faults": (Fault(kind=FaultKind.UNAUTHORIZED_401, on="read", skip=4),)},
     "HTTP 403 in the middle": {"faults": (Fault(kind=FaultKind.FORBIDDEN_403, on="read", skip=4),)},
     "a redirect in the middle": {"faults": (Fault(kind=FaultKind.REDIRECT_302, on="read", skip=4),)},
-    "an outage for ever": {"faults": (Fault(kind=FaultKind.HTML_200, on="any", skip=8),)},
+    "an outage for ever": {"faults": (Fault(kind=FaultKind.HTML_200, on="any", skip=4),)},
     "`next_start_key` repeated": {"portal_repeats_key": True},
 }
 CHANGING = {
@@ -37,6 +37,13 @@ CHANGING = {
     "a page past the end": {"drift_leads_per_page": 10, "drift_pages": 3},
     "tokens of the portal that die in the middle": {"portal_token_uses": 4},
     "no fault": {},
+}
+# What drifts has the moment of the very run in it, which streams without an upper bound show. An outage is waited out
+# stream by stream.
+SOME = {
+    "a shorter last page": ("lead_responses",),
+    "a page past the end": ("lead_responses",),
+    "an outage for ever": ("lead_responses", "contact_center_queues"),
 }
 
 
@@ -95,8 +102,7 @@ def read_by(connectors: tuple[Connector, ...], streams: tuple[str, ...], **field
 @pytest.mark.parametrize("name", [*HARMLESS, *CHANGING, *FAILING])
 def test_the_messages_are_those_of_the_cdk_alone(source, cdk_alone, name):
     fields = {**HARMLESS, **CHANGING, **FAILING}[name]
-    # What drifts has the moment of the very run in it, which streams without an upper bound show.
-    streams = ("lead_responses",) if "drift_pages" in fields else SQUADSTACK + PORTAL
+    streams = SOME.get(name, SQUADSTACK + PORTAL)
     ours, cdks = read_by((source, cdk_alone), streams, **fields)
     assert ours.code == cdks.code == (1 if name in FAILING else 0)
     assert ours.states

@@ -80,9 +80,15 @@ def run_by_cdk(arguments: Sequence[str]) -> None:
     # JSON schema would repeat: half of the import's time.
     with suppress(ImportError):
         vars(importlib.import_module("attributes_doc"))["get_attributes_doc"] = lambda _: {}
+    # The CDK's cache of answers would import a client of DynamoDB, 7 MB, and does without it where there is none.
+    given = sys.modules.get("boto3")
+    sys.modules["boto3"] = None  # type: ignore[assignment]  # so that its import fails
     gc.disable()  # nothing of what is imported becomes garbage
     from source_squadstack.command import run as run_command  # noqa: PLC0415
 
+    del sys.modules["boto3"]
+    if given:
+        sys.modules["boto3"] = given
     gc.freeze()
     gc.enable()
     give_memory_back()
