@@ -1,0 +1,98 @@
+"""The calls of a sync, counted by the emulator: those of the docs' table, and no more for windows that are empty."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from math import ceil
+from pathlib import Path
+
+import pytest
+
+from integration_tests.conftest import configured
+from squadstack_emulator import Campaign, Emulator, Scenario
+
+PAGE = (Path(__file__).parents[1] / "docs/sources/squadstack.md").read_text(encoding="utf-8")
+TABLE = [
+    tuple(map(int, cells))
+    for cells in re.findall(
+        r"^\| (\d+) \| (\d+) \| (\d+) \|$", PAGE.split("### Calls\n")[1].split("\n## ")[0], re.MULTILINE
+    )
+]
+LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)
+CATALOG = configured("lead_responses", incremental=["lead_responses"])
+
+
+def campaigns(number: int, **fields) -> tuple[Campaign, ...]:
+    return tuple(Campaign(id=f"C{index}", ref_id=f"ref-{index}", **fields) for index in range(number))
+
+
+def config(emulator: Emulator, **section) -> dict:
+    return {
+        "squadstack": {
+            "token": emulator.scenario.token,
+            "campaign_ids": [campaign.id for campaign in emulator.scenario.campaigns],
+            "start_date": "2024-01-01T00:00:00Z",
+            "base_url": emulator.url,
+            "calls_per_minute": 1_000_000,
+            "lookback_minutes": 0,
+            **section,
+        }
+    }
+
+
+def test_the_docs_have_a_table_of_calls():
+    assert len(TABLE) == 6
+
+
+@pytest.mark.parametrize(("number", "leads", "calls"), TABLE)
+def test_a_sync_makes_the_calls_of_the_docs_table(source, number, leads, calls):
+    with Emulator(Scenario(campaigns=campaigns(number), calls_per_minute=None)) as emulator:
+        for campaign in emulator.scenario.campaigns:
+            for index in range(leads):
+                at = LONG_AGO + timedelta(hours=index)
+                emulator.put_response(campaign.id, {"lead_id": str(index), "processed_at": at.isoformat()})
+        read = source.run("read", config=config(emulator), catalog=CATALOG)
+        emulator.assert_clean()
+        assert len(emulator.books.calls) == calls
+    assert read.code == 0, read.errors
+    assert len(read.records) == number * leads
+
+
+def test_the_next_sync_of_quiet_campaigns_is_one_call_each_however_long_they_have_been_quiet(source):
+    quiet = campaigns(3, responses=40, seed_from=LONG_AGO, seed_to=LONG_AGO + timedelta(days=10))
+    with Emulator(Scenario(campaigns=quiet, calls_per_minute=None)) as emulator:
+        first = source.run("read", config=config(emulator), catalog=CATALOG)
+        before = len(emulator.books.calls)
+        second = source.run("read", config=config(emulator), catalog=CATALOG, state=[first.states[-1]])
+        assert (before, len(emulator.books.calls) - before) == (3, 3)
+    assert first.code == second.code == 0
+    assert len(first.records) == 3 * 40
+    # The newest lead of each, at which its state stands.
+    assert len(second.records) == 3
+    assert {str(state["cursor"]) for state in first.states[-1]["stream"]["stream_state"]["states"]} == {
+        str(state["cursor"]) for state in second.states[-1]["stream"]["stream_state"]["states"]
+    }
+
+
+def test_a_campaign_of_more_pages_than_windows_costs_one_call_more_than_its_windows_pages(source):
+    start = datetime.now(UTC).replace(microsecond=0) - timedelta(days=25)
+    # A minute off the windows' edges: a request is a unit wider than its window.
+    seeded = [start + timedelta(days=days, minutes=1) for days in (0, 20)]
+    busy = campaigns(1, responses=1000, seed_from=seeded[0], seed_to=seeded[1])
+    with Emulator(Scenario(campaigns=busy, calls_per_minute=None)) as emulator:
+        asked = config(emulator, window_days=10, start_date=f"{start:%Y-%m-%dT%H:%M:%SZ}")
+        read = source.run("read", config=asked, catalog=CATALOG)
+        calls = len(emulator.books.calls)
+    assert len(read.records) == 1000
+    # Two windows of 500 leads and an empty one.
+    assert calls == 1 + 2 * ceil(500 / 100) + 1
+
+
+def test_a_piece_that_fails_in_the_middle_moves_no_state(source):
+    long = campaigns(1, responses=500, seed_from=LONG_AGO, seed_to=LONG_AGO + timedelta(days=300))
+    with Emulator(Scenario(campaigns=long, calls_per_minute=None)) as emulator:
+        killed = source.killed_after(150, "read", config=config(emulator), catalog=CATALOG)
+        state = [killed.states[-1]] if killed.states else None
+        resumed = source.run("read", config=config(emulator), catalog=CATALOG, state=state)
+        everyone = set(emulator.leads("C0"))
+    assert {record["lead_id"] for record in [*killed.records, *resumed.records]} == everyone
+    assert {record["lead_id"] for record in resumed.records} == everyone
