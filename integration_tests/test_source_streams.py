@@ -114,24 +114,6 @@ def test_streams_of_what_is_not_configured_do_not_exist(source):
     assert names == [["lead_responses", "leads"], ["lead_responses", "leads", "outreach_events"]]
 
 
-@pytest.mark.parametrize(("page_size", "window_days"), [(100, 30), (25, 10), (1000, 3650)])
-def test_a_full_sync_makes_as_many_calls_as_the_docs_formula_says(source, catalog_of, page_size, window_days):
-    campaigns = (SEEDED, replace(SEEDED, id="EMPTY", ref_id="ref-empty", responses=0, unprocessed=0))
-    with Emulator(scenario(campaigns=campaigns)) as emulator:
-        asked = config(emulator, page_size=page_size, window_days=window_days)
-        read = source.run("read", config=asked, catalog=catalog_of("lead_responses"))
-        calls = len(emulator.books.calls)
-    assert read.code == 0
-    start, until = datetime(2026, 1, 1, tzinfo=UTC), datetime.now(UTC)
-    windows = ceil((until - start).total_seconds() / 86_400 / window_days)
-    within = Counter(
-        (datetime.fromisoformat(record["processed_at"]) - start).days // window_days for record in read.records
-    )
-    pages = [[max(1, ceil(within[window] / page_size)) for window in range(windows)], [1] * windows]
-    # Rows at a window's edge are asked for by both of its neighbours: a page more, where they fill one.
-    assert sum(map(sum, pages)) <= calls <= sum(map(sum, pages)) + windows
-
-
 def test_ten_campaigns_and_a_hundred_keep_their_own_cursors(source, catalog_of):
     campaigns = tuple(
         replace(SEEDED, id=f"C{number}", ref_id=f"ref-{number}", responses=number % 4, unprocessed=0)

@@ -1463,6 +1463,9 @@ class PerCampaignState(StateMigration):
         kept = {key: value for key, value in stream_state.items() if key not in {"state", "lookback_window"}}
         if "states" in kept:
             cursors = [(entry, cursor_time(entry.get("cursor"), "processed_at")) for entry in kept["states"] or []]
+            for entry, moment in cursors:
+                partition = entry.get("partition")
+                warn_of_future(f"campaign {partition.get('campaign_id')}" if partition else "a campaign", moment)
             kept["states"] = [
                 {**entry, "cursor": {"processed_at": moment.strftime(STATE_FORMAT)}}
                 for entry, moment in cursors
@@ -1485,7 +1488,23 @@ class ReadableState(StateMigration):
     def migrate(self, stream_state: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the state with its cursor in Unix seconds, as text; nothing where it is no time."""
         moment = cursor_time(stream_state, "timestamp")
+        warn_of_future("the contact center's activity", moment)
         return {} if moment is None else {"timestamp": str(int(moment.timestamp()))}
+
+
+def warn_of_future(what: str, cursor: datetime | None) -> None:
+    """Warn of a cursor in the future: the sync would end with success and read nothing, and nobody know why."""
+    if cursor is not None and cursor > datetime.now(UTC):
+        say_once(
+            f"The state of {what} lies in the future, so nothing of it is read until then. Reset the stream if no lead "
+            "can be as new."
+        )
+
+
+@functools.cache
+def say_once(warning: str) -> None:
+    """Log a warning; the CDK builds its streams several times."""
+    LOGGER.warning(warning)
 
 
 def cursor_time(cursor: Any, name: str) -> datetime | None:

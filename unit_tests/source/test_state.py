@@ -2,7 +2,7 @@
 
 import pytest
 
-from source_squadstack.components import PerCampaignState, ReadableState
+from source_squadstack.components import PerCampaignState, ReadableState, say_once
 
 STATES = [{"partition": {"campaign_id": "0PT711"}, "cursor": {"processed_at": "2024-02-01T00:00:00.000000Z"}}]
 GLOBAL = {"state": {"processed_at": "2024-02-01T00:00:00.000000Z"}, "lookback_window": 5}
@@ -58,3 +58,23 @@ def test_a_campaigns_cursor_of_another_spelling_is_spelled_as_the_cdk_reads_it()
 
 def test_a_state_of_no_campaigns_is_read_as_none():
     assert PerCampaignState().migrate({"states": None}) == {"states": []}
+
+
+@pytest.mark.parametrize(
+    ("migration", "state", "what"),
+    [
+        (
+            PerCampaignState,
+            {"states": [{"partition": {"campaign_id": "0PT711"}, "cursor": {"processed_at": "2999-01-01T00:00:00Z"}}]},
+            "campaign 0PT711",
+        ),
+        (ReadableState, {"timestamp": "32472144000"}, "the contact center's activity"),
+    ],
+)
+def test_a_cursor_in_the_future_is_warned_of_once(caplog, migration, state, what):
+    say_once.cache_clear()
+    for _ in range(2):
+        migration().should_migrate(state)
+    assert [record.getMessage().split(" lies in the future")[0] for record in caplog.records] == [
+        f"The state of {what}"
+    ]
