@@ -140,7 +140,8 @@ def final_states(outcome: Outcome) -> dict[str, str]:
     """Return each stream's last state; partitions in an order of their own."""
     last = {}
     for state in outcome.states:
-        content = state["stream"]["stream_state"]
+        content = dict(state["stream"]["stream_state"])
+        content.pop("lookback_window", None)  # the seconds that the sync took
         partitions = sorted(content.get("states", []), key=lambda each: str(each["partition"]))
         ordered = {**content, "states": partitions} if partitions else content
         last[state["stream"]["stream_descriptor"]["name"]] = json.dumps(ordered, sort_keys=True)
