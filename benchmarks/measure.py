@@ -52,15 +52,15 @@ class Figures:
         return median(self.rates)
 
     @property
-    def costs(self) -> list[float]:
-        """Microseconds of CPU per record, lowest first."""
-        start = median(run.cpu for run in self.starts)
-        return sorted((run.cpu - start) / self.records * _MICRO for run in self.runs)
+    def cost(self) -> float:
+        """Microseconds of CPU per record: of the cheapest run, since other work on the machine can only add to it."""
+        start = min(run.cpu for run in self.starts)
+        return (min(run.cpu for run in self.runs) - start) / self.records * _MICRO
 
     @property
-    def cost(self) -> float:
-        """Microseconds of CPU per record."""
-        return median(self.costs)
+    def per_cpu_second(self) -> float:
+        """Records in a second of CPU: what a core does that has nothing else to do, and waits for nobody."""
+        return _MICRO / self.cost if self.cost > 0 else 0.0
 
     @property
     def peak(self) -> float:

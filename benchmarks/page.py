@@ -18,7 +18,7 @@ from benchmarks.measure import ENVIRONMENTS, HERE, Figures, Took
 
 FOLDER = HERE.parent / "docs"
 _NOTES = HERE / "notes.md"
-_COLUMNS = ("", "records/s", "lowest to highest", "CPU µs/record", "peak MiB", "start s", "ours is")
+_COLUMNS = ("", "records/s", "lowest to highest", "records per CPU second", "µs", "peak MiB", "start s", "ours is")
 _OURS = (source.OURS, destination.OURS)
 _PEERS = {"singer": ("singer-sdk",), "dlt": ("dlt",)}
 _OWN = ("airbyte-cdk", "requests", "urllib3", "orjson")
@@ -77,6 +77,7 @@ def cells(figures: Sequence[Figures]) -> list[tuple[str, ...]]:
             each.name,
             f"{each.rate:,.0f}",
             f"{each.rates[0]:,.0f} to {each.rates[-1]:,.0f}",
+            f"{each.per_cpu_second:,.0f}",
             f"{each.cost:,.1f}",
             f"{each.peak:,.0f}",
             f"{each.start:.1f}",
@@ -108,8 +109,11 @@ def write(folder: Path, results: Results, cold: Sequence[tuple[str, Took]], runs
         f"Measured on {datetime.now(UTC):%Y-%m-%d}, on {_machine()}. "
         f"{_versions()} "
         "Every contender is a process of its own, kept to one core, while the server runs on another. "
-        f"A figure is the median of {runs} interleaved runs; the time to start, measured with a single record, is "
-        "taken off. Where the machine had other work, wall time shows it and CPU time hardly does: compare CPU first."
+        f"There were {runs} interleaved runs of each: records/s are by wall time and the median of them, records per "
+        "CPU second are of the cheapest one, with the µs that each record takes. The time to start, measured with a "
+        "single record, is taken off both. A machine with other work disturbs wall time far more than CPU time: where "
+        "the server answers at once, and the core is all that counts, goals are judged and charts are drawn by CPU "
+        "time."
     )
     parts = [
         "# Performance",
@@ -153,7 +157,9 @@ def _scene(scene: Scene, figures: Sequence[Figures], images: Path) -> Iterable[s
     ours = next(each.name for each in figures if each.name in _OURS)
     slug = re.sub(r"[^a-z0-9]+", "-", f"{scene}".lower()).strip("-")
     name = f"performance-{scene.connector}-{slug}.svg"
-    svg = charts.bars(f"Records a second: {scene}", [(each.name, each.rate) for each in figures], ours)
+    unit = "wall time" if scene.latency else "CPU"
+    values = [(each.name, each.rate if scene.latency else each.per_cpu_second) for each in figures]
+    svg = charts.bars(f"Records a second of {unit}: {scene}", values, ours)
     (images / name).write_text(svg, encoding="utf-8")
     yield f"![Records a second of each contender](images/{name})"
     yield _markdown(_COLUMNS, cells(figures))
@@ -171,14 +177,17 @@ def goals(results: Results, cold: dict[str, Took]) -> list[Goal]:
         by = {each.name: each for each in figures}
         ours = next(each for each in figures if each.name in _OURS)
 
-        def times(what: str, peer: str, asked: float, by: dict[str, Figures] = by, ours: Figures = ours) -> Goal:
-            return Goal(f"{what}, against {peer}", asked, ours.rate / by[peer].rate, _SIGN)
+        def times(
+            what: str, peer: str, asked: float, by: dict[str, Figures] = by, ours: Figures = ours, scene: Scene = scene
+        ) -> Goal:
+            found = ours.rate / by[peer].rate if scene.latency else by[peer].cost / ours.cost
+            return Goal(f"{what}, against {peer}", asked, found, _SIGN)
 
         if scene.connector == "destination":
             what = f"destination, {scene.latency * 1000:.0f} ms"
             asked = 5.0 if scene.latency else 3.0
             if not scene.latency:
-                found.append(Goal(what, 50_000, ours.rate, "records/s"))
+                found.append(Goal(what, 50_000, ours.per_cpu_second, "records/s"))
             if scene.latency <= 0.1:  # noqa: PLR2004 - no goal was set beyond
                 found += [times(what, name, asked) for name in ("singer-sdk target", "dlt destination")]
         else:
