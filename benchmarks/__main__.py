@@ -70,7 +70,7 @@ def main(arguments: Sequence[str]) -> int:
             scene = replace(scene, records=_records(scene, part))  # noqa: PLW2901 - what is really moved
             found = _play(scene, runs, starts, console)
             results.append((scene, found))
-            console.print(page.table(found))
+            console.print(page.table(found, far=scene.latency > 0))
     if options.only is None:
         target = Path(tempfile.mkdtemp(prefix="performance-")) if options.quick else page.FOLDER
         page.write(target, results, cold.measure(runs), runs)

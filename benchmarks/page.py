@@ -18,7 +18,16 @@ from benchmarks.measure import ENVIRONMENTS, HERE, Figures, Took
 
 FOLDER = HERE.parent / "docs"
 _NOTES = HERE / "notes.md"
-_COLUMNS = ("", "records/s", "lowest to highest", "records per CPU second", "µs", "peak MiB", "start s", "ours is")
+_COLUMNS = (
+    "",
+    "records/s",
+    "lowest to highest",
+    "records per CPU second",
+    "µs",
+    "peak MiB",
+    "start, CPU s",
+    "ours is faster by",
+)
 _OURS = (source.OURS, destination.OURS)
 _PEERS = {"singer": ("singer-sdk",), "dlt": ("dlt",)}
 _OWN = ("airbyte-cdk", "requests", "urllib3", "orjson")
@@ -69,8 +78,8 @@ class Goal:
         )
 
 
-def cells(figures: Sequence[Figures]) -> list[tuple[str, ...]]:
-    """Return a row of text for each contender."""
+def cells(figures: Sequence[Figures], *, far: bool) -> list[tuple[str, ...]]:
+    """Return a row of text for each contender; those of a server that is far away are compared by wall time."""
     ours = next(each for each in figures if each.name in _OURS)
     return [
         (
@@ -81,9 +90,7 @@ def cells(figures: Sequence[Figures]) -> list[tuple[str, ...]]:
             f"{each.cost:,.1f}",
             f"{each.peak:,.0f}",
             f"{each.start:.1f}",
-            ""
-            if each is ours
-            else f"{_times(ours.rate / each.rate)} as fast, {_times(each.cost / ours.cost)} as cheap",
+            "" if each is ours else _times(ours.rate / each.rate if far else each.cost / ours.cost),
         )
         for each in figures
     ]
@@ -93,10 +100,10 @@ def _times(factor: float) -> str:
     return f"{factor:.1f} {_SIGN}" if factor > 0 else "-"
 
 
-def table(figures: Sequence[Figures]) -> Table:
+def table(figures: Sequence[Figures], *, far: bool) -> Table:
     """Return the table for a terminal."""
     found = Table(*_COLUMNS)
-    for row in cells(figures):
+    for row in cells(figures, far=far):
         found.add_row(*row)
     return found
 
@@ -110,10 +117,10 @@ def write(folder: Path, results: Results, cold: Sequence[tuple[str, Took]], runs
         f"{_versions()} "
         "Every contender is a process of its own, kept to one core, while the server runs on another. "
         f"There were {runs} interleaved runs of each: records/s are by wall time and the median of them, records per "
-        "CPU second are of the cheapest one, with the µs that each record takes. The time to start, measured with a "
-        "single record, is taken off both. A machine with other work disturbs wall time far more than CPU time: where "
-        "the server answers at once, and the core is all that counts, goals are judged and charts are drawn by CPU "
-        "time."
+        "CPU second are of the cheapest one, with the µs that each record takes. The CPU time to start, measured with "
+        "a single record, is taken off both. Other work disturbs wall time far more than CPU time: where "
+        "the server answers at once, and the core is all that counts, contenders are compared, goals are judged and "
+        "charts are drawn by CPU time; where it is far away, by wall time."
     )
     parts = [
         "# Performance",
@@ -162,7 +169,7 @@ def _scene(scene: Scene, figures: Sequence[Figures], images: Path) -> Iterable[s
     svg = charts.bars(f"Records a second of {unit}: {scene}", values, ours)
     (images / name).write_text(svg, encoding="utf-8")
     yield f"![Records a second of each contender](images/{name})"
-    yield _markdown(_COLUMNS, cells(figures))
+    yield _markdown(_COLUMNS, cells(figures, far=scene.latency > 0))
 
 
 def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -198,7 +205,7 @@ def goals(results: Results, cold: dict[str, Took]) -> list[Goal]:
             elif scene.latency == 0.1 and scene.campaigns == 10:  # noqa: PLR2004 - the one a goal was set for
                 found += [times(what, name, 2.0) for name in ("dlt rest_api", source.PARALLEL)]
     for name in ("source-squadstack spec", "destination-squadstack spec"):
-        found.append(Goal(name, 0.5, cold[name].seconds, "s", at_most=True))
+        found.append(Goal(f"{name}, CPU time", 0.5, cold[name].cpu, "s", at_most=True))
     return found
 
 
