@@ -86,8 +86,7 @@ def cells(figures: Sequence[Figures], *, far: bool) -> list[tuple[str, ...]]:
             each.name,
             f"{each.rate:,.0f}",
             f"{each.rates[0]:,.0f} to {each.rates[-1]:,.0f}",
-            f"{each.per_cpu_second:,.0f}",
-            f"{each.cost:,.1f}",
+            *(("-", "-") if far else (f"{each.per_cpu_second:,.0f}", f"{each.cost:,.1f}")),
             f"{each.peak:,.0f}",
             f"{each.start:.1f}",
             "" if each is ours else _times(ours.rate / each.rate if far else each.cost / ours.cost),
@@ -120,7 +119,8 @@ def write(folder: Path, results: Results, cold: Sequence[tuple[str, Took]], runs
         "CPU second are of the cheapest one, with the µs that each record takes. The CPU time to start, measured with "
         "a single record, is taken off both. Other work disturbs wall time far more than CPU time: where "
         "the server answers at once, and the core is all that counts, contenders are compared, goals are judged and "
-        "charts are drawn by CPU time; where it is far away, by wall time."
+        "charts are drawn by CPU time; where it is far away, by wall time, and there are too few records to tell "
+        "the CPU time of one."
     )
     parts = [
         "# Performance",
