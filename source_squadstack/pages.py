@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from queue import Queue
 
 # Pages between the threads that read and the one that writes: enough that nobody waits, few enough to be no memory.
-PAGES_IN_FLIGHT = 4
+PAGES_IN_FLIGHT = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,21 +91,17 @@ def run_by_cdk(arguments: Sequence[str]) -> None:
         sys.modules["boto3"] = given
     gc.freeze()
     gc.enable()
-    give_memory_back()
+    share_free_memory()
     run_command(arguments)
 
 
-def give_memory_back() -> None:
-    """Let pages go back to the system when they are freed: glibc would keep some of each thread's, 5 MB a worker."""
+def share_free_memory() -> None:
+    """Let all threads use the same free memory: glibc would keep freed pages for each of them, 5 MB a worker."""
     with suppress(AttributeError, OSError):  # another C library
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(M_ARENA_MAX, 1)
-        mallopt(M_MMAP_THRESHOLD, 128 * 1024)
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
-# Of glibc's malloc.h.
-M_MMAP_THRESHOLD = -3
-M_ARENA_MAX = -8
+M_ARENA_MAX = -8  # of glibc's malloc.h
 
 
 if __name__ == "__main__":
