@@ -23,6 +23,8 @@ class PagedSource(SourceSquadstack):
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
         self._concurrent_source = PagedReading.instead_of(self._concurrent_source)
+        # The manifest is validated by now; what it was validated with is megabytes.
+        self._declarative_component_schema = {}
 
 
 class Entrypoint(AirbyteEntrypoint):
