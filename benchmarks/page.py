@@ -111,6 +111,8 @@ def write(folder: Path, results: Results, cold: Sequence[tuple[str, Took]], runs
     """Write the page and the charts into a folder."""
     images = folder / "images"
     images.mkdir(parents=True, exist_ok=True)
+    for earlier in images.glob("performance-*.svg"):
+        earlier.unlink()
     measured = (
         f"Measured on {datetime.now(UTC):%Y-%m-%d}, on {_machine()}. "
         f"{_versions()} "
