@@ -4,10 +4,11 @@ import logging
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import TracebackType
 from typing import Any
 
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
-from airbyte_cdk.exception_handler import init_uncaught_exception_handler
+from airbyte_cdk.exception_handler import assemble_uncaught_exception
 from airbyte_cdk.models import AirbyteMessage, ConnectorSpecification, FailureType
 from airbyte_cdk.sources.connector_state_manager import HashableStreamDescriptor
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
@@ -82,6 +83,21 @@ def read_file(kind: str, read: Callable[[str], Any], path: str | None) -> Any:
         ) from None
 
 
+def report_uncaught(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    """Report an error that ends the process, as the CDK does, with secrets masked in the texts of the trace alone.
+
+    The CDK masks the whole line: a password that is a word of the protocol, `type` for one, leaves a line that no
+    platform can read, and the sync fails without a reason.
+    """
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, traceback)
+        return
+    logging.getLogger("airbyte").fatal(error, exc_info=error)
+    trace = assemble_uncaught_exception(kind, error).as_sanitized_airbyte_message()
+    sys.stdout.write(f"{AirbyteEntrypoint.airbyte_message_to_string(trace)}\n")
+    sys.stdout.flush()
+
+
 def ensure_temporary_directory() -> None:
     """The CDK makes a directory for every command, `spec` too: on a read-only root shared memory has room for it."""
     try:
@@ -92,7 +108,7 @@ def ensure_temporary_directory() -> None:
 
 def run(arguments: Sequence[str]) -> None:
     """Run one command; its messages go to stdout, a line each."""
-    init_uncaught_exception_handler(logging.getLogger("airbyte"))
+    sys.excepthook = report_uncaught
     ensure_temporary_directory()
     entrypoint = Entrypoint(source_of(arguments))
     for message in entrypoint.run(entrypoint.parse_args(list(arguments))):
