@@ -120,15 +120,24 @@ def test_a_key_that_comes_twice_ends_the_stream_with_an_error(source, catalog_of
     assert "`next_start_key` twice" in read.errors[-1]["message"]
 
 
-def test_the_next_sync_reads_the_row_at_the_cursor_again_and_nothing_else(source, catalog_of):
+def test_the_next_sync_reads_the_lookback_again_and_finds_what_appeared_late(source, catalog_of):
     catalog = catalog_of("contact_center_activity", incremental=["contact_center_activity"])
     with Emulator(scenario()) as emulator:
-        first = source.run("read", config=config(emulator), catalog=catalog)
-        emulator.put_activity({**emulator.portal_activities()[0], "timestamp": 1_780_000_000, "lead_number": "+1"})
-        second = source.run("read", config=config(emulator), catalog=catalog, state=[first.states[-1]])
-    newest = max(row["timestamp"] for row in first.records)
-    assert {row["timestamp"] for row in second.records} == {newest, 1_780_000_000}
-    assert second.states[-1]["stream"]["stream_state"] == {"timestamp": "1780000000"}
+        first = source.run("read", config=config(emulator, lookback_minutes=60), catalog=catalog)
+        newest = max(row["timestamp"] for row in first.records)
+        for number, at in (("+1", newest - 3601), ("+2", newest - 3599), ("+3", newest + 86_400)):
+            emulator.put_activity({**emulator.portal_activities()[0], "timestamp": at, "lead_number": number})
+        second = source.run(
+            "read", config=config(emulator, lookback_minutes=60), catalog=catalog, state=first.states[-1:]
+        )
+        third = source.run("read", config=config(emulator), catalog=catalog, state=first.states[-1:])
+    found = {row["lead_number"] for row in second.records}
+    assert {"+2", "+3"} <= found
+    assert "+1" not in found
+    assert {row["timestamp"] for row in second.records} >= {newest, newest + 86_400}
+    # Four hours where nothing else is entered.
+    assert {row["lead_number"] for row in third.records} >= {"+1", "+2", "+3"}
+    assert second.states[-1]["stream"]["stream_state"] == {"timestamp": str(newest + 86_400)}
 
 
 @pytest.mark.parametrize("uses", [1, 3])

@@ -16,6 +16,7 @@ import re
 import threading
 import time
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import InitVar, dataclass, field
 from datetime import UTC, datetime
@@ -70,6 +71,12 @@ MOST_DIGITS = 4_300
 Row = dict[str, Any]
 
 
+class RefusedError(AirbyteTracedException):
+    """A refusal, as the error table tells it; it remembers the status for who knows what it means of one request."""
+
+    status_code = 0
+
+
 class UnreadableBodyError(ValueError):
     """A body that is not the documented one; the text says how it differs, without any of it."""
 
@@ -78,13 +85,18 @@ class WindowChangedError(Exception):
     """The set of leads changed while it was paged: the window must be read again."""
 
 
-def parse_json(content: bytes) -> Any:
+def ignore(_: str) -> None:
+    """Take no note."""
+
+
+def parse_json(content: bytes, note_constant: Callable[[str], None] = ignore) -> Any:
     """Parse JSON, all that the servers' own writers produce.
 
     Integers beyond 64 bits stay exact, where orjson alone would make floats of them; half of a surrogate pair, which is
     what is left of an emoji that was cut in two, becomes the replacement character, where orjson would refuse the page.
-    A number that is none here, of thousands of digits or beyond every float, stays as its text: one row that can never
-    be read would keep all behind it from being read.
+    A number that is none here, of thousands of digits or beyond every float, stays as its text, and NaN and Infinity,
+    which Python's own writer makes of floats without a value, become null, each told to `note_constant`: one row that
+    can never be read would keep all behind it from being read.
     """
     try:
         if HUGE_INTEGER not in content.translate(TO_ZEROS):
@@ -94,16 +106,11 @@ def parse_json(content: bytes) -> Any:
             raise UnreadableBodyError("the body is empty") from None
     try:
         parsed = json.loads(
-            content, parse_constant=refuse_constant, parse_int=readable_integer, parse_float=readable_float
+            content, parse_constant=note_constant, parse_int=readable_integer, parse_float=readable_float
         )
     except (ValueError, RecursionError):
         raise UnreadableBodyError("the body is not JSON") from None
     return without_lone_surrogates(parsed)
-
-
-def refuse_constant(name: str) -> None:
-    """Refuse NaN and Infinity, which are not JSON: what is written with them nobody downstream can read."""
-    raise ValueError(name)
 
 
 def readable_integer(text: str) -> int | str:
@@ -153,23 +160,39 @@ def lead_page(body: Any) -> list[Row]:
     return rows
 
 
+def portal_list(value: Any, name: str) -> list[Row]:
+    """Return a list of the contact center's; it is written in Go, which spells an empty one `null`."""
+    return [] if value is None else objects(value, name)
+
+
+def portal_page(body: Any, name: str) -> list[Row]:
+    """Return the rows of a page in an envelope, which has them under `name`.
+
+    `null` beside a key to go on with is no empty list: there would be nothing to go on from.
+    """
+    page = mapping(body, "the body")
+    key = page.get("next_start_key")
+    if isinstance(key, bool) or not isinstance(key, str | int | float | None):
+        raise UnreadableBodyError("`next_start_key` is neither text nor a number")
+    if name not in page or (page[name] is None and key not in (None, "")):
+        raise UnreadableBodyError(f"`{name}` is missing")
+    return portal_list(page[name], f"`{name}`")
+
+
 def status_report(body: Any) -> list[Row]:
     """Return one row a campaign of an object keyed by campaign, the key as `id` ("Get Campaigns status")."""
-    report = mapping(body, "the body")
+    report = {} if body is None else mapping(body, "the body")
     return [{**mapping(row, "a campaign"), "id": key} for key, row in report.items()]
 
 
 def campaign_leads(body: Any) -> list[Row]:
     """Return the rows of `{data, next_start_key}` (contact center "Leads status by Campaign")."""
-    page = mapping(body, "the body")
-    if not isinstance(page.get("next_start_key"), str | None):
-        raise UnreadableBodyError("`next_start_key` is not text")
-    return objects(page.get("data"), "`data`")
+    return portal_page(body, "data")
 
 
 def queues(body: Any) -> list[Row]:
     """Return the rows of a bare array (contact center "Queues Status")."""
-    return objects(body, "the body")
+    return portal_list(body, "the body")
 
 
 def queue_agents(body: Any) -> list[Row]:
@@ -177,17 +200,15 @@ def queue_agents(body: Any) -> list[Row]:
     return [
         {**agent, "queue_id": queue.get("id")}
         for queue in queues(body)
-        for agent in objects(queue.get("agents") or [], "`agents`")
+        for agent in portal_list(queue.get("agents"), "`agents`")
     ]
 
 
 def activity(body: Any) -> list[Row]:
     """Return the rows of a bare array (documented) or of `data` or `cdrs` in an envelope (seen in public clients)."""
-    if isinstance(body, list):
-        return objects(body, "the body")
-    page = mapping(body, "the body")
-    name = "cdrs" if "data" not in page and "cdrs" in page else "data"
-    return objects(page.get(name), f"`{name}`")
+    if not isinstance(body, dict):
+        return portal_list(body, "the body")
+    return portal_page(body, "cdrs" if "data" not in body and "cdrs" in body else "data")
 
 
 def webhook_events(body: Any) -> list[Row]:
@@ -223,10 +244,11 @@ SHAPES: Mapping[str, Callable[[Any], list[Row]]] = {
 
 @dataclass(frozen=True)
 class Body:
-    """A response's body: as parsed, and its rows."""
+    """A response's body: as parsed, its rows, and whether NaN or Infinity in it became null."""
 
     parsed: Any
     rows: list[Row]
+    had_constants: bool = False
 
 
 def read_body(response: requests.Response, shape: str) -> Body:
@@ -238,8 +260,9 @@ def read_body(response: requests.Response, shape: str) -> Body:
     """
     body: Body | None = getattr(response, "read_body", None)
     if body is None:
-        parsed = parse_json(response.content)
-        body = Body(parsed, SHAPES[shape](parsed))
+        constants: list[str] = []
+        parsed = parse_json(response.content, constants.append)
+        body = Body(parsed, SHAPES[shape](parsed), had_constants=bool(constants))
         vars(response)["read_body"] = body  # the response is the one object that all of a page's readers share
     return body
 
@@ -255,10 +278,22 @@ class BodyExtractor(RecordExtractor):
     """The rows of a body. The native extractors yield nothing for an unreadable one, and drop the key of a row."""
 
     shape: str
+    parameters: InitVar[Mapping[str, Any]]
+
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        self._stream = parameters.get("name", "")
 
     def extract_records(self, response: requests.Response) -> Iterable[MutableMapping[str, Any]]:
         """Yield the body's rows."""
-        yield from read_body(response, self.shape).rows
+        yield from rows_for(self._stream, response, self.shape)
+
+
+def rows_for(stream: str, response: requests.Response, shape: str) -> list[Row]:
+    """Return a body's rows to a stream, whose user is told once of what was changed in them."""
+    body = read_body(response, shape)
+    if body.had_constants:
+        say_once(f"Stream {stream}: an answer holds NaN or Infinity, which are no values in JSON: taken as null.")
+    return body.rows
 
 
 # --- rows -----------------------------------------------------------------------------------------------------------
@@ -450,28 +485,46 @@ def answers(attempt: Mapping[str, Any]) -> Row:
     return {key: value for key, value in attempt.items() if key not in ATTEMPT_FIELDS}
 
 
+# What an SMS, IVR or e-mail says and to whom, which stands when it is sent. Status, cost, what was pressed and how long
+# it took come later, and would make another event of it.
+SAID_WHEN_SENT = ("body", "text_to_speak", "multi_text_to_speak", "google_email", "from", "to", "subject")
+
+
 def outreach_events(row: Mapping[str, Any]) -> Iterable[Row]:
     """Yield one event for each call attempt, SMS, IVR and e-mail of a normalised v1 row."""
+    same: Counter[str] = Counter()
     for key, attempt in call_attempts(row):
-        yield outreach_event(row, key, "call", attempt, attempt.get("called_at"), attempt.get("reference_id"))
+        reference = attempt.get("reference_id")
+        yield outreach_event(row, key, "call", attempt, attempt.get("called_at"), reference, same)
     for key, found in row.items():
         event_type = next((kind for prefix, kind in EVENT_PREFIXES.items() if key.startswith(prefix)), "call")
         for message in (found if isinstance(found, list) else [found]) if event_type != "call" else ():
             if isinstance(message, dict):
-                yield outreach_event(row, key, event_type, message, message.get("sent_at"), None)
+                yield outreach_event(row, key, event_type, message, message.get("sent_at"), None, same)
 
 
-def outreach_event(row: Mapping[str, Any], key: str, event_type: str, event: Row, at: Any, reference: Any) -> Row:
-    """Return one event; its id is the vendor's reference, else a hash of where it stands and what it says."""
+def outreach_event(
+    row: Mapping[str, Any], key: str, event_type: str, event: Row, at: Any, reference: Any, same: "Counter[str]"
+) -> Row:
+    """Return one event; its id is the vendor's reference, else a hash of what never changes about it.
+
+    That is the key it stands under, its time, and what was sent to whom. `same` counts the hashes of the row: two
+    events that nothing tells apart are told apart by their order, in which the newest is last.
+    """
     block = key.removeprefix(next(prefix for prefix, kind in EVENT_PREFIXES.items() if kind == event_type))
-    moment = parse_time(at)
+    occurred_at = written_time(at) or at
+    if reference in (None, ""):
+        sent = [] if event_type == "call" else [event.get(name) for name in SAID_WHEN_SENT]
+        identity = stable_hash(key, occurred_at, *sent)
+        same[identity] += 1
+        reference = identity if same[identity] == 1 else f"{identity}-{same[identity]}"
     return {
         "campaign_id": row["campaign_id"],
         "lead_id": row.get("lead_id"),
-        "event_id": str(reference) if reference not in (None, "") else stable_hash(key, at, event),
+        "event_id": str(reference),
         "event_type": event_type,
         "block": block,
-        "occurred_at": format_time(moment) if moment else at,
+        "occurred_at": occurred_at,
         "outcome_id": event.get("outcome_id"),
         "outcome_name": event.get("outcome_name"),
         "status": event.get("status"),
@@ -679,14 +732,28 @@ class KeyedRetriever(SimpleRetriever):
         yield from super()._read_pages(watched, stream_slice)
 
 
+# How much wider than its window activity is asked for, in seconds: a portal may filter by another time of an activity
+# than its `timestamp`. The longest call lies within: by the end of a call that began in the window, or by the beginning
+# of one that ended in it. With a window of 30 days both stay below the 31 days that Kazoo answers at most.
+ASKED_BEFORE = 4 * 3600
+ASKED_AFTER = 12 * 3600
+DEAD_KEY = frozenset({400, 404, 410, 422})
+# Fewer rows than any portal would cap a page at.
+FEW_ROWS = 10
+
+
 @dataclass
 class ActivityRetriever(SimpleRetriever):
     """Reads a window of activity in every shape that the endpoint is known to answer in.
 
     With a key, in an envelope or a header, pages are read until there is none. A bare array says nothing of whether it
-    is all: it is trusted when it is shorter than a page already seen (a server caps pages at one size), else its window
-    is halved and each half read likewise, down to a second. So is the window of a server that ignores `startKey`, which
-    shows by its giving the same key again. The CDK's own splitting ends after ten halvings, which 30 days outlast.
+    is all: it is trusted when it is shorter than a page already seen (a server caps pages at one size), else its range
+    is halved and each half read likewise, down to a second. So is the range of a server that ignores `startKey`, which
+    shows by its giving the same key again, or that does not know its own key any more. The CDK's own splitting ends
+    after ten halvings, which 30 days outlast.
+
+    A range is one of the time that the portal filters by, whichever that is: the window and a margin around it. What is
+    halved is the range, so a half needs no margin; what is kept is what belongs to the window by `timestamp`.
 
     A page is held back until it is known to count, so that no row comes twice.
     """
@@ -699,79 +766,141 @@ class ActivityRetriever(SimpleRetriever):
         records_generator_fn: Callable[[requests.Response | None], Iterable[Record]],  # noqa: ARG002  # its slice is fixed
         stream_slice: StreamSlice,
     ) -> Iterable[Record]:
-        yield from self._read_window(stream_slice, self._request(stream_slice, None))
+        start, end = seconds_of(stream_slice)
+        # Not into the future, of which nobody knows what the portal makes.
+        span = Span(start - ASKED_BEFORE, min(end + ASKED_AFTER, max(end, int(time.time()))))
+        before: set[str] = set()
+        for page in self._read(stream_slice, span, self._ask(stream_slice, span)):
+            rows = page.rows
+            if page.of_a_part:
+                # The parts of a range overlap at their ends: nobody says whether a portal's bounds are inclusive.
+                hashes = [stable_hash(row) for row in rows]
+                rows = [row for row, known in zip(rows, hashes, strict=True) if known not in before]
+                before = set(hashes)
+            yield from self.record_selector.filter_and_transform(  # type: ignore[attr-defined]  # the manifest's is the CDK's
+                rows, stream_state={}, records_schema={}, stream_slice=stream_slice
+            )
 
-    def _request(self, window: StreamSlice, key: str | None) -> requests.Response:
-        response = self._fetch_next_page(window, {"next_page_token": key} if key else None)
+    def _ask(self, window: StreamSlice, span: "Span", key: str | None = None, margin: int = 1) -> requests.Response:
+        asked = with_seconds(window, span.first - margin, span.last + margin)
+        response = self._fetch_next_page(asked, {"next_page_token": key} if key else None)
         assert response is not None  # noqa: S101  # no error filter of the manifest ignores a response
         return response
 
-    def _read_window(self, window: StreamSlice, response: requests.Response) -> Iterable[Record]:
+    def _read(
+        self, window: StreamSlice, span: "Span", response: requests.Response, *, of_a_part: bool = False
+    ) -> Iterable["ActivityPage"]:
+        """Yield the rows of a range, whose first page was asked for, in the order of the range's parts."""
         key = next_start_key(response, "activity")
-        if key is None and isinstance(read_body(response, "activity").parsed, list):
-            yield from self._read_bare(window, response)
-            return
         seen: set[str] = set()
         while key is not None:
             seen.add(key)
-            following = self._request(window, key)
-            next_key = next_start_key(following, "activity")
-            if next_key in seen:
-                yield from self._read_halves(window, rows_of(response))
+            following = self._ask_if_taken(window, span, key)
+            next_key = key if following is None else next_start_key(following, "activity")
+            if following is None or next_key in seen:
+                yield from self._read_halves(window, span, response)
                 return
-            yield from self._records(window, response)
+            yield ActivityPage(self._rows(response), of_a_part)
             response, key = following, next_key
-        yield from self._records(window, response)
-
-    def _read_bare(self, window: StreamSlice, response: requests.Response) -> Iterable[Record]:
-        rows = rows_of(response)
-        if len(rows) < self._longest or not rows:
-            yield from self._records(window, response)
-            return
-        self._longest = max(self._longest, len(rows))
-        start, end = seconds_of(window)
-        if start < end:
-            yield from self._read_halves(window, rows)
-        elif len(rows) >= self._asked() or len(rows) == self._cap:
-            raise self._too_full(window)
+        if seen or self._is_whole(response):
+            yield ActivityPage(self._rows(response), of_a_part)
         else:
-            yield from self._records(window, response)
+            yield from self._read_halves(window, span, response)
 
-    def _read_halves(self, window: StreamSlice, rows: list[Row]) -> Iterable[Record]:
-        start, end = seconds_of(window)
-        if start >= end:
-            raise self._too_full(window)
-        middle = (start + end) // 2
-        halves = [with_seconds(window, start, middle), with_seconds(window, middle + 1, end)]
-        responses = [self._request(half, None) for half in halves]
+    def _ask_if_taken(
+        self, window: StreamSlice, span: "Span", key: str | None = None, margin: int = 1
+    ) -> requests.Response | None:
+        """Ask as `_ask`; `None` where the portal takes no such request, as of a key that it does not know any more."""
+        try:
+            return self._ask(window, span, key, margin)
+        except RefusedError as refused:
+            if refused.status_code in DEAD_KEY:
+                return None
+            raise
+
+    def _is_whole(self, response: requests.Response) -> bool:
+        """Tell whether an answer is all there is in its range."""
+        if next_start_key(response, "activity") is not None:
+            return False
+        if not isinstance(read_body(response, "activity").parsed, list):
+            return True
+        rows = len(self._rows(response))
+        longest, self._longest = self._longest, max(self._longest, rows)
+        return rows == 0 or rows < longest
+
+    def _read_halves(self, window: StreamSlice, span: "Span", response: requests.Response) -> Iterable["ActivityPage"]:
+        if span.first == span.last:
+            yield from self._read_second(window, span, response)
+            return
+        halves = span.halves()
+        responses = [self._ask(window, half) for half in halves]
+        rows = self._rows(response)
         known = {stable_hash(row) for row in rows}
-        if any(stable_hash(row) not in known for response in responses for row in rows_of(response)):
-            self._cap = len(rows)  # the whole window gave fewer rows than its halves: its page was full
-        for half, response in zip(halves, responses, strict=True):
-            yield from self._read_window(half, response)
+        if any(stable_hash(row) not in known for half in responses for row in self._rows(half)):
+            self._cap = len(rows)  # the whole range gave fewer rows than its halves: its page was full
+        for half, first_page in zip(halves, responses, strict=True):
+            yield from self._read(window, half, first_page, of_a_part=True)
 
-    def _records(self, window: StreamSlice, response: requests.Response) -> Iterable[Record]:
-        """Select a page's records by the window it was asked for, which may be part of the partition's."""
-        yield from self.record_selector.select_records(
-            response=response, stream_state={}, records_schema={}, stream_slice=window
-        )
+    def _read_second(
+        self, window: StreamSlice, second: "Span", response: requests.Response
+    ) -> Iterable["ActivityPage"]:
+        """Read a range of one second, whose page may be full of the seconds beside it, which were asked for as well.
+
+        Narrower ranges may do without these: the second with either of the two, one of which has it unless both bounds
+        are exclusive; then each of the three alone, which is nothing unless both are inclusive. They are taken for the
+        whole if each of them is whole by itself and they bring together what the wider one brought.
+        """
+        rows = self._rows(response)
+        has_key = next_start_key(response, "activity") is not None
+        if not has_key and len(rows) < min(FEW_ROWS, self._asked()) and len(rows) != self._cap:
+            yield ActivityPage(rows, of_a_part=True)
+            return
+        at = second.first
+        known = {stable_hash(row) for row in rows}
+        for spans in ((Span(at - 1, at), Span(at, at + 1)), (Span(at - 1, at - 1), second, Span(at + 1, at + 1))):
+            asked = [self._ask_if_taken(window, span, margin=0) for span in spans]
+            answers = [answer for answer in asked if answer is not None]
+            found = {stable_hash(row): row for answer in answers for row in self._rows(answer)}
+            if known <= found.keys() and len(answers) == len(spans) and all(map(self._is_whole, answers)):
+                yield ActivityPage(list(found.values()), of_a_part=True)
+                return
+        raise self._too_full(at)
+
+    def _rows(self, response: requests.Response) -> list[Row]:
+        return rows_for(self.name, response, "activity")
 
     def _asked(self) -> int:
         return int(self._paginator.get_page_size() or 0)
 
-    def _too_full(self, window: StreamSlice) -> AirbyteTracedException:
-        second = format_time(datetime.fromtimestamp(seconds_of(window)[0], UTC))
+    def _too_full(self, second: int) -> AirbyteTracedException:
+        moment = format_time(datetime.fromtimestamp(second, UTC))
         return AirbyteTracedException(
-            message=f"The contact center has more activity in the second {second} than a page holds and no way to read "
-            "on, so some would be missing. Make `contact_center.page_size` larger, or ask the portal's support about "
-            "the endpoint's `startKey`.",
+            message=f"The contact center has more activity around the second {moment} than a page holds, as far as can "
+            "be told, and no way to read on, so some would be missing. Make `contact_center.page_size` larger, or ask "
+            "the portal's support about the endpoint's `startKey`.",
             failure_type=FailureType.config_error,
         )
 
 
-def rows_of(response: requests.Response) -> list[Row]:
-    """Return the rows of an activity page."""
-    return read_body(response, "activity").rows
+@dataclass(frozen=True)
+class Span:
+    """A range of seconds, its first and its last."""
+
+    first: int
+    last: int
+
+    def halves(self) -> "tuple[Span, Span]":
+        """Return its two halves."""
+        middle = (self.first + self.last) // 2
+        return Span(self.first, middle), Span(middle + 1, self.last)
+
+
+@dataclass(frozen=True)
+class ActivityPage:
+    """Rows of an answer, and whether its range is a part of one that was asked for before."""
+
+    rows: list[Row]
+    of_a_part: bool
 
 
 def seconds_of(window: StreamSlice) -> tuple[int, int]:
@@ -1178,11 +1307,13 @@ class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
             return self._retry(response)
         resolution = super().interpret_response(response)
         if resolution.response_action == ResponseAction.FAIL:
-            raise AirbyteTracedException(
+            refused = RefusedError(
                 message=resolution.error_message,
                 internal_message=f"HTTP {response.status_code}",
                 failure_type=resolution.failure_type or FailureType.system_error,
             )
+            refused.status_code = response.status_code
+            raise refused
         if resolution.response_action == ResponseAction.SUCCESS:
             self._outage = False
             return resolution

@@ -9,47 +9,79 @@ from airbyte_cdk.sources.declarative.extractors.record_selector import RecordSel
 from airbyte_cdk.sources.types import StreamSlice
 from airbyte_cdk.sources.utils.transform import TransformConfig, TypeTransformer
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from source_squadstack import components
 from source_squadstack.components import (
     ActivityFilter,
     ActivityRetriever,
     BodyExtractor,
+    RefusedError,
+    UnreadableBodyError,
     activity_id,
     normalize_activity,
+    read_body,
 )
 
 START, END = 1_700_000_000, 1_700_000_000 + 30 * 86_400 - 1
 
 
 class Portal:
-    """Answers like the history endpoint: rows of a time range, capped, in one of its shapes."""
+    """Answers like the history endpoint ("Get Campaigns activity"): rows of a time range, capped, in one of its shapes.
 
-    def __init__(self, times, cap, shape):
+    What the page leaves open is told: whether the bounds are inclusive, how rows are spelled, and by which time of an
+    activity the portal filters, its `timestamp` and so many seconds.
+    """
+
+    def __init__(self, times, cap, shape, bounds="[]", filtered_by=None):
         self.rows = [{"timestamp": at, "lead_history": [{"uuid": f"u{n}"}]} for n, at in enumerate(times)]
+        self.filtered_by = filtered_by or [0] * len(self.rows)
         self.cap = cap
         self.shape = shape
+        self.bounds = bounds
         self.calls = 0
+        self.asked = []
 
     def page(self, window, token):
         self.calls += 1
-        low, high = int(window.cursor_slice["start_time"]) - 1, int(window.cursor_slice["end_time"]) + 1
-        rows = [row for row in self.rows if low <= row["timestamp"] <= high]
+        low, high = int(window.cursor_slice["start_time"]), int(window.cursor_slice["end_time"])
+        self.asked.append((low, high))
+        # Kazoo, below the portal, refuses more than 31 days.
+        assert high - low <= 31 * 86_400
+        rows = [row for row, more in zip(self.rows, self.filtered_by, strict=True) if self.lies(row, more, low, high)]
         first = int(token["next_page_token"]) if token and self.shape != "ignores startKey" else 0
+        if token and self.shape == "forgets keys":
+            raise refused(400)
         shown, rest = rows[first : first + self.cap], len(rows) > first + self.cap
         key = str(first + self.cap) if rest else None
         headers = {"next_start_key": key} if self.shape == "header" and key else {}
         body = shown
-        if self.shape in {"data", "cdrs", "ignores startKey"}:
+        if self.shape in {"data", "cdrs", "ignores startKey", "forgets keys", "number"}:
             name = "cdrs" if self.shape == "cdrs" else "data"
-            body = {name: shown} | ({"next_start_key": key} if key else {})
+            body = {name: shown or None} | (
+                {"next_start_key": int(key) if self.shape == "number" else key} if key else {}
+            )
+        if self.shape == "bare null":
+            body = shown or None
         return SimpleNamespace(content=orjson.dumps(body), headers=headers)
+
+    def lies(self, row, more, low, high):
+        at = row["timestamp"] + more
+        return (low <= at if self.bounds[0] == "[" else low < at) and (
+            at <= high if self.bounds[1] == "]" else at < high
+        )
+
+
+def refused(status):
+    error = RefusedError(message="refused")
+    error.status_code = status
+    return error
 
 
 def read(portal, page_size=1000, start=START, end=END):
     selector = RecordSelector(
-        extractor=BodyExtractor(shape="activity"),
+        extractor=BodyExtractor(shape="activity", parameters={}),
         record_filter=ActivityFilter(config={}, parameters={}),
         config={},
         parameters={},
@@ -78,16 +110,21 @@ def once(portal, start=START, end=END):
     )
 
 
-SHAPES = ["data", "cdrs", "header", "bare", "ignores startKey"]
+SHAPES = ["data", "cdrs", "header", "number", "bare", "bare null", "ignores startKey", "forgets keys"]
+BOUNDS = ["[]", "[)", "(]", "()"]
+# A header without a key may be one that has none, so "header" is not among them.
+KEYED = {"data", "cdrs", "number"}
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+@settings(max_examples=25)
 @given(
     times=st.lists(st.integers(START - 3, END + 3), max_size=60, unique_by=lambda at: at // 4),
     cap=st.integers(4, 30),
+    bounds=st.sampled_from(BOUNDS),
 )
-def test_each_record_of_a_window_comes_once(shape, times, cap):
-    portal = Portal(sorted(times), cap, shape)
+def test_each_record_of_a_window_comes_once(shape, times, cap, bounds):
+    portal = Portal(sorted(times), cap, shape, bounds)
     assert read(portal) == once(portal)
 
 
@@ -95,16 +132,61 @@ def test_each_record_of_a_window_comes_once(shape, times, cap):
     seconds=st.lists(st.integers(0, 40), max_size=60),
     cap=st.integers(1, 20),
     shape=st.sampled_from(SHAPES),
+    bounds=st.sampled_from(BOUNDS),
 )
-def test_a_crowded_window_is_read_whole_or_fails_loudly(seconds, cap, shape):
-    portal = Portal(sorted(START + second for second in seconds), cap, shape)
+def test_a_crowded_window_is_read_whole_or_fails_loudly(seconds, cap, shape, bounds):
+    portal = Portal(sorted(START + second for second in seconds), cap, shape, bounds)
     try:
         found = read(portal, page_size=cap, end=START + 40)
     except AirbyteTracedException:
-        # A second holds as many rows as a page, with the seconds beside it that are asked for as well.
-        assert max(sum(abs(at - second) <= 1 for at in seconds) for second in range(41)) >= cap
+        # One second alone fills a page, or of a portal with one inclusive bound two of them.
+        widest = 1 if bounds in {"[]", "()"} else 2
+        crowds = Counter(second + more for second in seconds for more in range(widest))
+        assert max(crowds.values()) >= cap
+        assert shape not in KEYED
     else:
         assert found == once(portal, end=START + 40)
+
+
+@settings(max_examples=50)
+@given(
+    calls=st.lists(st.tuples(st.integers(START - 40_000, END + 14_000), st.integers(0, 40_000)), max_size=40),
+    shape=st.sampled_from(SHAPES),
+    cap=st.integers(4, 30),
+    bounds=st.sampled_from(BOUNDS),
+)
+def test_a_portal_that_filters_by_a_calls_end_loses_none_or_fails_loudly(calls, shape, cap, bounds):
+    calls.sort(key=sum)
+    portal = Portal([at for at, _ in calls], cap, shape, bounds, filtered_by=[lasts for _, lasts in calls])
+    try:
+        found = read(portal)
+    except AirbyteTracedException:
+        assert shape not in KEYED
+    else:
+        assert set(found) == set(once(portal))
+
+
+def test_a_long_call_over_the_end_of_a_window_is_read_though_the_portal_filters_by_its_end():
+    portal = Portal([END - 600], 1000, "data", filtered_by=[3 * 3600])
+    assert read(portal) == once(portal) != Counter()
+
+
+def test_a_call_whose_beginning_the_portal_filters_by_is_read_though_its_timestamp_is_its_end():
+    portal = Portal([START + 600], 1000, "data", filtered_by=[-3 * 3600])
+    assert read(portal) == once(portal) != Counter()
+
+
+def test_a_window_is_asked_for_with_a_margin_that_leaves_it_below_31_days():
+    portal = Portal([], 1000, "bare")
+    read(portal)
+    assert portal.asked == [(START - 4 * 3600 - 1, END + 12 * 3600 + 1)]
+
+
+def test_the_margin_never_reaches_into_the_future(monkeypatch):
+    monkeypatch.setattr(components.time, "time", lambda: END + 60.5)
+    portal = Portal([], 1000, "bare")
+    read(portal)
+    assert portal.asked == [(START - 4 * 3600 - 1, END + 61)]
 
 
 def test_a_single_record_in_thirty_days_is_believed():
@@ -126,6 +208,51 @@ def test_a_full_second_is_an_error_that_says_what_to_do():
     portal = Portal([START] * 9, 3, "bare")
     with pytest.raises(AirbyteTracedException, match=r"contact_center\.page_size"):
         read(portal, page_size=3)
+
+
+@pytest.mark.parametrize("bounds", BOUNDS)
+@pytest.mark.parametrize("shape", ["bare", "ignores startKey"])
+def test_a_second_that_the_portal_cuts_at_a_cap_of_its_own_is_never_a_success(shape, bounds):
+    with pytest.raises(AirbyteTracedException, match=r"around the second 2023-11-14T22:13:2[456]Z"):
+        read(Portal([START + 5] * 60, 50, shape, bounds))
+
+
+@pytest.mark.parametrize("bounds", BOUNDS)
+@pytest.mark.parametrize("shape", ["bare", "ignores startKey"])
+@pytest.mark.parametrize(
+    ("in_each", "cap"), [(40, 100), (49, 100), (60, 130)], ids=["two fit", "two just fit", "two fit a larger page"]
+)
+def test_seconds_that_fit_a_page_are_read_though_their_neighbours_fill_it(shape, bounds, in_each, cap):
+    portal = Portal(sorted([START + 5, START + 6, START + 7, START + 8] * in_each), cap, shape, bounds)
+    assert read(portal) == once(portal)
+
+
+@pytest.mark.parametrize("bounds", ["[]", "()"])
+def test_a_second_that_fits_a_page_alone_is_read_alone(bounds):
+    portal = Portal(sorted([START + 5, START + 6, START + 7, START + 8] * 60), 100, "bare", bounds)
+    assert read(portal) == once(portal)
+
+
+@pytest.mark.parametrize(
+    ("body", "is_empty"),
+    [
+        (b"null", True),
+        (b'{"data": null}', True),
+        (b'{"cdrs": null, "next_start_key": ""}', True),
+        (b'{"data": null, "next_start_key": "k"}', False),
+        (b'{"next_start_key": null}', False),
+        (b"{}", False),
+        (b"0", False),
+        (b'{"data": [], "next_start_key": true}', False),
+    ],
+)
+def test_null_is_an_empty_list_where_it_stands_for_one(body, is_empty):
+    answer = SimpleNamespace(content=body)
+    if is_empty:
+        assert read_body(answer, "activity").rows == []
+    else:
+        with pytest.raises(UnreadableBodyError):
+            read_body(answer, "activity")
 
 
 def test_an_activity_is_known_by_its_first_uuid_and_its_time():

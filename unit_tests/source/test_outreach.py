@@ -2,6 +2,8 @@
 
 import copy
 
+import pytest
+
 from source_squadstack.components import normalize_lead, outreach_events
 
 ATTEMPT = {
@@ -117,3 +119,69 @@ def test_a_lead_that_nobody_reached_out_to_has_no_events():
     row = {"lead_id": 1, "campaign_id": "0PT711", "call_attempt_keys": [], "last_call_attempt_keys": []}
     normalize_lead(row, "0PT711", "v1")
     assert list(outreach_events(row)) == []
+
+
+# SquadStack v1, "Response formats": each message as it stands once it is sent, and what of it comes later.
+SMS = {"body": "Hello", "sent_at": 1531409740000}
+IVR = {"text_to_speak": "Press 1", "multi_text_to_speak": {"1": "Thanks"}, "sent_at": 1531409741000}
+EMAIL = {"google_email": "a@b.c", "subject": "Offer", "to": "x@y.z", "from": "a@b.c", "sent_at": 1531409742000}
+CALL = {"called_at": 1531409739413, "report_keys_order": []}
+PENDING = {"status": "PENDING OR NOT AVAILABLE", "cost": "PENDING OR NOT AVAILABLE"}
+DONE = {"status": "delivered", "cost": 0.25}
+
+
+def events_of(**keys):
+    row = {"lead_id": 1, "campaign_id": "0PT711", **keys}
+    normalize_lead(row, "0PT711", "v1")
+    return list(outreach_events(row))
+
+
+def ids_of(**keys):
+    return [event["event_id"] for event in events_of(**keys)]
+
+
+@pytest.mark.parametrize(
+    ("key", "event", "later"),
+    [
+        ("sms_hello", SMS, {}),
+        ("ivr_menu", IVR, {"dtmf_response": "1", "duration": 12}),
+        ("gmail_offer", EMAIL, {}),
+        ("call_attempt_Welcome_1", CALL, {"outcome_id": 7, "call_duration": 31, "interested": "yes"}),
+    ],
+    ids=["sms", "ivr", "email", "call without a reference"],
+)
+def test_an_event_keeps_its_id_when_its_cost_status_and_outcome_come_later(key, event, later):
+    first = ids_of(**{key: {**event, **PENDING}})
+    assert ids_of(**{key: {**event, **DONE, **later}}) == first
+    assert ids_of(**{key: event}) == first
+    assert ids_of(**{key: [{**event, **DONE}]}) == first
+
+
+def test_an_event_keeps_its_id_however_its_time_is_spelled():
+    spellings = [1531409740000, "1531409740000", "2018-07-12T15:35:40Z", "2018-07-12T15:35:40.000+00:00"]
+    assert len({ids_of(sms_hello={**SMS, "sent_at": at})[0] for at in spellings}) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"sms_hello": {**SMS, "sent_at": 1531409740001}},
+        {"sms_hello": {**SMS, "body": "Hello again"}},
+        {"sms_other": SMS},
+        {"ivr_hello": SMS},
+    ],
+    ids=["another time", "another text", "another block", "another kind"],
+)
+def test_another_event_has_another_id(other):
+    assert ids_of(sms_hello=SMS) != ids_of(**other)
+
+
+def test_two_events_that_nothing_tells_apart_are_two_and_keep_their_ids():
+    first, second = ids_of(sms_hello=[{"body": "Hello"}, {"body": "Hello"}])
+    assert second == f"{first}-2"
+    assert ids_of(sms_hello=[{"body": "Hello", **DONE}, {"body": "Hello", **PENDING}]) == [first, second]
+    assert ids_of(sms_hello={"body": "Hello"}) == [first]
+
+
+def test_a_call_that_is_listed_under_two_keys_is_one_event():
+    assert ids_of(call_attempt_a_1=ATTEMPT, call_attempt_a_2=ATTEMPT) == ["ref-1", "ref-1"]

@@ -7,7 +7,14 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_squadstack.components import NextPageNumber, UnreadableBodyError, WindowPasses, read_body
+from source_squadstack.components import (
+    BodyExtractor,
+    NextPageNumber,
+    UnreadableBodyError,
+    WindowPasses,
+    read_body,
+    say_once,
+)
 
 
 def response(content: bytes):
@@ -30,7 +37,6 @@ def response(content: bytes):
         (b'{"count": true, "next": null, "results": []}', "count"),
         (b'{"count": 0, "next": 2, "results": []}', "next"),
         (b'{"detail": "Ms. Canary is out"}', "results"),
-        (b'{"count": 1, "next": null, "results": [{"a": NaN, "b": 12345678901234567890123}]}', "not JSON"),
         (b"[" * 100_000, "not JSON"),
     ],
 )
@@ -129,3 +135,25 @@ def test_half_of_an_emoji_does_not_cost_the_page():
 def test_a_whole_emoji_beside_half_of_one_survives():
     body = b'{"count": 1, "next": null, "results": [{"note": "\\ud83d\\ude00 \\ud83d"}]}'
     assert read_body(response(body), "lead_page").rows == [{"note": "\U0001f600 \ufffd"}]
+
+
+def test_nan_and_infinity_become_null_and_the_other_rows_come():
+    first = b'{"lead_id": "a", "score": NaN, "more": {"x": [-Infinity, 1e400, 1.5]}}'
+    second = b'{"lead_id": "b", "account": 1180591620717411303424, "high": Infinity}'
+    body = b'{"count": 2, "next": null, "results": [%b, %b]}' % (first, second)
+    assert read_body(response(body), "lead_page").rows == [
+        {"lead_id": "a", "score": None, "more": {"x": [None, "1e400", 1.5]}},
+        {"lead_id": "b", "account": 1180591620717411303424, "high": None},
+    ]
+
+
+def test_nan_is_told_of_once_a_stream_and_never_with_its_row(caplog):
+    say_once.cache_clear()
+    body = b'{"count": 1, "next": null, "results": [{"contact_name": "Canary", "score": NaN}]}'
+    extractors = [BodyExtractor(shape="lead_page", parameters={"name": name}) for name in ("leads", "leads", "others")]
+    for extractor in extractors:
+        assert list(extractor.extract_records(response(body))) == [{"contact_name": "Canary", "score": None}]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"Stream {name}: an answer holds NaN or Infinity, which are no values in JSON: taken as null."
+        for name in ("leads", "others")
+    ]
