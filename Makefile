@@ -52,7 +52,7 @@ demo: venv  ## Send 5,000 leads round the loop: CSV, destination, emulator, sour
 	@.venv/bin/python -m demo
 
 .PHONY: test
-test: venv  ## Run every test; PYTEST_ARGS="-k ledger -x" narrows it.
+test: venv  ## Run every test; PYTEST_ARGS="-k ledger -x" narrows it, PYTEST_ARGS=--order-seed=random takes another order.
 	@.venv/bin/python -m pytest $(ON_ALL_CORES) $(PYTEST_ARGS)
 
 .PHONY: unit
@@ -60,11 +60,12 @@ unit: venv  ## Run the unit tests alone.
 	@.venv/bin/python -m pytest $(ON_ALL_CORES) unit_tests $(PYTEST_ARGS)
 
 .PHONY: lint
-lint: venv  ## Check rules, format, types and the Dockerfile; change nothing.
+lint: venv  ## Check rules, format, types, the Dockerfile and the names of the tests; change nothing.
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/hadolint Dockerfile
+	@.venv/bin/python -m tools.test_ids
 
 .PHONY: format
 format: venv  ## Format the code and repair what the rules can repair.

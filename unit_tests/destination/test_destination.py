@@ -14,6 +14,8 @@ from destination_squadstack.protocol import Emitter
 from destination_squadstack.routing import plan
 from destination_squadstack.verdict import Reply
 
+HANG = 300  # seconds after which a test that hangs fails: no bound on how slow a machine may be
+
 
 class Api:
     """Accepts every lead, or does what the test says."""
@@ -45,6 +47,21 @@ class Reader:
         return next(self.pieces, b"")
 
 
+class Room(threading.Semaphore):
+    """Tells when the reader waits for room, and how much it had read by then."""
+
+    def __init__(self, value, read_bytes):
+        super().__init__(value)
+        self.waited, self.read_bytes, self.read_when_it_first_waited = threading.Event(), read_bytes, None
+
+    def acquire(self):
+        if not super().acquire(blocking=False):
+            if not self.waited.is_set():
+                self.read_when_it_first_waited = sum(self.read_bytes)
+            self.waited.set()
+            super().acquire()
+
+
 @pytest.fixture
 def sync(kit):
     def build(api, read, write=None, **changes):
@@ -65,12 +82,12 @@ def sync(kit):
 
 
 def text_of(kit, count, every=10):
-    text = b""
+    lines = []
     for number in range(count):
-        text += kit.record(f"L{number}").line + b"\n"
+        lines.append(kit.record(f"L{number}").line + b"\n")
         if number % every == every - 1:
-            text += kit.state(number, counted=every).line + b"\n"
-    return text
+            lines.append(kit.state(number, counted=every).line + b"\n")
+    return b"".join(lines)
 
 
 def states(messages):
@@ -93,7 +110,7 @@ def test_back_pressure_pauses_the_reading_and_loses_nothing(sync, kit, monkeypat
 
 def test_reading_stops_while_the_api_is_slow(sync, kit, monkeypatch):
     monkeypatch.setattr(pump, "MOST_RECORDS", 100)
-    go_on, read_bytes = threading.Event(), []
+    read_bytes = []
     text = text_of(kit, 20_000)
     reader = Reader(text)
 
@@ -103,17 +120,13 @@ def test_reading_stops_while_the_api_is_slow(sync, kit, monkeypatch):
         return piece
 
     def slow(leads):
-        go_on.wait(20)
+        assert run._ahead.waited.wait(HANG)
         return Reply(200, {"result": [{"status_code": 200, "data": {"lead_id": each["lead_id"]}} for each in leads]})
 
     run, _ = sync(Api(slow), read, squadstack={"token": "t", "calls_per_minute": 10**6})
-    thread = threading.Thread(target=run.run)
-    thread.start()
-    time.sleep(0.5)
-    ahead = sum(read_bytes)
-    go_on.set()
-    thread.join(30)
-    assert ahead < len(text) / 10
+    run._ahead = Room(destination.PIECES_AHEAD, read_bytes)
+    assert run.run() == 0
+    assert run._ahead.read_when_it_first_waited < len(text) / 10
     assert sum(read_bytes) == len(text)
 
 
@@ -150,7 +163,7 @@ def test_a_reader_that_has_gone_ends_the_sync(sync, kit):
 
 
 def test_calls_under_way_are_waited_for_when_the_reader_has_gone(sync, kit):
-    gone, answered = threading.Event(), threading.Event()
+    second_called, gone = threading.Event(), threading.Event()
 
     def leave(text):
         if b'"STATE"' in text:
@@ -158,15 +171,17 @@ def test_calls_under_way_are_waited_for_when_the_reader_has_gone(sync, kit):
             raise BrokenPipeError
 
     def slow(leads):
-        if leads[0]["lead_id"] != "L0":
-            gone.wait(30)
-            threading.Event().wait(0.2)  # longer than it takes to end without waiting
-            answered.set()
+        if leads[0]["lead_id"] == "L0":
+            assert second_called.wait(HANG)
+        else:
+            second_called.set()
+            assert gone.wait(HANG)
         return Api().send(None, [json.dumps(lead) for lead in leads])
 
     run, _ = sync(Api(slow), Reader(text_of(kit, 200, every=100)), leave)
     assert run.run() == 1
-    assert answered.is_set()
+    assert gone.is_set()
+    assert run._pump.under_way == 0  # its answer was taken before the end
 
 
 def test_an_empty_input_is_a_success(sync):
@@ -185,19 +200,21 @@ def test_a_state_that_cannot_be_passed_on_is_an_error_and_no_success(sync, kit, 
 
 def test_after_a_signal_a_call_that_is_not_answered_is_waited_for_no_longer_than_said(sync, kit, monkeypatch):
     monkeypatch.setattr(destination, "SHUTDOWN_SECONDS", 0.2)
-    called, ended = threading.Event(), threading.Event()
+    called, ended, answered = threading.Event(), threading.Event(), threading.Event()
 
     def silent(_):
         called.set()
         run.on_signal(15)
-        ended.wait(30)
+        ended.wait(HANG)
+        answered.set()
 
     run, printed = sync(Api(silent), Reader(kit.state(1).line + b"\n" + text_of(kit, 10)))
     started = time.monotonic()
     assert run.run() == 143
-    ended.set()
+    assert time.monotonic() - started >= 0.2
     assert called.is_set()
-    assert 0.2 <= time.monotonic() - started < 10
+    assert not answered.is_set()
+    ended.set()
     assert [state["id"] for state in states(printed())] == [1]
 
 

@@ -4,7 +4,7 @@ import random
 import re
 from collections import defaultdict
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from destination_squadstack.verdict import Reply, Silence
@@ -202,9 +202,7 @@ EVENTS = st.lists(
 
 
 @given(EVENTS, st.sets(st.sampled_from("abcdefghij")), st.integers(0, 2**32), st.sampled_from([0.0, 0.3, 0.6]))
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=settings.default.max_examples * 3 // 2)
 def test_nothing_is_lost_doubled_or_out_of_order(kit_for_properties, events, existing, seed, trouble_rate):
     run = Run(kit_for_properties, events, existing, seed, trouble_rate)
     run.play()

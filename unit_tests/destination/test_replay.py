@@ -80,10 +80,14 @@ def test_a_stream_rejected_from_two_operations_is_not_guessed_at(tmp_path):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (gzip.compress(b"canary\n"), "File 1 of 1 holds a line that is no rejected row."),
-        (gzip.compress(b'{"data": "canary"}\n'), "File 1 of 1 holds a line that is no rejected row."),
-        (gzip.compress(json.dumps(row(1)).encode() * 99)[:-9], "File 1 of 1 is not whole."),
-        (b"canary", "File 1 of 1 is not whole."),
+        pytest.param(gzip.compress(b"canary\n"), "File 1 of 1 holds a line that is no rejected row.", id="no JSON"),
+        pytest.param(
+            gzip.compress(b'{"data": "canary"}\n'), "File 1 of 1 holds a line that is no rejected row.", id="no row"
+        ),
+        pytest.param(
+            gzip.compress(json.dumps(row(1)).encode() * 99)[:-9], "File 1 of 1 is not whole.", id="cut in the middle"
+        ),
+        pytest.param(b"canary", "File 1 of 1 is not whole.", id="not compressed"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named_by_its_number_and_nothing_is_sent(tmp_path, content, sentence):

@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "demo": {"connectors", "emulator", "dev"},
     "tools": {"connectors", "dev"},
     "benchmarks": {"connectors", "emulator", "dev"},
+    "test_support": {"connectors", "emulator", "dev"},
     "unit_tests": {"connectors", "emulator", "dev"},
     "integration_tests": {"connectors", "emulator", "dev"},
     "image_tests": {"connectors", "emulator", "dev"},

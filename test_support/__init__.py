@@ -1,0 +1,1 @@
+"""What tests share: each helper is written once, here, and no test imports another test."""
