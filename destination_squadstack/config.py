@@ -32,6 +32,9 @@ from destination_squadstack.shaping import Rename
 from destination_squadstack.stores import LocalStore, Store, parse_store
 
 SPEC = Path(__file__).with_name("spec.json")
+_ENABLED, _DISABLED = "enabled", "disabled"
+# What an operation says where the connection's sync mode decides: Airbyte's form cannot empty a choice.
+_BY_SYNC_MODE = "by_sync_mode"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,45 @@ def load_spec() -> dict[str, Any]:
     return spec
 
 
+@cache
+def plain_schema() -> dict[str, Any]:
+    """Return the published schema without what Airbyte's form needs: every object below the top is closed.
+
+    A section that may be left out is an object with its required fields, where the published one is a choice:
+    a choice's errors name no field.
+    """
+    schema: dict[str, Any] = load_spec()["connectionSpecification"]
+    return {**schema, "properties": {name: _closed(_without_choice(r)) for name, r in schema["properties"].items()}}
+
+
+def _modes(section: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the options of a section that Airbyte's form can leave out, by their mode."""
+    options: list[Mapping[str, Any]] = section.get("oneOf", [])
+    return {option["properties"]["mode"]["const"]: option for option in options if "mode" in option["properties"]}
+
+
+def _without_choice(section: Mapping[str, Any]) -> Mapping[str, Any]:
+    options = _modes(section)
+    if not options:
+        return section
+    rules = {name: rule for name, rule in section.items() if name not in {"oneOf", "dependencies"}}
+    fields = {**section["properties"], "mode": {"enum": list(options)}}
+    return {**rules, "required": options[_ENABLED]["required"], "properties": fields}
+
+
+def _closed(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a field's rules with every object in them closed: a misspelt field must not be passed over."""
+    closed = {name: value for name, value in rule.items() if name != "dependencies"}
+    if "properties" in rule:
+        closed["properties"] = {name: _closed(field) for name, field in rule["properties"].items()}
+        closed["additionalProperties"] = False
+    if "oneOf" in rule:
+        closed["oneOf"] = [_closed(option) for option in rule["oneOf"]]
+    if "items" in rule:
+        closed["items"] = _closed(rule["items"])
+    return closed
+
+
 def read_json(path: str, what: str) -> Any:
     """Read a JSON file that was named on the command line.
 
@@ -130,10 +172,10 @@ def parse_config(raw: Any) -> Config:
     Raises:
         ConfigError: It cannot be used; all problems are named.
     """
-    schema = load_spec()["connectionSpecification"]
+    schema = plain_schema()
     if not isinstance(raw, dict):
         raise ConfigError("The config must be a JSON object.")
-    given = _without_shells(raw, schema["properties"])
+    given = _without_modes(_without_shells(raw, schema["properties"]))
     if problems := list(_problems(schema, given)):
         raise ConfigError(" ".join(problems))
     config = _typed(given, schema["properties"])
@@ -148,6 +190,20 @@ def parse_config(raw: Any) -> Config:
     return config
 
 
+def _without_modes(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out sections that are switched off, and of the others the mode: without one a section is on as well."""
+    given = dict(raw)
+    for name, rule in load_spec()["connectionSpecification"]["properties"].items():
+        value = raw.get(name)
+        if not isinstance(value, dict) or not _modes(rule):
+            continue
+        if value.get("mode") == _DISABLED:
+            del given[name]
+        elif value.get("mode") == _ENABLED:
+            given[name] = {field: content for field, content in value.items() if field != "mode"}
+    return given
+
+
 def _without_shells(raw: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out sections that a form created and nobody filled in: nothing but defaults in them."""
     shells = {
@@ -159,7 +215,7 @@ def _without_shells(raw: Mapping[str, Any], properties: Mapping[str, Any]) -> di
     given = {name: value for name, value in raw.items() if value is not None}
     for section, essentials in shells.items():
         value = given.get(section)
-        if not isinstance(value, dict) or any(value.get(name) not in (None, "") for name in essentials):
+        if not isinstance(value, dict) or any(value.get(name) not in (None, "", _BY_SYNC_MODE) for name in essentials):
             continue
         rules = properties[section].get("properties", {})
         if all(
@@ -300,9 +356,10 @@ def _contact_center(section: Mapping[str, Any], rules: Mapping[str, Any]) -> Con
 
 
 def _target(entry: Mapping[str, Any], at: str, api: str) -> Target:
+    operation = entry.get("operation")
     return Target(
         at=at,
-        operation=entry.get("operation"),
+        operation=None if operation == _BY_SYNC_MODE else operation,
         api=entry.get("api", api),
         ref_id=entry.get("ref_id"),
         campaign_id=entry.get("campaign_id"),

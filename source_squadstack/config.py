@@ -10,15 +10,49 @@ from jsonschema import Draft7Validator, ValidationError, validators
 
 # Each section, and its field that holds an address.
 SECTIONS = {"squadstack": "base_url", "contact_center": "portal_url", "webhooks": "url"}
+ENABLED, DISABLED = "enabled", "disabled"
+
+
+def plain_schema(published: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the specification without what Airbyte's form needs: sections are closed objects with required fields."""
+    properties = {
+        name: plain_section(rule) if name in SECTIONS else rule for name, rule in published["properties"].items()
+    }
+    return {**published, "properties": properties}
+
+
+def plain_section(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a section's rules: its fields, with what the option that is on requires, and no others."""
+    rules = {name: rule for name, rule in section.items() if name not in ("oneOf", "dependencies")}
+    options = {option["properties"]["mode"]["const"]: option for option in section.get("oneOf", ())}
+    if options:
+        rules["required"] = options[ENABLED]["required"]
+        rules["properties"] = {**section["properties"], "mode": {"enum": list(options)}}
+    return {**rules, "additionalProperties": False}
 
 
 def without_empty_sections(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Drop sections that lack required fields and hold nothing but defaults: forms leave such shells behind."""
+    """Drop sections that are switched off, and those that lack required fields and hold nothing but defaults.
+
+    Forms leave the latter behind. `mode` is the form's alone: a section without it is on.
+    """
     return {
-        name: value
+        name: without_mode(value) if name in SECTIONS else value
         for name, value in config.items()
-        if not (name in SECTIONS and is_shell(value, schema["properties"][name]))
+        if not (name in SECTIONS and (mode_of(value) == DISABLED or is_shell(value, schema["properties"][name])))
     }
+
+
+def mode_of(section: Any) -> Any:
+    """Return what Airbyte's form says of a section: `enabled`, `disabled` or nothing."""
+    return section.get("mode") if isinstance(section, Mapping) else None
+
+
+def without_mode(section: Any) -> Any:
+    """Return a section without the mode that is no more than its presence."""
+    if mode_of(section) != ENABLED:
+        return section
+    return {name: value for name, value in section.items() if name != "mode"}
 
 
 def is_shell(section: Any, schema: Mapping[str, Any]) -> bool:
@@ -36,7 +70,11 @@ def is_shell(section: Any, schema: Mapping[str, Any]) -> bool:
 
 
 def problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with a configuration, a sentence each, without any of its values."""
+    """Return what is wrong with a configuration, a sentence each, without any of its values.
+
+    It is held to the plain form of the published schema: of that one's choices errors would name no field.
+    """
+    schema = plain_schema(schema)
     errors = sorted(StrictValidator(schema).iter_errors(config), key=str_path)
     found = list(dict.fromkeys(describe(error) for error in errors))  # each missing field comes as an error of all
     if not found:

@@ -96,5 +96,5 @@ def test_only_operations_with_a_row_are_offered():
     names, apis = list(NAMES), list(APIS)
     for entry in (properties["default"], properties["streams"]["items"]):
         assert entry["properties"]["api"]["enum"] == apis
-    assert properties["default"]["properties"]["operation"]["enum"] == names
-    assert properties["streams"]["items"]["properties"]["operation"]["enum"] == names
+    assert properties["default"]["properties"]["operation"]["enum"] == [*names, "by_sync_mode"]
+    assert properties["streams"]["items"]["properties"]["operation"]["enum"] == [*names, "by_sync_mode"]
