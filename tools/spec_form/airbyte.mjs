@@ -1,72 +1,114 @@
-// What Airbyte's form makes of the words that it adds to JSON schema, said to react-jsonschema-form.
+// What Airbyte's form does with a specification: what it shows, begins with, refuses and saves. Found out by running the
+// platform's own form (version of 2026-08-21) and reading how it judges; none of its code is here.
 
-/** The fields of an object schema as Airbyte lays them out: by `order`, and by name where there is none. */
-export function fieldsInOrder(schema) {
-  return Object.entries(schema.properties ?? {}).sort(
-    ([a, one], [b, other]) => (one.order ?? Infinity) - (other.order ?? Infinity) || a.localeCompare(b),
-  );
+/** A field's kind, which decides how it is shown and judged. */
+export function kind(rule) {
+  if (rule.oneOf) return "choice";
+  if (rule.type === "object") return "object";
+  if (rule.type === "array") return rule.items.type === "object" ? "entries" : "texts";
+  return rule.type === "boolean" ? "switch" : "value";
+}
+
+const required = (schema, name) => schema.required?.includes(name) ?? false;
+
+/** Whether a field is on show, and not folded away under "Optional fields". */
+export function onShow(schema, name) {
+  const rule = schema.properties[name];
+  return required(schema, name) || rule.always_show === true || ["choice", "object"].includes(kind(rule));
+}
+
+/** The names of an object's fields as they are laid out: those on show first, then by `order`. Constants are not shown. */
+export function layout(schema) {
+  const names = Object.keys(schema.properties ?? {}).filter((name) => !("const" in schema.properties[name]));
+  const place = (name) => [onShow(schema, name) ? 0 : 1, schema.properties[name].order ?? Infinity];
+  return names.sort((a, b) => {
+    const [one, other] = [place(a), place(b)];
+    return one[0] - other[0] || one[1] - other[1] || a.localeCompare(b);
+  });
 }
 
 /** The cards of the form: each group's title, with the fields in it. */
 export function cards(schema) {
-  const of = (id) => fieldsInOrder(schema).filter(([, field]) => field.group === id).map(([name]) => name);
+  const of = (id) => layout(schema).filter((name) => schema.properties[name].group === id);
   const named = (schema.groups ?? []).map(({ id, title }) => ({ id, title, fields: of(id) }));
   return [...named, { id: "other", title: undefined, fields: of(undefined) }].filter(({ fields }) => fields.length > 0);
 }
 
-/** The name and value of the constant that tells the choices of a `oneOf` apart. */
-export function constant(choice) {
-  const [name, field] = Object.entries(choice.properties).find(([, rule]) => "const" in rule);
-  return { name, value: field.const };
+/** The field whose constant tells the options of a choice apart. */
+export function selector({ oneOf }) {
+  const constants = oneOf.map(({ properties }) => Object.keys(properties).filter((name) => "const" in properties[name]));
+  return constants[0].find((name) => constants.every((names) => names.includes(name)));
 }
 
-/** The rules by which Airbyte's form judges: of each `oneOf` the choice that is made, of a date its pattern alone. */
-export function chosen({ format, ...schema }, data) {
-  if (schema.oneOf) {
-    const { oneOf, ...rest } = schema;
-    const choice = oneOf.find((each) => constant(each).value === data?.[constant(each).name]) ?? oneOf[0];
-    return chosen({ ...rest, ...choice }, data);
+const constant = (rule, option) => option.properties[selector(rule)].const;
+
+/** The option that a config has chosen; none, where the config came without a choice. */
+export const chosen = (rule, data) => rule.oneOf.find((option) => constant(rule, option) === data?.[selector(rule)]);
+
+/** What is there before anybody types: constants, defaults, every nested object, the first option of a choice. */
+export function beginning(schema, given = {}) {
+  const data = { ...given };
+  for (const [name, rule] of Object.entries(schema.properties ?? {})) {
+    if ("const" in rule) data[name] ||= rule.const;
+    if ("default" in rule) data[name] ??= rule.default;
+    if (kind(rule) === "object") data[name] = beginning(rule, data[name]);
+    if (kind(rule) === "choice") data[name] = beginning(rule.oneOf[0]);
   }
-  if (schema.properties) {
-    const properties = fieldsInOrder(schema).map(([name, field]) => [name, chosen(field, data?.[name])]);
-    return { ...schema, properties: Object.fromEntries(properties) };
+  return data;
+}
+
+/** A choice's data after another option was taken: what has the same name in both stays. */
+export function choose(rule, option, data = {}) {
+  const same = Object.entries(data).filter(([name]) => name in option.properties);
+  return beginning(option, { ...Object.fromEntries(same), [selector(rule)]: constant(rule, option) });
+}
+
+const blank = (value) => value === undefined || value === null || (typeof value === "string" && value.trim() === "");
+
+/** What is wrong with a value, in the form's words. */
+function complaint(rule, value) {
+  if (rule.pattern && !new RegExp(rule.pattern).test(String(value).trim())) {
+    return `The value must match the pattern ${rule.pattern_descriptor ?? rule.pattern}`;
   }
-  return schema;
+  if (value < rule.minimum) return `Must be greater than or equal to ${rule.minimum}`;
+  if (value > rule.maximum) return `Must be less than or equal to ${rule.maximum}`;
+  return undefined;
 }
 
-/** What Airbyte's form begins with: every object is there, so that what it requires is demanded, wanted or not. */
-export function beginning(schema) {
-  const objects = fieldsInOrder(schema).filter(([, field]) => field.type === "object");
-  return Object.fromEntries(objects.map(([name, field]) => [name, beginning(field)]));
+/**
+ * Everything that keeps a form from being saved, by the path of its field. What a plain object requires is required of it,
+ * wanted or not. Of a choice only the option taken is judged, and without one nothing: that keeps configs of an API alive.
+ */
+export function complaints(schema, data, at = "") {
+  return Object.entries(schema.properties ?? {}).flatMap(([name, rule]) => {
+    const path = at ? `${at}.${name}` : name;
+    const value = data?.[name];
+    const option = rule.oneOf && chosen(rule, value);
+    if (rule.oneOf) return option ? complaints(option, value, path) : [];
+    if (kind(rule) === "object") return complaints(rule, value, path);
+    if (blank(value) || (Array.isArray(value) && value.length === 0)) {
+      return required(schema, name) && !("const" in rule) ? [[path, "Required"]] : [];
+    }
+    if (kind(rule) === "entries") return value.flatMap((entry, index) => complaints(rule.items, entry, `${path}.${index}`));
+    const said = kind(rule) === "texts" ? value.map((each) => complaint(rule.items, each)).find(Boolean) : complaint(rule, value);
+    return said ? [[path, said]] : [];
+  });
 }
 
-function help({ pattern_descriptor: form, examples }) {
-  const example = examples?.map((each) => (Array.isArray(each) ? each.join(", ") : each)).join(" or ");
-  return [form && `Format: ${form}`, example && `Example: ${example}`].filter(Boolean).join(" · ") || undefined;
-}
-
-export function uiSchema(schema) {
-  const ui = { "ui:order": fieldsInOrder(schema).map(([name]) => name) };
-  if (schema.airbyte_secret) ui["ui:widget"] = "password";
-  if ("const" in schema) ui["ui:widget"] = "hidden";
-  // Airbyte's date picker takes what is typed as well.
-  if (schema.format === "date-time") ui["ui:widget"] = "text";
-  if (help(schema)) ui["ui:help"] = help(schema);
-  if (schema.oneOf) ui.oneOf = schema.oneOf.map(uiSchema);
-  if (schema.items) ui.items = { ...uiSchema(schema.items), "ui:label": false };
-  for (const [name, field] of fieldsInOrder(schema)) ui[name] = uiSchema(field);
-  return ui;
-}
-
-/** Say of a value that does not match a pattern what it has to look like, as Airbyte does. */
-export function withDescriptors(schema) {
-  return (errors) =>
-    errors.map((error) => {
-      if (error.name !== "pattern") return error;
-      const rule = error.schemaPath
-        .split("/")
-        .slice(1, -1)
-        .reduce((at, step) => at[decodeURIComponent(step)], schema);
-      return { ...error, message: `must match the format: ${rule.pattern_descriptor}` };
-    });
+/** What is saved: nothing that is blank, nothing that the specification does not name, and of a choice one option's fields. */
+export function saved(schema, data) {
+  const kept = Object.entries(schema.properties ?? {}).flatMap(([name, rule]) => {
+    const value = data?.[name];
+    if (kind(rule) === "object") return [[name, saved(rule, value)]];
+    if (blank(value)) return [];
+    if (kind(rule) === "choice") {
+      const option = chosen(rule, value);
+      const all = { properties: Object.assign({}, ...rule.oneOf.map(({ properties }) => properties)) };
+      return [[name, saved(option ?? all, value)]];
+    }
+    if (kind(rule) === "entries") return [[name, value.map((entry) => saved(rule.items, entry))]];
+    if (kind(rule) === "texts") return [[name, value.map((text) => String(text).trim())]];
+    return [[name, typeof value === "string" ? value.trim() : value]];
+  });
+  return Object.fromEntries(kept);
 }

@@ -14,7 +14,7 @@ const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 export const CONNECTORS = ["source", "destination"];
 
 // Where the console scripts are.
-const BIN = process.env.BIN ?? join(ROOT, ".venv/bin");
+export const BIN = process.env.BIN ?? join(ROOT, ".venv/bin");
 
 /** Run a connector's console script; its messages, parsed. */
 export function run(connector, ...args) {
