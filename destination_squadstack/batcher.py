@@ -20,11 +20,12 @@ OPEN_BATCHES_PER_LANE = 16
 
 @dataclass(slots=True, eq=False)
 class Record:
-    """One record on its way. `line` is the message as it came, `body` the lead as it is sent."""
+    """One record on its way. `number` and `line` are those of its message, `body` is the lead as it is sent."""
 
     route: Route
     lead_id: str
     body: bytes
+    number: int
     line: bytes
     segment: Segment
     calls: int = 0

@@ -235,7 +235,7 @@ class Sync:
     def _pass_on_states(self) -> None:
         while states := self._pump.take_states(self._clock.monotonic()):
             if not self._config.dry_run:
-                self._emitter.emit(*states)
+                self._emitter.emit_lines(*states)
 
     def _nap(self, now: float) -> float:
         if self._more_to_feed and not self._pump.saturated:

@@ -2,11 +2,16 @@
 
 orjson is several times faster than the standard library, but turns integers beyond 64 bits into floats. Such numbers do
 occur: ids of other systems. A text that could hold one takes the exact parser.
+
+Fractions with more digits than a float holds survive in neither parser. What has to leave as it came (a state, the data
+of a rejected record) is therefore cut out of the text that it came in, and not written anew.
 """
 
 import json
 import math
-from typing import Any
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -15,11 +20,19 @@ _DIGITS_TO_NINES = bytes(0x39 if byte in b"0123456789" else byte for byte in ran
 _LONG_NUMBER = b"9" * 19
 
 
+class NotReadable(ValueError):  # noqa: N818 - it is the text that is at fault
+    """A text that cannot be parsed. The message says why, without the text, such as "is not JSON"."""
+
+
+class TooLarge:
+    """A number beyond what a float holds, such as 1e400: JSON allows it, and no other reader would take it from us."""
+
+
 def load(text: bytes) -> Any:
-    """Parse JSON.
+    """Parse JSON; a number beyond the range of a float becomes a `TooLarge`.
 
     Raises:
-        ValueError: It is not JSON. The message never holds the text.
+        NotReadable: It is not JSON, or nested too deeply.
     """
     return _load_exactly(text) if has_long_number(text) else load_short(text)
 
@@ -28,22 +41,22 @@ def load_short(text: bytes) -> Any:
     """Parse JSON that is known to have no long number.
 
     Raises:
-        ValueError: It is not JSON. The message never holds the text.
+        NotReadable: It is not JSON, or nested too deeply.
     """
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        # orjson refuses half of a surrogate pair, which JSON allows and JavaScript sources produce.
-        if b"\\u" not in text:
-            raise ValueError("not JSON") from None
-    return _load_exactly(text)
+        # orjson refuses what JSON allows: half of a surrogate pair, which JavaScript sources produce, and 1e400.
+        return _load_exactly(text)
 
 
 def _load_exactly(text: bytes) -> Any:
     try:
         return json.loads(text, parse_constant=_refuse, parse_float=_finite)
-    except (ValueError, RecursionError):
-        raise ValueError("not JSON") from None
+    except RecursionError:
+        raise NotReadable("is nested more deeply than this connector can read") from None
+    except ValueError:
+        raise NotReadable("is not JSON") from None
 
 
 def has_long_number(text: bytes) -> bool:
@@ -63,8 +76,81 @@ def _refuse(_: str) -> float:
     raise ValueError("not JSON")
 
 
-def _finite(text: str) -> float:
+def _finite(text: str) -> float | TooLarge:
     number = float(text)
-    if math.isinf(number):
-        raise ValueError("not a number that JSON readers agree on")
-    return number
+    return TooLarge() if number in (math.inf, -math.inf) else number
+
+
+# --- parts of a text that has been parsed before, and so is JSON
+
+# Braces and brackets with all that is between them, some levels deep, in one match: in Python, step by step, it would
+# take longer than parsing. The quantifiers are possessive, so that no text makes it try twice.
+_FLAT = rb'[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+"'
+_NESTED = rb"(?:" + _FLAT + rb")*+"
+for _ in range(5):
+    _NESTED = rb"(?:" + _FLAT + rb"|[{\[]" + _NESTED + rb"[}\]])*+"
+_SKIP = re.compile(_NESTED, re.DOTALL)
+_NAME = re.compile(rb'[\s,]*+("(?:[^"\\]++|\\.)*+")\s*+:\s*+', re.DOTALL)
+_SCALAR = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[^\s,}\]]++', re.DOTALL)
+
+
+class Member(NamedTuple):
+    """A member of an object: its name, and where in the text its value begins and ends."""
+
+    name: str
+    start: int
+    end: int
+
+
+def member(text: bytes, *path: str) -> Member:
+    """Find a value by the names that lead to it from the outermost object.
+
+    Of several members with one name it is the last, as it is for parsers.
+
+    Raises:
+        KeyError: There is none.
+    """
+    found = Member("", 0, len(text))
+    for name in path:
+        within = [each for each in _members(text, found.start) if each.name == name]
+        if not within:
+            raise KeyError(name)
+        found = within[-1]
+    return found
+
+
+def with_member(text: bytes, path: tuple[str, ...], name: str, value: bytes) -> bytes:
+    """Return a text in which the object at the path has this member, and in which nothing else has changed."""
+    holder = member(text, *path)
+    # Its name may be spelled with escapes. Else there is no need to look through the object a second time.
+    if name.encode() in text or b"\\u" in text:
+        same = [each for each in _members(text, holder.start) if each.name == name]
+        if same:
+            return text[: same[-1].start] + value + text[same[-1].end :]
+    before = text[: holder.end - 1].rstrip()
+    comma = b"" if before.endswith(b"{") else b","
+    return before + comma + dump(name) + b":" + value + text[holder.end - 1 :]
+
+
+def _members(text: bytes, start: int) -> Iterator[Member]:
+    at = text.index(b"{", start) + 1
+    while (name := _NAME.match(text, at)) is not None:
+        at = _end(text, name.end())
+        yield Member(json.loads(name[1]), name.end(), at)
+
+
+def _end(text: bytes, at: int) -> int:
+    """Return where the value ends that begins here."""
+    if text[at] not in b"{[":
+        return _must(_SCALAR.match(text, at)).end()
+    depth = 1
+    while depth:
+        at = _must(_SKIP.match(text, at + 1)).end()
+        depth += 1 if text[at] in b"{[" else -1
+    return at + 1
+
+
+def _must(match: "re.Match[bytes] | None") -> "re.Match[bytes]":
+    if match is None:
+        raise ValueError("no value where one has to be")
+    return match

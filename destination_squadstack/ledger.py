@@ -9,7 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from destination_squadstack.json_text import dump, with_member
+
 StreamKey = tuple[str | None, str]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A state as it came, the stream that it is about (None: all), and how many records its source says it covers."""
+
+    line: bytes
+    stream: StreamKey | None
+    counted: float | None
 
 
 @dataclass(slots=True, eq=False)
@@ -19,7 +30,7 @@ class Segment:
     unresolved: int = 0
     written: dict[StreamKey, int] = field(default_factory=dict)
     rejected: dict[StreamKey, int] = field(default_factory=dict)
-    state: dict[str, Any] | None = None
+    state: State | None = None
     size: int = 0
 
 
@@ -27,7 +38,7 @@ class Segment:
 class Covered:
     """A state that may leave. `difference`: (the source's, our) number of records, where the two are not the same."""
 
-    message: dict[str, Any]
+    line: bytes
     difference: tuple[int, int] | None
 
 
@@ -53,12 +64,15 @@ class Ledger:
         self.held_bytes += size
         return segment
 
-    def add_state(self, message: dict[str, Any], size: int) -> None:
-        """Note that a state was read."""
-        self._segments[-1].state = message
-        self._segments[-1].size = size
+    def add_state(self, state: Mapping[str, Any], line: bytes) -> None:
+        """Note that a state was read. It leaves as the text that it came as: parsed, it would lose digits."""
+        stats = state.get("sourceStats")
+        counted = stats.get("recordCount") if isinstance(stats, Mapping) else None
+        known = isinstance(counted, int | float) and not isinstance(counted, bool)
+        self._segments[-1].state = State(line.strip(), stream_of(state), counted if known else None)
+        self._segments[-1].size = len(line)
         self._segments.append(Segment())
-        self.held_bytes += size
+        self.held_bytes += len(line)
 
     def resolve(self, segment: Segment, stream: StreamKey, size: int, *, written: bool, records: int = 1) -> None:
         """Note the outcome of one record, or of several of one stream that came to `size` bytes together."""
@@ -95,18 +109,15 @@ class Ledger:
             for stream, count in counts.items():
                 self._since_state.setdefault(stream, [0, 0])[position] += count
 
-    def _with_stats(self, message: dict[str, Any]) -> Covered:
-        state = message["state"]
-        written, rejected = self._take_counts(state)
-        state["destinationStats"] = {"recordCount": written, "rejectedRecordCount": rejected}
-        stats = state.get("sourceStats")
-        counted = stats.get("recordCount") if isinstance(stats, Mapping) else None
-        differs = isinstance(counted, int | float) and counted != written + rejected
-        return Covered(message, (int(counted), written + rejected) if differs and counted is not None else None)
+    def _with_stats(self, state: State) -> Covered:
+        written, rejected = self._take_counts(state.stream)
+        stats = dump({"recordCount": written, "rejectedRecordCount": rejected})
+        line = with_member(state.line, ("state",), "destinationStats", stats)
+        ours, theirs = written + rejected, state.counted
+        return Covered(line, None if theirs is None or theirs == ours else (int(theirs), ours))
 
-    def _take_counts(self, state: Mapping[str, Any]) -> tuple[int, int]:
+    def _take_counts(self, stream: StreamKey | None) -> tuple[int, int]:
         """Return and forget what was counted: a STREAM state speaks for its stream, any other for all of them."""
-        stream = stream_of(state)
         if stream is not None:
             written, rejected = self._since_state.pop(stream, (0, 0))
             return written, rejected

@@ -100,6 +100,8 @@ class Operation:
     # The subset of them that proves nothing if this run knows that the lead was there before that attempt.
     unless_known: frozenset[Cause] = frozenset()
     removes_leads: bool = False
+    # Whether it is for a row that was deleted at its source as well; any other would call somebody who has left.
+    for_deleted_rows: bool = False
     needs_allow_delete: bool = False
     # Whether a call may be sent again when nobody knows whether it was carried out.
     repeatable: bool = True
@@ -167,7 +169,8 @@ def _contact_center(name: str, sync_mode: str, template: str, **more: Any) -> Op
 
 _CREATES: dict[str, Any] = {"done_after_silence": _THERE, "unless_known": _THERE}
 _CHANGES: dict[str, Any] = {"done_after_silence": _ACTIVE, "unless_known": _ACTIVE}
-_DELETES: dict[str, Any] = {"removes_leads": True, "needs_allow_delete": True}
+_STOPS: dict[str, Any] = {"for_deleted_rows": True}
+_DELETES: dict[str, Any] = {"removes_leads": True, "needs_allow_delete": True, **_STOPS}
 _ALONE: dict[str, Any] = {"body": Body.ONE, "batch_size": 1}
 
 _ROWS = (
@@ -175,15 +178,15 @@ _ROWS = (
     _crm_v2("upsert", "lead-upserted", "append_dedup", **_CHANGES),
     _crm_v2("update", "lead-updated", "update", **_CHANGES),
     _crm_v2("convert", "lead-converted", "append", done_after_silence=_CONVERTED),
-    _crm_v2("disable", "lead-disabled", "soft_delete"),
+    _crm_v2("disable", "lead-disabled", "soft_delete", **_STOPS),
     _crm_v2("delete", "lead-deleted", "append", done_after_silence=_DELETED, **_DELETES),
     _leads(V4, "create", "append", **_CREATES),
     _leads(V4, "update", "update", method="PATCH", **_CHANGES, **_ALONE),
     _leads(V4, "convert", "append", done_after_silence=_CONVERTED, **_ALONE),
-    _leads(V4, "disable", "soft_delete"),
+    _leads(V4, "disable", "soft_delete", **_STOPS),
     _leads(V4, "delete", "append", done_after_silence=_GONE, **_DELETES, **_ALONE),
     _leads(V1, "create", "append", integer_key=True, **_CREATES),
-    _leads(V1, "disable", "soft_delete", integer_key=True),
+    _leads(V1, "disable", "soft_delete", integer_key=True, **_STOPS),
     _contact_center(
         "add_lead",
         "append",
@@ -196,7 +199,7 @@ _ROWS = (
         repeatable=False,
     ),
     _contact_center("set_status", "update", "leads/{lead_id}/status/{status}"),
-    _contact_center("delete_lead", "append", "leads/{lead_id}", method="DELETE", needs_allow_delete=True),
+    _contact_center("delete_lead", "append", "leads/{lead_id}", method="DELETE", needs_allow_delete=True, **_STOPS),
     _contact_center(
         "voicemail_disposition",
         "append",

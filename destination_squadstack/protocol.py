@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from destination_squadstack.errors import SyncError
-from destination_squadstack.json_text import dump, has_long_number, load, load_short
+from destination_squadstack.json_text import NotReadable, dump, has_long_number, load, load_short
 from destination_squadstack.masking import mask_only, masked, secrets_of
 
 STDOUT = 1
@@ -79,8 +79,8 @@ def _parse(line: bytes, number: int, parse: Callable[[bytes], Any]) -> dict[str,
         return None
     try:
         content = parse(line)
-    except ValueError:
-        raise MalformedInput(f"Line {number} of the input is not JSON.") from None
+    except NotReadable as error:
+        raise MalformedInput(f"Line {number} of the input {error}.") from None
     if not isinstance(content, dict):
         raise MalformedInput(f"Line {number} of the input is JSON, but not an Airbyte message.")
     kind = content.get("type")
@@ -124,12 +124,20 @@ class Emitter:
         self._lock = threading.Lock()
 
     def emit(self, *messages: Mapping[str, Any]) -> None:
-        """Write messages as they are, in one go.
+        """Write messages, in one go.
 
         Raises:
             OutputClosed: The reader has gone.
         """
-        text = b"".join(dump(message) + b"\n" for message in messages)
+        self.emit_lines(*[dump(message) for message in messages])
+
+    def emit_lines(self, *lines: bytes) -> None:
+        """Write messages that are text already, as they are, in one go.
+
+        Raises:
+            OutputClosed: The reader has gone.
+        """
+        text = b"".join(line + b"\n" for line in lines)
         with self._lock:
             try:
                 self._write(text)

@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
-from typing import Any
 
 from destination_squadstack.advice import advice
 from destination_squadstack.batcher import Batch, Batcher, Record
@@ -30,8 +29,8 @@ from destination_squadstack.reasons import Reason
 from destination_squadstack.rejects import RejectedStore, Rejection
 from destination_squadstack.report import Report
 from destination_squadstack.routing import Lane, Route
+from destination_squadstack.shaping import Deleted, Shaper
 from destination_squadstack.shaping import Refused as CannotBeSent
-from destination_squadstack.shaping import Shaper
 from destination_squadstack.verdict import (
     Ambiguous,
     Answer,
@@ -211,7 +210,7 @@ class Pump:
         """Take a RECORD or STATE."""
         number, content, line = message
         if content["type"] == "STATE":
-            self._ledger.add_state(content, len(line))
+            self._ledger.add_state(content["state"], line)
             return
         record = content["record"]
         try:
@@ -224,13 +223,18 @@ class Pump:
         segment = self._ledger.add_record(len(line))
         try:
             lead_id, body = shaper.shape(record["data"])
+        except Deleted:
+            # It is dealt with, so states may leave: they count it like a record that was written.
+            self._report.deleted_at_source += 1
+            self._ledger.resolve(segment, route.key, len(line), written=True)
+            return
         except CannotBeSent as refused:
             problem = Problem(None, Reason(Cause.OTHER, refused.reason))
-            self._store(route, line, refused.lead_id, problem, attempts=0)
+            self._store(route, number, line, refused.lead_id, problem, attempts=0)
             self._ledger.resolve(segment, route.key, len(line), written=False)
             self._breaker.failed(route.lane, AS_THE_API_WOULD_SAY, problem.reason, now)
             return
-        self._batcher.add(Record(route, lead_id, body, line, segment), now)
+        self._batcher.add(Record(route, lead_id, body, number, line, segment), now)
 
     def end_input(self) -> None:
         """Note that no more messages will come."""
@@ -540,15 +544,18 @@ class Pump:
             self._resolve(call, segment, list(same), written=True)
 
     def _reject(self, call: Call, record: Record, problem: Problem, now: float) -> None:
-        self._store(record.route, record.line, record.lead_id, problem, attempts=record.calls)
+        self._store(record.route, record.number, record.line, record.lead_id, problem, attempts=record.calls)
         self._resolve(call, record.segment, [record], written=False)
         self._breaker.failed(call.lane, problem.status or 0, problem.reason, now)
 
-    def _store(self, route: Route, line: bytes, lead_id: str | None, problem: Problem, *, attempts: int) -> None:
+    def _store(
+        self, route: Route, number: int, line: bytes, lead_id: str | None, problem: Problem, *, attempts: int
+    ) -> None:
         self._report.reject(route.lane.operation.name, problem.reason.text)
         self._rejects.add(
             Rejection(
                 route=route,
+                number=number,
                 line=line,
                 lead_id=lead_id,
                 status=problem.status,
@@ -571,8 +578,10 @@ class Pump:
 
     # --- output
 
-    def take_states(self, now: float) -> list[dict[str, Any]]:
-        """Return states that may leave now, none if there are no more; what was rejected before them is safe.
+    def take_states(self, now: float) -> list[bytes]:
+        """Return the states that may leave now, as messages; none if there are no more.
+
+        What was rejected before them is safe.
 
         Raises:
             ConfigError: More records were rejected than the config allows.
@@ -591,10 +600,10 @@ class Pump:
         self._rejects.commit()
         return self._leaving(self._ledger.take_covered())
 
-    def _leaving(self, covered: Sequence[Covered]) -> list[dict[str, Any]]:
+    def _leaving(self, covered: Sequence[Covered]) -> list[bytes]:
         for state in covered:
             self._report.state(state.difference)
-        return [state.message for state in covered]
+        return [state.line for state in covered]
 
     def _check_limit(self) -> None:
         percent = self._settings.max_rejected_percent

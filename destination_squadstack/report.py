@@ -25,6 +25,7 @@ class Report:
         self.read = 0
         self.written = 0
         self.already_there = 0
+        self.deleted_at_source = 0
         self.retried = 0
         self.calls = 0
         self.throttled = 0
@@ -74,7 +75,7 @@ class Report:
 
     def _rate(self, now: float) -> float:
         """Return how many records a second got an outcome in the last minutes."""
-        self._progress.append((now, self.written + self.rejected_total))
+        self._progress.append((now, self.written + self.deleted_at_source + self.rejected_total))
         while self._progress[1][0] <= now - _RATE_SECONDS:
             self._progress.popleft()
         (since, done_then), (_, done) = self._progress[0], self._progress[-1]
@@ -87,6 +88,12 @@ class Report:
         if self.differences:
             self.log(
                 "WARN", f"{self.differences} states came with another number of records than their source counted."
+            )
+        if self.deleted_at_source:
+            self.log(
+                "INFO",
+                f"{self.deleted_at_source} records were rows deleted at their source (_ab_cdc_deleted_at is filled) "
+                "and were not sent: only the operations that disable or delete leads take them.",
             )
         for (operation, reason), count in self.rejected.most_common(_MOST_REASONS):
             self.log("WARN", f"Rejected by {operation}: {count} times: {reason}")
@@ -107,9 +114,10 @@ class Report:
     def _line(self, waiting: int, *, with_reasons: bool = True) -> str:
         why = self._reasons() if with_reasons else ""
         there = f" ({self.already_there} of them there already)" if self.already_there else ""
+        deleted = f", deleted at the source and not sent {self.deleted_at_source}" if self.deleted_at_source else ""
         return (
-            f"read {self.read}, written {self.written}{there}, rejected {self.rejected_total}{why}, waiting {waiting}, "
-            f"sent again {self.retried}, states {self._fate} {self.states}, calls {self.calls}, "
+            f"read {self.read}, written {self.written}{there}{deleted}, rejected {self.rejected_total}{why}, "
+            f"waiting {waiting}, sent again {self.retried}, states {self._fate} {self.states}, calls {self.calls}, "
             f"throttled {self.throttled}."
         )
 

@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 from jsonschema import Draft7Validator, validators
 
-from destination_squadstack.json_text import dump
-from destination_squadstack.operations import Operation
+from destination_squadstack.json_text import TooLarge, dump
+from destination_squadstack.operations import Body, Operation
 
 # Added by warehouses and by PyAirbyte's cache; they describe a sync, not a lead.
 _BOOKKEEPING = "_airbyte_"
@@ -39,7 +39,15 @@ _FORMS = {
     "^[A-Za-z]{2}$": "must be a code of two letters",
     r"^(?!\.\.?$)[^/\\]+$": "cannot be part of an address: it is . or .. or has a / or \\ in it",
 }
-_NOUNS = {str: "text", bool: "a boolean", int: "an integer", float: "a number", dict: "an object", list: "a list"}
+_NOUNS = {
+    str: "text",
+    bool: "a boolean",
+    int: "an integer",
+    float: "a number",
+    TooLarge: "a number that is too large",
+    dict: "an object",
+    list: "a list",
+}
 
 
 def _is_integer(_: object, value: object) -> bool:
@@ -50,6 +58,14 @@ def _is_integer(_: object, value: object) -> bool:
 RecordValidator: Any = validators.extend(  # type: ignore[no-untyped-call]
     Draft7Validator, type_checker=Draft7Validator.TYPE_CHECKER.redefine("integer", _is_integer)
 )
+
+
+# Filled by sources that read a change log (CDC), in a row that was deleted.
+DELETED_AT = "_ab_cdc_deleted_at"
+
+
+class Deleted(Exception):  # noqa: N818 - it is an outcome of a record, not an error of the program
+    """The row was deleted at its source, and the operation is not for such rows: nothing is to be sent."""
 
 
 class Refused(ValueError):  # noqa: N818 - it is an outcome of a record, not an error of the program
@@ -86,6 +102,8 @@ class Shaper:
         schema = operation.schema
         self._key = operation.key
         self._integer_key = operation.integer_key
+        self._passes_over_deleted = not operation.for_deleted_rows
+        self._in_path = operation.body is Body.IN_PATH
         self._validator: Draft7Validator = RecordValidator(schema)
         self._fields = tuple(_fields(schema))
         self._only = frozenset(schema["properties"]) if schema.get("additionalProperties") is False else None
@@ -98,8 +116,11 @@ class Shaper:
         """Return what the lead is told apart by, and its JSON text.
 
         Raises:
+            Deleted: The row was deleted at its source.
             Refused: The record does not fit the operation's schema.
         """
+        if data.get(DELETED_AT) and self._passes_over_deleted and _is_filled(data[DELETED_AT]):
+            raise Deleted
         lead = self._select(data)
         for field in self._fields:
             value = lead.get(field.name)
@@ -116,8 +137,23 @@ class Shaper:
             lead[self._key] = int(lead_id)
         try:
             return lead_id, orjson.dumps(lead)
-        except TypeError:  # an integer beyond 64 bits, or half of a surrogate pair
-            return lead_id, dump(lead)
+        except TypeError:
+            return lead_id, self._dump(lead_id, lead)
+
+    def _dump(self, lead_id: str, lead: Mapping[str, Any]) -> bytes:
+        """Write what orjson cannot: integers beyond 64 bits, deep nesting, half of a surrogate pair."""
+        # Within a text the API gets it as it came. An id it cannot be, and an address cannot hold it.
+        for name in lead if self._in_path else [self._key]:
+            if not _is_unicode(lead[name]):
+                raise Refused(f"{name}: holds half of a surrogate pair, which is no character", lead_id)
+        for name, value in lead.items():
+            try:
+                dump(value)
+            except RecursionError:
+                raise Refused(f"{name}: is nested too deeply", lead_id) from None
+            except TypeError:
+                raise Refused(f"{name}: holds a number that is too large", lead_id) from None
+        return dump(lead)
 
     def _look_closer(self, lead: dict[str, Any], field: _Field) -> None:
         value = lead.get(field.name)
@@ -144,6 +180,18 @@ class Shaper:
             return lead if send_nulls else {k: v for k, v in lead.items() if v is not None}
 
         return mapped if renames or send_nulls or only is not None else plain
+
+
+def _is_filled(value: object) -> bool:
+    return not isinstance(value, str) or value.strip().lower() not in ("", "false")
+
+
+def _is_unicode(value: object) -> bool:
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _fields(schema: Mapping[str, Any]) -> list[_Field]:

@@ -9,6 +9,7 @@ import pytest
 
 from destination_squadstack.batcher import Batcher
 from destination_squadstack.config import Config, parse_config
+from destination_squadstack.json_text import dump, load
 from destination_squadstack.limiter import Limiter
 from destination_squadstack.protocol import Message
 from destination_squadstack.pump import Call, Pump, Settings
@@ -34,8 +35,8 @@ def a_catalog(*names: str, mode: str = "append_dedup", **more: Any) -> Json:
 
 
 def a_message(content: Mapping[str, Any], number: int = 1) -> Message:
-    line = orjson.dumps(content)
-    return Message(number, orjson.loads(line), line)
+    line = dump(content)
+    return Message(number, load(line), line)
 
 
 def a_record(
@@ -146,7 +147,7 @@ class Bench:
     def states(self) -> list[Json]:
         left = []
         while taken := self.pump.take_states(self.now):
-            left += [message["state"] for message in taken]
+            left += [orjson.loads(line)["state"] for line in taken]
         return left
 
     def marks(self) -> list[int]:

@@ -1,5 +1,11 @@
 """Which states leave, when, and with which counts."""
 
+import json
+
+import pytest
+
+from destination_squadstack.protocol import read_messages
+
 
 def everything(b, kit):
     b.end()
@@ -76,20 +82,56 @@ def test_a_state_leaves_as_it_came(bench, kit):
         "unheard_of": [1, {"x": 2**70}],
         "sourceStats": {"recordCount": 0.0},
     }
-    b.feed(_state(kit, state))
-    (message,) = b.pump.take_states(0.0)
-    assert message == {
+    b.feed(kit.message({"type": "STATE", "state": state, "more": True}))
+    (line,) = b.pump.take_states(0.0)
+    assert json.loads(line) == {
         "type": "STATE",
         "state": {**state, "destinationStats": {"recordCount": 0, "rejectedRecordCount": 0}},
         "more": True,
     }
 
 
-def _state(kit, state):
-    message = kit.state(1)
-    message.content["state"] = state
-    message.content["more"] = True
-    return message
+STATS = b'"destinationStats":{"recordCount":0,"rejectedRecordCount":0}'
+
+
+@pytest.mark.parametrize(
+    ("line", "leaves"),
+    [
+        (
+            b'{"type":"STATE","state":{"data":{"cursor":1700000000.12345678901234567890,"x":1E2}}}',
+            b'{"type":"STATE","state":{"data":{"cursor":1700000000.12345678901234567890,"x":1E2},%b}}',
+        ),
+        (
+            b' { "state" : { "data" : { "a" : "\\u00e9\\ud83d}{" , "b" : 1e400 } } , "type" : "STATE" } \r',
+            b'{ "state" : { "data" : { "a" : "\\u00e9\\ud83d}{" , "b" : 1e400 },%b} , "type" : "STATE" }',
+        ),
+        (
+            b'{"state":{"id":1},"type":"STATE","state":{"data":{"state":{"id":3}}}}',
+            b'{"state":{"id":1},"type":"STATE","state":{"data":{"state":{"id":3}},%b}}',
+        ),
+        (b'{"type":"STATE","state":{}}', b'{"type":"STATE","state":{%b}}'),
+        (
+            b'{"type":"STATE","state":{"destinationStats":{"recordCount":9},"data":{"destinationStats":9.10}}}',
+            b'{"type":"STATE","state":{%b,"data":{"destinationStats":9.10}}}',
+        ),
+        (
+            b'{"type":"STATE","state":{"destinationStat\\u0073":{"recordCount":9},"data":{}}}',
+            b'{"type":"STATE","state":{"destinationStat\\u0073":%b,"data":{}}}',
+        ),
+        (
+            b'{"type":"STATE","state":{"data":{"a":' + b'[{"b":' * 400 + b"1" + b"}]" * 400 + b"}}}",
+            b'{"type":"STATE","state":{"data":{"a":' + b'[{"b":' * 400 + b"1" + b"}]" * 400 + b"},%b}}",
+        ),
+    ],
+    ids=["digits", "spaces-and-escapes", "state-twice", "empty", "own-stats", "own-stats-in-escapes", "deep"],
+)
+def test_a_state_leaves_byte_for_byte_with_the_counts_put_in(bench, line, leaves):
+    b = bench()
+    pieces = [line, b""]
+    for messages in read_messages(lambda _size: pieces.pop(0)):
+        b.feed(*messages)
+    stats = STATS.partition(b":")[2] if b"\\u0073" in line else STATS
+    assert b.pump.take_states(0.0) == [leaves % stats]
 
 
 def test_an_empty_namespace_is_no_namespace(bench, kit):

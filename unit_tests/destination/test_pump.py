@@ -1,5 +1,7 @@
 """What becomes of records when the API refuses, stays silent or is busy: DESIGN's rules 5 and 6, one line each."""
 
+import json
+
 import pytest
 
 from destination_squadstack.errors import ConfigError, SyncError, TransientError
@@ -24,6 +26,27 @@ def create(bench, kit):
         return bench(kit.config(default={"operation": "create", "ref_id": "r"}, **changes))
 
     return build
+
+
+def test_a_row_deleted_at_its_source_is_not_sent_and_its_state_leaves(bench, kit):
+    b = bench()
+    b.feed(kit.record("a", _ab_cdc_deleted_at="2026-11-20T08:15:00Z", phone_number=None), kit.state(1, counted=1))
+    assert [state["destinationStats"] for state in b.states()] == [{"recordCount": 1, "rejectedRecordCount": 0}]
+    b.end()
+    assert b.calls() == []
+    assert (b.report.read, b.report.written, b.report.deleted_at_source, b.rejects.rejections) == (1, 0, 1, [])
+
+
+def test_a_row_deleted_at_its_source_changes_nothing_about_its_leads_other_records(bench, kit):
+    b = bench()
+    b.feed(kit.record("a", n=1), kit.record("a", _ab_cdc_deleted_at="2026-11-20T08:15:00Z"), kit.record("a", n=2))
+    b.end()
+    sent = []
+    while not b.pump.finished:
+        call = b.call()
+        sent.append([json.loads(body)["n"] for body in call.bodies])
+        b.answer(call, kit.rows(call))
+    assert sent == [[1], [2]]
 
 
 def with_operation(bench, kit, operation, **changes):
@@ -599,7 +622,7 @@ def test_nor_does_a_store_that_fails_or_a_limit_that_is_passed(bench, kit):
     b.rejects.commit = lambda: pytest.fail("there is nothing to be kept for this state")
     for call in b.calls():
         b.answer(call, kit.rows(call, *[INVALID] * 3 if call.lane.operation.name == "create" else []))
-    assert [state["state"]["id"] for state in b.pump.take_states(b.now)] == [1]
+    assert [json.loads(line)["state"]["id"] for line in b.pump.take_states(b.now)] == [1]
     with pytest.raises(ConfigError, match="max_rejected_percent"):
         b.pump.take_states(b.now)
 

@@ -37,7 +37,7 @@ def route(kit):
 def rejection(route, data, **changes):
     line = json.dumps({"type": "RECORD", "record": {"stream": route.stream, "emitted_at": 77, "data": data}}).encode()
     fields = {"lead_id": "L1", "status": 400, "reason": "phone_number: no", "retryable": False, "attempts": 2}
-    return Rejection(route=route, line=line, **{**fields, **changes})
+    return Rejection(**{"route": route, "number": 1, "line": line, **fields, **changes})
 
 
 def files(root):
@@ -75,6 +75,24 @@ def test_a_row_holds_exactly_these_keys_and_the_record_as_it_came(tmp_path, kit,
         "rejected_at": 1_700_000_000_000,
         "data": data,
     }
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"score": 1700000000.12345678901234567890, "n": 1E3, "big": 1e400}',
+        b'{ "a" :[1.0,{"data": {"x":-0.0}}] , "a": "\\u00e9\\ud83d \\"}{" }',
+        b'{"deep": ' + b"[" * 900 + b"]" * 900 + b"}",
+    ],
+    ids=["digits", "spelling", "depth"],
+)
+def test_the_data_of_a_row_is_the_text_of_the_record(tmp_path, kit, route, data):
+    rejects = store(tmp_path, kit)
+    line = b'{"record": {"data": 1, "data": %b , "emitted_at": 7.10, "stream": "leads"}, "type": "RECORD"}' % data
+    rejects.add(rejection(route(), {}, line=line))
+    rejects.commit()
+    (row,) = gzip.decompress((tmp_path / "run-1/_/leads/run-1-000000.jsonl.gz").read_bytes()).splitlines()
+    assert row.endswith(b',"emitted_at":7.10,"rejected_at":1700000000000,"data":%b}' % data)
 
 
 def test_without_sync_id_and_namespace_the_run_and_a_dash_stand_in(tmp_path, kit, route):

@@ -64,6 +64,21 @@ def test_no_time_is_made_up_while_nothing_gets_done(report, said):
     assert "left" not in said[0][1]
 
 
+def test_rows_deleted_at_their_source_are_counted_and_the_end_says_what_that_means(report, said):
+    report.read, report.written, report.deleted_at_source = 5, 2, 3
+    report.end(1_001.0, waiting=0, used=0, allowance=100)
+    assert [text for _, text in said] == [
+        (
+            "Finished after 1.0 s: read 5, written 2, deleted at the source and not sent 3, rejected 0, waiting 0, "
+            "sent again 0, states passed on 0, calls 0, throttled 0. Calls in the last 61 s: 0, of 100 a minute."
+        ),
+        (
+            "3 records were rows deleted at their source (_ab_cdc_deleted_at is filled) and were not sent: "
+            "only the operations that disable or delete leads take them."
+        ),
+    ]
+
+
 def test_the_end_has_a_line_of_its_own_for_each_reason(report, said):
     report.read = report.written = 2
     report.reject("create", "blank")

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from destination_squadstack.operations import OPERATIONS
-from destination_squadstack.shaping import RecordValidator, Refused, Rename, Shaper
+from destination_squadstack.json_text import load
+from destination_squadstack.operations import OPERATIONS, Body
+from destination_squadstack.shaping import Deleted, RecordValidator, Refused, Rename, Shaper
 
 LEAD = {"lead_id": "L1", "phone_number": "9876543210", "contact_name": "Asha"}
 
@@ -55,6 +56,63 @@ def test_only_nulls_at_the_top_are_meant():
 def test_whole_numbers_are_sent_as_text_where_text_is_meant(big):
     lead = sent({**LEAD, "lead_id": big, "phone_number": big, "score": big})
     assert (lead["lead_id"], lead["phone_number"], lead["score"]) == (str(big), str(big), big)
+
+
+def deleted(row, value):
+    good = {**LEAD, "number": "1", "cdr_id": "1", "status": "hopper", "detail": "won", "state_code": "MH"}
+    record = {field: good[field] for field in row.schema["required"]} | {"lead_id": "1", "_ab_cdc_deleted_at": value}
+    try:
+        Shaper(row).shape(record)
+    except Deleted:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(("api", "name"), OPERATIONS)
+def test_a_row_deleted_at_its_source_is_sent_only_by_what_disables_or_deletes_leads(api, name):
+    takes = {"disable", "delete", "delete_lead"}
+    assert deleted(OPERATIONS[api, name], "2026-11-20T08:15:00Z") is (name not in takes)
+
+
+@pytest.mark.parametrize("value", [None, "", "  ", False, "false", "False"])
+def test_a_row_with_an_empty_deletion_time_is_a_row_like_any_other(value):
+    assert not deleted(OPERATIONS["crm_v2", "upsert"], value)
+
+
+IDS = [
+    (api, name, key)
+    for (api, name), row in OPERATIONS.items()
+    for key in ([row.key] if row.body is not Body.IN_PATH else row.schema["required"])
+]
+
+
+@pytest.mark.parametrize(("api", "name", "key"), IDS)
+def test_half_a_surrogate_pair_in_an_id_refuses_the_record(api, name, key):
+    row = OPERATIONS[api, name]
+    good = {**LEAD, "number": "1", "cdr_id": "1", "status": "hopper", "detail": "won", "state_code": "MH"}
+    record = {field: good[field] for field in row.schema["required"]} | {key: "L\ud83d"}
+    with pytest.raises(Refused) as raised:
+        Shaper(row).shape(record)
+    said = "must be an integer, or text that spells one" if api == "v1" else "holds half of a surrogate pair"
+    assert str(raised.value).startswith(f"{key}: {said}")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"score": 1e400}', "score: holds a number that is too large"),
+        ('{"score": [{"x": -1e400}]}', "score: holds a number that is too large"),
+        ('{"contact_name": 1e400}', "contact_name: must be string, is a number that is too large"),
+        ('{"lead_id": 1e400}', "lead_id: must be string or integer, is a number that is too large"),
+        ('{"deep": ' + "[" * 900 + "]" * 900 + "}", None),
+    ],
+)
+def test_a_number_that_no_float_holds_refuses_the_record_and_not_the_sync(text, reason):
+    data = {**LEAD, **load(text.encode())}
+    if reason is None:
+        assert sent(data) == data
+    else:
+        assert refusal(data).reason == reason
 
 
 def test_half_a_surrogate_pair_is_sent_as_it_came():
