@@ -14,7 +14,7 @@ from destination_squadstack.config import Config, load_spec, parse_config, read_
 from destination_squadstack.errors import ConfigError, SyncError, unexpected
 from destination_squadstack.operations import OPERATIONS
 from destination_squadstack.protocol import Emitter, OutputClosed, register_secrets, spec_message, write_stdout
-from destination_squadstack.routing import Route, plan
+from destination_squadstack.routing import Route, plan, unmatched
 
 if TYPE_CHECKING:
     from destination_squadstack.destination import Sync
@@ -132,7 +132,9 @@ def _replay(options: argparse.Namespace, emitter: Emitter) -> int:
         config = _load_config(options.config)
         rejected = RejectedRows(options.place, config.store, only_retryable=options.only_retryable)
         found = rejected.look()
-        routes = plan(config, read_json(options.catalog, "catalog") if options.catalog else found.catalog())
+        catalog = read_json(options.catalog, "catalog") if options.catalog else found.catalog()
+        # A few streams' rows at most: an entry that matches none of them is nothing unusual.
+        routes = plan(config, catalog, whole=False)
         sync = _sync(config, routes, rejected.reader(), emitter)
     except SyncError as error:
         emitter.trace(error)
@@ -189,6 +191,9 @@ def _say_what_will_happen(config: Config, routes: Sequence[Route], emitter: Emit
             f"The stream '{route.stream}'{f' of {route.namespace!r}' if route.namespace else ''} goes to "
             f"{route.lane.operation.endpoint} ({route.lane.operation.name}).",
         )
+    for entry in unmatched(config, routes):
+        of = f" of {entry.namespace!r}" if entry.namespace else ""
+        emitter.log("WARN", f"{entry.target.at} is not used: no stream of the catalog is called '{entry.stream}'{of}.")
     if config.dry_run:
         emitter.log("WARN", "Dry run: nothing is sent, no state is acknowledged.")
     elif config.store is None:

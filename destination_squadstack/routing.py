@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import Any
 
 from destination_squadstack.advice import Where
@@ -47,8 +48,14 @@ class Route:
     namespace: str | None
     sync_id: int | str | None
     lane: Lane
-    renames: tuple[Rename, ...]
+    # None: the config's default.
+    entry: StreamEntry | None
     key: StreamKey
+
+    @property
+    def renames(self) -> tuple[Rename, ...]:
+        """The fields that are sent under other names."""
+        return self.entry.renames if self.entry else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +66,13 @@ class _Choice:
     ref_at: str
 
 
-def plan(config: Config, catalog: Any) -> list[Route]:
+def plan(config: Config, catalog: Any, *, whole: bool = True) -> list[Route]:
     """Find the route of every stream in a configured catalog.
+
+    Args:
+        config: What the user has decided.
+        catalog: The configured catalog.
+        whole: Whether it has all streams of a connection. Then an entry of the config that matches none is suspicious.
 
     Raises:
         ConfigError: A stream has none, or asks for something that this API cannot do.
@@ -71,7 +83,76 @@ def plan(config: Config, catalog: Any) -> list[Route]:
             "The catalog file is not a configured catalog: a list 'streams' of objects with a 'stream' each."
         )
     lanes: dict[tuple[str, str, str], Lane] = {}
-    return [_route(config, entry, index, lanes) for index, entry in enumerate(streams)]
+    routes = [_route(config, entry, index, lanes) for index, entry in enumerate(streams)]
+    if whole:
+        for entry in unmatched(config, routes):
+            _refuse_strays(config, entry, routes, streams)
+    return routes
+
+
+def unmatched(config: Config, routes: Sequence[Route]) -> list[StreamEntry]:
+    """Return the entries of the config that are about no stream of the catalog."""
+    used = {id(route.entry) for route in routes}
+    return [entry for entry in config.streams if id(entry) not in used]
+
+
+def _refuse_strays(
+    config: Config, entry: StreamEntry, routes: Sequence[Route], streams: Sequence[Mapping[str, Any]]
+) -> None:
+    """Refuse an entry without a stream where the stream that is meant may be one of those that another rule takes.
+
+    Its name may be a slip of the pen: the records that it is about would go to another campaign.
+    """
+    strays = [
+        route
+        for route, configured in zip(routes, streams, strict=True)
+        if _may_mean(entry, route) and _goes_elsewhere(config, entry, route, configured.get("destination_sync_mode"))
+    ]
+    if not strays:
+        return
+    wanted = _spelled(entry.stream, entry.namespace)
+    nearest = max(
+        strays, key=lambda route: SequenceMatcher(None, wanted, _spelled(route.stream, route.namespace)).ratio()
+    )
+    others = f" (like {len(strays) - 1} more)" if len(strays) > 1 else ""
+    way = nearest.entry.target.at if nearest.entry else "default"
+    raise ConfigError(
+        f"{entry.target.at}.stream names {_named(entry.stream, entry.namespace)}, which is no stream of the catalog. "
+        f"The nearest, {_named(nearest.stream, nearest.namespace)}, would go the way of {way}{others}, with another "
+        "operation, campaign or field_map. Correct the name. If the entry is for another connection, give the streams "
+        "of this one an entry each."
+    )
+
+
+def _may_mean(entry: StreamEntry, route: Route) -> bool:
+    """Tell whether an entry could be about a stream that default takes, or an entry that names no namespace."""
+    if route.entry is None:
+        return True
+    same = route.entry.stream == entry.stream and route.entry.namespace is None
+    return same and _bare(entry.namespace or "") == _bare(route.namespace or "")
+
+
+def _goes_elsewhere(config: Config, entry: StreamEntry, route: Route, sync_mode: object) -> bool:
+    """Tell whether a stream's records would be sent otherwise if the entry were theirs."""
+    try:
+        choice = _choose(config, entry, route.stream, sync_mode)
+    except ConfigError:
+        return True
+    meant = (choice.operation, choice.operation.path(choice.target), entry.renames)
+    return meant != (route.lane.operation, route.lane.path, route.renames)
+
+
+def _spelled(stream: str, namespace: str | None) -> str:
+    return f"{_bare(namespace or '')}.{_bare(stream)}"
+
+
+def _bare(name: str) -> str:
+    """Return a name without what is easily mistaken: case, blanks and punctuation."""
+    return "".join(filter(str.isalnum, name.casefold()))
+
+
+def _named(stream: str, namespace: str | None) -> str:
+    return f"'{stream}'" if namespace is None else f"'{stream}' of the namespace '{namespace}'"
 
 
 def lanes_of(config: Config) -> list[Lane]:
@@ -101,7 +182,7 @@ def _route(config: Config, configured: Mapping[str, Any], index: int, lanes: dic
         namespace=namespace,
         sync_id=configured.get("sync_id"),
         lane=_lane(choice, lanes),
-        renames=entry.renames if entry else (),
+        entry=entry,
         key=(namespace, name),
     )
 

@@ -4,7 +4,7 @@ import pytest
 
 from destination_squadstack.config import parse_config
 from destination_squadstack.errors import ConfigError
-from destination_squadstack.routing import lanes_of, plan
+from destination_squadstack.routing import lanes_of, plan, unmatched
 
 
 def routes(kit, catalog, **changes):
@@ -109,3 +109,77 @@ def test_check_looks_at_each_endpoint_once(kit):
         "/voice/crm-integration-v2/d/lead-created",
         "/voice/crm-integration-v2/x/lead-upserted",
     ]
+
+
+def stream(name, namespace=None):
+    return {"stream": {"name": name, "namespace": namespace}, "destination_sync_mode": "append_dedup"}
+
+
+OTHERWISE = [
+    {"ref_id": "other"},
+    {"operation": "disable"},
+    {"api": "v4", "campaign_id": "c", "operation": "create"},
+    {"field_map": [{"to": "lead_id", "from": "id"}]},
+]
+
+
+@pytest.mark.parametrize("entry", OTHERWISE, ids=["campaign", "operation", "api", "field_map"])
+def test_an_entry_without_a_stream_fails_where_default_would_take_its_records_another_way(kit, entry):
+    catalog = {"streams": [stream("orders"), stream("new_leads")]}
+    with pytest.raises(ConfigError) as raised:
+        routes(kit, catalog, default=DEFAULT, streams=[{"stream": "orders"}, {"stream": "new_lead", **entry}])
+    assert str(raised.value) == (
+        "streams[1].stream names 'new_lead', which is no stream of the catalog. The nearest, 'new_leads', would go the "
+        "way of default, with another operation, campaign or field_map. Correct the name. If the entry is for another "
+        "connection, give the streams of this one an entry each."
+    )
+
+
+@pytest.mark.parametrize(
+    ("named", "streams", "nearest"),
+    [
+        (("Leads", None), [stream("leads"), stream("orders")], "'leads', would go the way of default (like 1 more)"),
+        (("leads", "CRM"), [stream("leads", "crm")], "'leads' of the namespace 'crm', would go the way of default"),
+        (("leads", "crm"), [stream("leads")], "'leads', would go the way of default"),
+        (("visitors", None), [stream("leads")], "'leads', would go the way of default"),
+    ],
+)
+def test_the_nearest_stream_is_named_whatever_the_slip(kit, named, streams, nearest):
+    entry = {"stream": named[0], "namespace": named[1] or "", "ref_id": "other"}
+    with pytest.raises(ConfigError) as raised:
+        routes(kit, {"streams": streams}, default=DEFAULT, streams=[entry])
+    assert f"The nearest, {nearest}" in str(raised.value)
+
+
+def test_a_namespace_spelled_otherwise_fails_where_the_entry_for_all_namespaces_takes_its_records(kit):
+    entries = [{"stream": "leads", "namespace": "C R M", "ref_id": "x"}, {"stream": "leads", "ref_id": "y"}]
+    with pytest.raises(ConfigError, match="would go the way of streams"):
+        routes(kit, {"streams": [stream("leads", "crm")]}, streams=entries)
+    (route,) = routes(kit, {"streams": [stream("leads", "shop")]}, streams=entries)
+    assert route.lane.path.endswith("/y/lead-upserted")
+
+
+@pytest.mark.parametrize(
+    ("default", "entries", "streams"),
+    [
+        (DEFAULT, [{"stream": "new_lead"}], ["new_leads"]),
+        (DEFAULT, [{"stream": "new_lead", "ref_id": "other"}, {"stream": "new_leads"}], ["new_leads"]),
+        (None, [{"stream": "a", "ref_id": "r"}, {"stream": "b", "ref_id": "s"}], ["a"]),
+    ],
+    ids=["the-same-way", "every-stream-has-an-entry", "no-default"],
+)
+def test_an_entry_without_a_stream_is_harmless_where_no_record_can_go_astray(kit, default, entries, streams):
+    changes = {"streams": entries} | ({"default": default} if default else {})
+    config = parse_config({"squadstack": {"token": "t"}, **changes})
+    found = plan(config, {"streams": [stream(name) for name in streams]})
+    assert [entry.stream for entry in unmatched(config, found)] == [
+        entry["stream"] for entry in entries if entry["stream"] not in streams
+    ]
+
+
+def test_rows_of_some_streams_may_leave_entries_without_any(kit):
+    config = parse_config(
+        {"squadstack": {"token": "t"}, "default": DEFAULT, "streams": [{"stream": "a", "ref_id": "x"}]}
+    )
+    (route,) = plan(config, {"streams": [stream("b")]}, whole=False)
+    assert route.lane.path.endswith("/d/lead-upserted")
