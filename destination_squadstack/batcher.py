@@ -7,15 +7,30 @@ its fill; at the bound the oldest is sealed at once, so that a lead that comes a
 lingering.
 """
 
+import math
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from destination_squadstack.json_text import load
 from destination_squadstack.ledger import Segment
+from destination_squadstack.reasons import Reason
 from destination_squadstack.routing import Lane, Route
 
 OPEN_BATCHES_PER_LANE = 16
+# No limit of a body's size is documented; 100 leads of a megabyte each were refused, or took the memory of three calls.
+BYTES_PER_CALL = 8 * 1024 * 1024
+# What a record costs beside its texts: objects, its id, its place in a batch. Measured: 470 bytes.
+RECORD_OVERHEAD = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a record is rejected. `status` is None when the API has said nothing about it."""
+
+    status: int | None
+    reason: Reason
+    retryable: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -29,8 +44,19 @@ class Record:
     line: bytes
     segment: Segment
     calls: int = 0
+    # Tries that count: the API gave others their final answers meanwhile.
     refused: int = 0
+    # Whether an attempt may have been carried out, and until when it may still be at work.
     maybe_applied: bool = False
+    busy_until: float = -math.inf
+    # How many of its lane's calls had been answered for good before it failed for the first time.
+    heard_before: int | None = None
+    problem: "Problem | None" = None
+
+    @property
+    def size(self) -> int:
+        """How much memory it holds."""
+        return len(self.line) + len(self.body) + RECORD_OVERHEAD
 
     @property
     def field_names(self) -> frozenset[str]:
@@ -46,6 +72,7 @@ class Batch:
     number: int
     deadline: float
     records: list[Record] = field(default_factory=list)
+    size: int = 0
     unsettled: int = 0
     sealed: bool = False
     blockers: set["Batch"] = field(default_factory=set)
@@ -62,9 +89,11 @@ class Batcher:
         linger: float,
         largest: int | None = None,
         open_bound: int = OPEN_BATCHES_PER_LANE,
+        bytes_per_call: int = BYTES_PER_CALL,
     ) -> None:
         self._linger = linger
         self._open_bound = open_bound
+        self._bytes = bytes_per_call
         lanes = list(lanes)
         self._size = {
             lane.index: min(lane.operation.batch_size, largest or lane.operation.batch_size) for lane in lanes
@@ -72,6 +101,7 @@ class Batcher:
         self._open: dict[int, list[Batch]] = {lane.index: [] for lane in lanes}
         self._newest: dict[int, dict[str, Batch]] = {lane.scope: {} for lane in lanes}
         self._by_age: dict[int, Batch] = {}
+        self._unsettled: dict[int, dict[int, Batch]] = {lane.index: {} for lane in lanes}
         self._ready: deque[Batch] = deque()
         self._numbers = 0
 
@@ -80,19 +110,24 @@ class Batcher:
         lane = record.route.lane
         newest = self._newest[lane.scope]
         earlier = newest.get(record.lead_id)
-        opened = self._open[lane.index]
-        if earlier is None:
-            batch = opened[0] if opened else self._open_batch(lane, now)
-        else:
-            newer = next((batch for batch in opened if batch.number > earlier.number), None)
-            batch = newer or self._open_batch(lane, now)
-            if earlier not in batch.blockers:
-                batch.blockers.add(earlier)
-                earlier.waiting.append(batch)
+        batch = self._batch_for(lane, len(record.body), 0 if earlier is None else earlier.number, now)
+        if earlier is not None and earlier not in batch.blockers:
+            batch.blockers.add(earlier)
+            earlier.waiting.append(batch)
         batch.records.append(record)
+        batch.size += len(record.body)
         newest[record.lead_id] = batch
         if len(batch.records) >= self._size[lane.index]:
             self._seal(batch)
+
+    def _batch_for(self, lane: Lane, size: int, after: int, now: float) -> Batch:
+        """Return the oldest open batch after the given number that has room, opening one if need be."""
+        opened = self._open[lane.index]
+        while (batch := next((batch for batch in opened if batch.number > after), None)) is not None:
+            if batch.size + size <= self._bytes:
+                return batch
+            self._seal(batch)
+        return self._open_batch(lane, now)
 
     def _open_batch(self, lane: Lane, now: float) -> Batch:
         opened = self._open[lane.index]
@@ -101,7 +136,7 @@ class Batcher:
         self._numbers += 1
         batch = Batch(lane=lane, number=self._numbers, deadline=now + self._linger)
         opened.append(batch)
-        self._by_age[batch.number] = batch
+        self._by_age[batch.number] = self._unsettled[lane.index][batch.number] = batch
         return batch
 
     def _seal(self, batch: Batch) -> None:
@@ -149,8 +184,18 @@ class Batcher:
         """Return a sealed batch that waits for nothing."""
         return self._ready.popleft() if self._ready else None
 
+    @property
+    def newest(self) -> int:
+        """The number of the batch that was opened last."""
+        return self._numbers
+
+    def oldest_unsettled(self, lane: Lane) -> float:
+        """Return the number of the lane's oldest batch with a record that has no outcome; infinity if there is none."""
+        return next(iter(self._unsettled[lane.index]), math.inf)
+
     def settle(self, batch: Batch) -> None:
         """Forget a batch whose records all have an outcome, and let go whoever waited for it."""
+        del self._unsettled[batch.lane.index][batch.number]
         newest = self._newest[batch.lane.scope]
         for record in batch.records:
             if newest.get(record.lead_id) is batch:

@@ -1,11 +1,12 @@
 """Stops a sync whose config cannot be right: the first 200 records of a lane all fail for one and the same reason.
 
-Until a lane has proved itself or its evidence has aged, states are held back, so that none of those records is
-acknowledged.
+First in order of reading: records that fail our own validation have their outcome at once, and records that were read
+before them only when the API has answered. Until a lane has proved itself or its evidence has aged, states are held
+back, so that none of those records is acknowledged.
 """
 
 import math
-from collections.abc import Mapping
+from collections import Counter
 from dataclasses import dataclass
 
 from destination_squadstack.errors import ConfigError
@@ -15,7 +16,7 @@ from destination_squadstack.routing import Lane
 
 TRIP_AT = 200
 HOLD_SECONDS = 300.0
-_COUNTED = frozenset({400, 403, 404})
+_COUNTED = frozenset({400, 401, 403, 404})
 
 
 @dataclass(slots=True)
@@ -23,6 +24,8 @@ class _Suspicion:
     reason: str
     failures: int
     until: float
+    # The newest batch that was open when the last of the failures was read.
+    batch: float = 0
 
 
 class Breaker:
@@ -33,32 +36,51 @@ class Breaker:
         self._hold_seconds = hold_seconds
         self._cleared: set[int] = set()
         self._suspects: dict[int, _Suspicion] = {}
+        self._acknowledged: Counter[int] = Counter()
 
     def passed(self, lane: Lane) -> None:
         """Note that a record of a lane was accepted, or failed in a way that says nothing about the config."""
         self._cleared.add(lane.index)
         self._suspects.pop(lane.index, None)
 
-    def failed(self, lane: Lane, status: int, reason: Reason, now: float) -> None:
-        """Note that a record of a lane was refused.
-
-        Raises:
-            ConfigError: It is the 200th, all were refused for the same reason, and none was accepted.
-        """
+    def failed(self, lane: Lane, status: int, reason: Reason, now: float, *, batch: int) -> None:
+        """Note that a record of a lane was refused, read while no newer batch than the given one was open."""
         if lane.index in self._cleared or reason.cause in LOOKS_LIKE_A_RESTART:
             return
         suspicion = self._suspects.setdefault(lane.index, _Suspicion(reason.text, 0, now + self._hold_seconds))
         if status not in _COUNTED or suspicion.reason != reason.text:
             self.passed(lane)
             return
-        suspicion.failures += 1
+        if suspicion.failures < self._trip_at:
+            suspicion.failures += 1
+            suspicion.batch = max(suspicion.batch, batch)
         if suspicion.failures >= self._trip_at:
             suspicion.until = math.inf
-            raise ConfigError(
-                f"The first {self._trip_at} records for {lane.operation.endpoint} were all refused for one reason: "
-                f"{reason.text.rstrip('.')}. "
-                f"Check {lane.at} and its field_map, then sync again; none of these records has been acknowledged."
-            )
+
+    def check(self, lane: Lane, oldest_unsettled: float) -> None:
+        """Look at a lane again, given its oldest batch that has a record without an outcome.
+
+        Raises:
+            ConfigError: Its first 200 records were refused for the same reason, and none was accepted.
+        """
+        suspicion = self._suspects.get(lane.index)
+        if suspicion is None or suspicion.failures < self._trip_at or oldest_unsettled <= suspicion.batch:
+            return
+        acknowledged = self._acknowledged[lane.index]
+        fate = (
+            f"{acknowledged} of its rejected records had been acknowledged before that"
+            if acknowledged
+            else "none of these records has been acknowledged"
+        )
+        raise ConfigError(
+            f"The first {self._trip_at} records for {lane.operation.endpoint} were all refused for one reason: "
+            f"{suspicion.reason.rstrip('.')}. "
+            f"Check {lane.at} and its field_map, then sync again; {fate}."
+        )
+
+    def acknowledged(self, lane: Lane, count: int) -> None:
+        """Note that a state has left that covers so many rejected records of a lane."""
+        self._acknowledged[lane.index] += count
 
     def holds(self, now: float) -> bool:
         """Tell whether states have to wait."""
@@ -67,14 +89,10 @@ class Breaker:
         return any(suspicion.until > now for suspicion in self._suspects.values())
 
     def held_until(self) -> float | None:
-        """Return when the last hold ends."""
-        return max((suspicion.until for suspicion in self._suspects.values()), default=None)
+        """Return when the last hold ends; None if nothing is held, or not by time."""
+        return max((each.until for each in self._suspects.values() if each.until < math.inf), default=None)
 
     def release(self) -> None:
         """Let states go: what was found is all there will be, or there is no more room to wait for more."""
         for suspicion in self._suspects.values():
             suspicion.until = suspicion.until if suspicion.until == math.inf else -math.inf
-
-    def suspicions(self) -> Mapping[int, int]:
-        """Return how many failures each suspected lane has."""
-        return {lane: suspicion.failures for lane, suspicion in self._suspects.items()}

@@ -26,6 +26,7 @@ from destination_squadstack.verdict import (
     Reply,
     Settled,
     Throttled,
+    config_problem,
     judge,
 )
 
@@ -99,6 +100,8 @@ def _explain(lane: Lane, answer: Answer) -> str | None:
                 f"{service}'s allowance of calls is used up, a minute later too: "
                 "stop other clients of the business, or try again later."
             )
+        case Ambiguous(problem=problem) as unclear if problem:
+            said = advice(problem, unclear.what, lane.where)
         case Ambiguous(what, _, True):
             said = f"{address} answers {endpoint} with {what}: {service} has a problem, or this is not its API."
         case Ambiguous(what):
@@ -115,6 +118,8 @@ def _explain_row(lane: Lane, refusal: Refusal | None) -> str | None:
     endpoint = lane.operation.endpoint
     if refusal is None:
         return f"SquadStack accepted a lead without an id at {endpoint}: {lane.ref_at} is not safe to use."
+    if (problem := config_problem(refusal)) is not None:
+        return advice(problem, refusal.reason.text, lane.where)
     if refusal.status in _REACHED:
         return None
     return f"SquadStack refused the trial call to {endpoint} with status {refusal.status}: {refusal.reason.text}"

@@ -76,7 +76,7 @@ class Client:
 
     def send(self, lane: Destined, bodies: Sequence[bytes]) -> Answer:
         """Send leads, given as JSON texts."""
-        return self._transport.send(lane.operation.request(lane.path, bodies), self._headers)
+        return self._transport.send(lane.operation.request(lane.path, bodies), self._headers, leads=len(bodies))
 
     def close(self) -> None:
         """Close the connection of the calling thread."""

@@ -16,6 +16,7 @@ from queue import Empty, SimpleQueue
 from types import FrameType
 
 from destination_squadstack.batcher import Batcher
+from destination_squadstack.calls import Call
 from destination_squadstack.client import Api
 from destination_squadstack.clock import Clock
 from destination_squadstack.config import Config
@@ -23,7 +24,7 @@ from destination_squadstack.errors import SyncError, unexpected
 from destination_squadstack.limiter import Limiter
 from destination_squadstack.places import open_store
 from destination_squadstack.protocol import Emitter, Message, OutputClosed, read_messages
-from destination_squadstack.pump import Call, Pump, Settings
+from destination_squadstack.pump import Pump, Settings
 from destination_squadstack.rejects import RejectedStore
 from destination_squadstack.report import Report
 from destination_squadstack.routing import Route
@@ -57,6 +58,7 @@ class _Answered:
 
 @dataclass(frozen=True, slots=True)
 class _Broken:
+    call: Call
     error: BaseException
 
 
@@ -258,8 +260,8 @@ class Sync:
                 self._pieces.append(event)
             case _Answered(call, answer):
                 self._pump.answered(call, answer, self._clock.monotonic())
-            case _Broken(error):
-                self._pump.abandoned()
+            case _Broken(call, error):
+                self._pump.abandoned(call)
                 raise error
             case _Signal(number):
                 raise _Terminated(number)
@@ -276,7 +278,7 @@ class Sync:
             except Empty:
                 break
             if isinstance(event, _Broken):
-                pump.abandoned()
+                pump.abandoned(event.call)
             elif isinstance(event, _Answered):
                 # The first error is the one that counts; what this answer says is lost with it and is sent again by the
                 # next sync.
@@ -289,7 +291,7 @@ class Sync:
     def _finish(self) -> None:
         for watchdog in self._watchdogs:
             watchdog.cancel()
-        for _ in range(self._config.workers):
+        for _ in range(self._pump.most_under_way):
             self._outgoing.put(None)
         self._pump.close()
         self._rejects.close()
@@ -313,7 +315,7 @@ class Sync:
 
     def _start_threads(self) -> None:
         threading.Thread(target=self._read_input, name="reader", daemon=True).start()
-        for number in range(self._config.workers):
+        for number in range(self._pump.most_under_way):
             threading.Thread(target=self._work, name=f"worker-{number}", daemon=True).start()
 
     def _read_input(self) -> None:
@@ -332,7 +334,7 @@ class Sync:
                 answer = self._api.send(call.lane, call.bodies)
                 self._events.put(_Answered(call, answer))
             except Exception as error:  # noqa: BLE001 - it has to reach the thread that can act on it
-                self._events.put(_Broken(error))
+                self._events.put(_Broken(call, error))
         self._api.close()
 
 

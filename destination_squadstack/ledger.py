@@ -40,6 +40,8 @@ class Covered:
 
     line: bytes
     difference: tuple[int, int] | None
+    # How many records of each stream are acknowledged with it as rejected.
+    rejected: Mapping[StreamKey, int]
 
 
 class Ledger:
@@ -101,7 +103,7 @@ class Ledger:
             self._segments.popleft()
             self.held_bytes -= segment.size
             self._add_up(segment)
-            covered.append(self._with_stats(segment.state))
+            covered.append(self._with_stats(segment.state, segment.rejected))
         return covered
 
     def _add_up(self, segment: Segment) -> None:
@@ -109,12 +111,12 @@ class Ledger:
             for stream, count in counts.items():
                 self._since_state.setdefault(stream, [0, 0])[position] += count
 
-    def _with_stats(self, state: State) -> Covered:
+    def _with_stats(self, state: State, refused: Mapping[StreamKey, int]) -> Covered:
         written, rejected = self._take_counts(state.stream)
         stats = dump({"recordCount": written, "rejectedRecordCount": rejected})
         line = with_member(state.line, ("state",), "destinationStats", stats)
         ours, theirs = written + rejected, state.counted
-        return Covered(line, None if theirs is None or theirs == ours else (int(theirs), ours))
+        return Covered(line, None if theirs is None or theirs == ours else (int(theirs), ours), refused)
 
     def _take_counts(self, stream: StreamKey | None) -> tuple[int, int]:
         """Return and forget what was counted: a STREAM state speaks for its stream, any other for all of them."""

@@ -10,7 +10,7 @@ The contracts of the rows below:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, IntEnum
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,6 +44,23 @@ class Cause(Enum):
     NOT_ENABLED = "not_enabled"
     OTHER = "other"
 
+
+class Fact(IntEnum):
+    """What a run may know about a lead of a campaign."""
+
+    PRESENT = 0
+    CONVERTED = 1
+    GONE = 2
+
+
+# An answer that a lead is already as asked proves nothing about our own earlier attempt if the run knew that before.
+KNOWN_FROM = {
+    Cause.DUPLICATE_LEAD: Fact.PRESENT,
+    Cause.STILL_ACTIVE: Fact.PRESENT,
+    Cause.CONVERTED: Fact.CONVERTED,
+    Cause.DELETED: Fact.GONE,
+    Cause.UNKNOWN_LEAD: Fact.GONE,
+}
 
 # What the first calls look like after a crash and a restart: the leads are there already. It proves nothing about the
 # config.
@@ -95,10 +112,8 @@ class Operation:
     batch_size: int = LEADS_PER_CALL
     # Whether the answer has an entry for each lead, or is one for all of them.
     answers_each: bool = False
-    # Answers that mean "done" when an earlier attempt for the same lead went unanswered.
+    # Answers that mean "done" when an earlier attempt for the same lead may have been carried out.
     done_after_silence: frozenset[Cause] = frozenset()
-    # The subset of them that proves nothing if this run knows that the lead was there before that attempt.
-    unless_known: frozenset[Cause] = frozenset()
     removes_leads: bool = False
     # Whether it is for a row that was deleted at its source as well; any other would call somebody who has left.
     for_deleted_rows: bool = False
@@ -121,6 +136,25 @@ class Operation:
         for name, value in load(body).items():
             path = path.replace(f"{{{name}}}", quote(value, safe=""))
         return Request(self.method, path, None)
+
+    @property
+    def makes_so(self) -> frozenset[Fact]:
+        """Return what is so of a lead once this has been done to it."""
+        if self.removes_leads:
+            return frozenset({Fact.GONE})
+        return frozenset({Fact.PRESENT, Fact.CONVERTED} if self.name == "convert" else {Fact.PRESENT})
+
+    @property
+    def ends_leads(self) -> bool:
+        """Return whether SquadStack says of a lead, once this has been done to it, that it does not exist."""
+        return self.removes_leads or self.name == "convert"
+
+    @property
+    def ends(self) -> frozenset[Fact]:
+        """Return what is not so any more: to make or change a converted lead activates it again."""
+        if self.removes_leads:
+            return frozenset({Fact.PRESENT, Fact.CONVERTED})
+        return frozenset({Fact.GONE} if self.name in ("convert", "disable") else {Fact.GONE, Fact.CONVERTED})
 
     @property
     def service(self) -> str:
@@ -167,8 +201,8 @@ def _contact_center(name: str, sync_mode: str, template: str, **more: Any) -> Op
     return Operation(name, CONTACT_CENTER, name, sync_mode, f"/api/v2/config/campaigns/{template}", **row)
 
 
-_CREATES: dict[str, Any] = {"done_after_silence": _THERE, "unless_known": _THERE}
-_CHANGES: dict[str, Any] = {"done_after_silence": _ACTIVE, "unless_known": _ACTIVE}
+_CREATES: dict[str, Any] = {"done_after_silence": _THERE}
+_CHANGES: dict[str, Any] = {"done_after_silence": _ACTIVE}
 _STOPS: dict[str, Any] = {"for_deleted_rows": True}
 _DELETES: dict[str, Any] = {"removes_leads": True, "needs_allow_delete": True, **_STOPS}
 _ALONE: dict[str, Any] = {"body": Body.ONE, "batch_size": 1}
@@ -199,7 +233,7 @@ _ROWS = (
         repeatable=False,
     ),
     _contact_center("set_status", "update", "leads/{lead_id}/status/{status}"),
-    _contact_center("delete_lead", "append", "leads/{lead_id}", method="DELETE", needs_allow_delete=True, **_STOPS),
+    _contact_center("delete_lead", "append", "leads/{lead_id}", method="DELETE", done_after_silence=_GONE, **_DELETES),
     _contact_center(
         "voicemail_disposition",
         "append",

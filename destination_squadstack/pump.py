@@ -3,8 +3,8 @@
 One thread owns it, so nothing in it is locked, and a test drives it through any order of events with a clock that it
 makes up.
 
-Every record ends in exactly one way: written, rejected, or unresolved when the sync fails. A state leaves when all
-records before it are resolved and the rejected ones among them are safe.
+Every record ends in exactly one way: written, rejected, or unresolved when the sync fails. What an answer means is in
+`verdict`, what to do about none in `retry`, what follows from an outcome in `settlement`.
 """
 
 import heapq
@@ -13,25 +13,36 @@ import random
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
-from operator import attrgetter
 
 from destination_squadstack.advice import advice
-from destination_squadstack.batcher import Batch, Batcher, Record
-from destination_squadstack.breaker import Breaker
+from destination_squadstack.batcher import RECORD_OVERHEAD, Batcher, Problem, Record
+from destination_squadstack.calls import SQUADSTACK, Call, api_of
 from destination_squadstack.errors import ConfigError, SyncError, TransientError
-from destination_squadstack.known_leads import KnownLeads
-from destination_squadstack.ledger import Covered, Ledger, Segment
-from destination_squadstack.limiter import Limiter
-from destination_squadstack.operations import CONTACT_CENTER, NO_LEAD, Cause
+from destination_squadstack.ledger import Ledger
+from destination_squadstack.limiter import LONGEST_PAUSE, Limiter
+from destination_squadstack.operations import CONTACT_CENTER, Cause
 from destination_squadstack.protocol import MalformedInput, Message
 from destination_squadstack.reasons import Reason
-from destination_squadstack.rejects import RejectedStore, Rejection
+from destination_squadstack.rejects import RejectedStore
 from destination_squadstack.report import Report
-from destination_squadstack.routing import Lane, Route
+from destination_squadstack.retry import (
+    LOST_CALL_SECONDS,
+    MOST_UNKNOWN_IN_A_ROW,
+    PARTS,
+    SEEMS_DOWN_AFTER,
+    TRIES_PER_CALL,
+    Step,
+    Trouble,
+    backoff,
+    next_step,
+)
+from destination_squadstack.routing import Route
+from destination_squadstack.settlement import Settlement
 from destination_squadstack.shaping import Deleted, Shaper
 from destination_squadstack.shaping import Refused as CannotBeSent
+from destination_squadstack.transport import patience_for
 from destination_squadstack.verdict import (
+    TOO_MANY,
     Ambiguous,
     Answer,
     ListRefused,
@@ -49,77 +60,20 @@ from destination_squadstack.verdict import (
 MOST_RECORDS = 10_000
 MOST_BYTES = 64 * 1024 * 1024
 MOST_STATES = 10_000
-
-# A record that is refused as busy, throttled or by a server error is sent again: after 1, 2, 4, 8 and 16 seconds.
-TRIES_PER_RECORD = 6
-# A call without a usable answer is sent again for two minutes or more; from the fourth time on in halves, since one
-# lead that the API chokes on, or a list that takes it too long, must not hold up the others. But only when the API is
-# known to answer: where it answers nothing at all, halves of halves would be thousands of calls.
-TRIES_PER_CALL = 12
-TRIES_BEFORE_HALVES = 4
-LONGEST_BACKOFF = 30.0
-# After so many calls in a row without a usable answer an API seems to be down.
-SEEMS_DOWN_AFTER = 4
-
-# An API that is down must not turn lead after lead into one that may or may not be there.
-MOST_UNKNOWN_IN_A_ROW = 10
-
-MIN_RECORDS_FOR_PERCENT = 1_000
-AS_THE_API_WOULD_SAY = 400
-
-
-SQUADSTACK = "squadstack"
-_SEGMENT_AND_ROUTE = attrgetter("segment", "route")
-
-
-@dataclass(slots=True, eq=False)
-class Call:
-    """One request: a batch, or what is left of it; or a question without records whether the API answers at all."""
-
-    batch: Batch
-    records: list[Record]
-    tries: int = 0
-    sent_at: float = 0.0
-    # How many usable answers its API had given when it was sent: first, and last.
-    heard_at_first: int = 0
-    heard: int = 0
-    trouble: str = ""
-    about: "Call | None" = None
-
-    @property
-    def bodies(self) -> list[bytes]:
-        """The leads that are sent."""
-        return [NO_LEAD] if self.about else [record.body for record in self.records]
-
-    @property
-    def lane(self) -> Lane:
-        """The lane it belongs to."""
-        return self.batch.lane
-
-    @property
-    def api(self) -> str:
-        """Whose allowance it is made on: all of SquadStack's APIs share one."""
-        return CONTACT_CENTER if self.lane.operation.api == CONTACT_CENTER else SQUADSTACK
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why a record is rejected. `status` is None when the API has said nothing about it."""
-
-    status: int | None
-    reason: Reason
-    retryable: bool = False
+# Each byte of a lead under way is also one of the body that is sent and up to ten of an answer that repeats it.
+MOST_BYTES_UNDER_WAY = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the pump needs of the config and of the client."""
 
+    # How many calls may be under way to each of the two APIs.
     workers: int
     ignore_duplicates: bool = False
     max_rejected_percent: int | None = None
-    # How long the API may still be at work on a call whose answer did not come.
-    patience: float = 30.0
+    # How long the API may still be at work on a call whose answer did not come, however many leads it holds.
+    patience: float = 300.0
 
 
 class Pump:
@@ -146,30 +100,43 @@ class Pump:
         self._settings = settings
         self._batcher = batcher
         self._limiters = {SQUADSTACK: limiter, CONTACT_CENTER: portal_limiter or limiter}
-        self._rejects = rejects
         self._report = report
         self._jitter = jitter
         self._ledger = Ledger()
-        self._breaker = Breaker()
-        self._known = KnownLeads()
-        self._remember = {route.lane.scope for route in routes if route.lane.operation.unless_known}
+        self._settlement = Settlement(
+            routes,
+            ledger=self._ledger,
+            batcher=batcher,
+            rejects=rejects,
+            report=report,
+            ignore_duplicates=settings.ignore_duplicates,
+            max_rejected_percent=settings.max_rejected_percent,
+        )
         self._ready: dict[str, deque[Call]] = {SQUADSTACK: deque(), CONTACT_CENTER: deque()}
         self._departed = dict.fromkeys(self._ready, 0)
+        self._under_way = dict.fromkeys(self._ready, 0)
+        self._bytes_under_way = dict.fromkeys(self._ready, 0)
         self._unknown_in_a_row = dict.fromkeys(self._ready, 0)
-        self._silent_in_a_row = dict.fromkeys(self._ready, 0)
-        self._heard = dict.fromkeys(self._ready, 0)
+        # The batches in trouble since the API gave its last usable answer.
+        self._silent: dict[str, set[int]] = {api: set() for api in self._ready}
+        # How many calls of each lane brought a final answer for a record.
+        self._heard: dict[int, int] = {route.lane.index: 0 for route in routes}
         self._delayed: list[tuple[float, int, Call]] = []
         self._delays = 0
-        self._under_way = 0
         self._input_ended = False
-        self._over_limit = False
 
     # --- state of the flow
 
     @property
     def under_way(self) -> int:
         """How many calls have been handed out and not answered."""
-        return self._under_way
+        return sum(self._under_way.values())
+
+    @property
+    def most_under_way(self) -> int:
+        """How many calls may be under way at once: so many to each API that is used."""
+        apis = {api_of(route.lane) for route, _ in self._routes.values()}
+        return self._settings.workers * max(1, len(apis))
 
     @property
     def calls_on_allowance(self) -> int:
@@ -220,20 +187,17 @@ class Pump:
                 f"Line {number} of the input is a RECORD of a stream that the catalog does not have."
             ) from None
         self._report.read += 1
-        segment = self._ledger.add_record(len(line))
         try:
             lead_id, body = shaper.shape(record["data"])
         except Deleted:
             # It is dealt with, so states may leave: they count it like a record that was written.
             self._report.deleted_at_source += 1
-            self._ledger.resolve(segment, route.key, len(line), written=True)
+            self._ledger.resolve(self._ledger.add_record(0), route.key, 0, written=True)
             return
         except CannotBeSent as refused:
-            problem = Problem(None, Reason(Cause.OTHER, refused.reason))
-            self._store(route, number, line, refused.lead_id, problem, attempts=0)
-            self._ledger.resolve(segment, route.key, len(line), written=False)
-            self._breaker.failed(route.lane, AS_THE_API_WOULD_SAY, problem.reason, now)
+            self._settlement.cannot_be_sent(route, number, line, refused, now)
             return
+        segment = self._ledger.add_record(len(line) + len(body) + RECORD_OVERHEAD)
         self._batcher.add(Record(route, lead_id, body, number, line, segment), now)
 
     def end_input(self) -> None:
@@ -245,34 +209,36 @@ class Pump:
 
     def take_calls(self, now: float) -> list[Call]:
         """Return the calls that are to be made now."""
-        calls: list[Call] = []
         self._batcher.seal_due(now)
-        if self.saturated:
-            self._make_room()
         self._collect(now)
-        while self._under_way < self._settings.workers:
-            due = [api for api in self._ready if self._due(api, now) <= now]
-            if not due:
-                break
-            # In turns, so that the one with many calls does not keep the workers from the other.
-            api = min(due, key=self._departed.__getitem__)
-            call = self._ready[api].popleft()
-            self._limiters[api].spend(max(1, len(call.records)), now)
-            self._departed[api] += 1
-            self._depart(call, now)
-            calls.append(call)
+        if self.saturated and self._make_room():
+            self._collect(now)
+        calls: list[Call] = []
+        for api, ready in self._ready.items():
+            # Each API has workers of its own, so that one that answers nothing holds up none of the other's calls.
+            while ready and self._has_room(api) and self._due(api, now) <= now:
+                call = ready.popleft()
+                self._limiters[api].spend(max(1, len(call.records)), now)
+                self._depart(call, now)
+                calls.append(call)
         return calls
+
+    def _has_room(self, api: str) -> bool:
+        if self._under_way[api] >= self._settings.workers:
+            return False
+        under_way = self._bytes_under_way[api]
+        return not under_way or under_way + self._ready[api][0].size <= MOST_BYTES_UNDER_WAY
 
     def _due(self, api: str, now: float) -> float:
         """Return when the next call to an API may leave."""
         ready = self._ready[api]
-        if not ready or (not ready[0].tries and self._seems_down(api)):
+        if not ready or (ready[0].fresh and self._seems_down(api)):
             return math.inf
         return self._limiters[api].due(max(1, len(ready[0].records)), now)
 
     def _seems_down(self, api: str) -> bool:
         """Tell whether calls that have not been tried should wait until one of those that have gets through."""
-        if self._silent_in_a_row[api] < SEEMS_DOWN_AFTER:
+        if len(self._silent[api]) < SEEMS_DOWN_AFTER:
             return False
         return any(call.api == api for _, _, call in self._delayed)
 
@@ -288,31 +254,35 @@ class Pump:
         self._ready[call.api].appendleft(call)
 
     def _depart(self, call: Call, now: float) -> None:
-        if not call.tries:
-            call.heard_at_first = self._heard[call.api]
-        else:
+        if not call.fresh:
             self._report.retried += len(call.records)
+        if call.heard is None:
+            call.heard = self._heard[call.lane.index]
         call.tries += 1
-        call.sent_at, call.heard = now, self._heard[call.api]
-        self._under_way += 1
+        call.sent_at = now
+        self._departed[call.api] += 1
+        self._under_way[call.api] += 1
+        self._bytes_under_way[call.api] += call.size
         self._report.calls += 1
         for record in call.records:
             record.calls += 1
 
-    def _make_room(self) -> None:
-        """Go on although no more can be read: nothing is on its way that would free memory by itself."""
-        if self._under_way or any(self._ready.values()) or self._delayed:
-            return
-        if not self._batcher.seal_oldest():
-            self._breaker.release()
+    def _make_room(self) -> bool:
+        """Go on although no more can be read, if nothing is on its way that would free memory by itself."""
+        if self.under_way or any(self._ready.values()) or self._delayed:
+            return False
+        if self._batcher.seal_oldest():
+            return True
+        self._settlement.breaker.release()
+        return False
 
     def wake_at(self, now: float) -> float | None:
         """Return when there is something to do even if nothing happens."""
-        moments = [self._batcher.next_deadline(), self._breaker.held_until() if self._breaker.holds(now) else None]
-        if self._under_way < self._settings.workers:
-            if self._delayed:
-                moments.append(self._delayed[0][0])
-            moments += [self._due(api, now) for api, ready in self._ready.items() if ready]
+        breaker = self._settlement.breaker
+        moments = [self._batcher.next_deadline(), breaker.held_until() if breaker.holds(now) else None]
+        if self._delayed:
+            moments.append(self._delayed[0][0])
+        moments += [self._due(api, now) for api, ready in self._ready.items() if ready and self._has_room(api)]
         return min((moment for moment in moments if moment is not None), default=None)
 
     # --- answers
@@ -323,28 +293,25 @@ class Pump:
         Raises:
             SyncError: The sync cannot go on.
         """
-        self._under_way -= 1
+        self.abandoned(call)
         verdict = judge(call.records if call.about is None else [NoLead()], answer, call.lane.operation)
-        if isinstance(verdict, Ambiguous):
-            self._silent_in_a_row[call.api] += 1
-        elif not isinstance(verdict, Throttled):
-            self._limiters[call.api].answered(call.sent_at)
-            self._unknown_in_a_row[call.api] = self._silent_in_a_row[call.api] = 0
-            self._heard[call.api] += 1
-        if call.about is not None and not isinstance(verdict, Throttled | Refused):
-            self._told(call.about, verdict, now)
+        if isinstance(verdict, Refused):
+            raise ConfigError(advice(verdict.problem, verdict.detail, call.lane.where))
+        if isinstance(verdict, Throttled):
+            self._throttled(call, verdict.wait, now)
+            self._again(call)
+            call.tries -= 1
+            return
+        if call.about is not None:
+            self._told(call, call.about, verdict, now)
             return
         match verdict:
             case Settled():
                 self._settle(call, verdict.refusals, now)
-            case Throttled():
-                self._throttled(call, verdict, now)
             case Ambiguous():
                 self._ambiguous(call, verdict, now)
             case ListRefused():
                 self._list_refused(call, verdict, now)
-            case Refused():
-                raise ConfigError(advice(verdict.problem, verdict.detail, call.lane.where))
             case Mismatch():
                 operation = call.lane.operation
                 raise SyncError(
@@ -352,146 +319,183 @@ class Pump:
                     "the same position. Nothing can be said about the leads of that call, none is acknowledged."
                 )
 
-    def abandoned(self) -> None:
-        """Note that a call will never be answered; its records stay without an outcome."""
-        self._under_way -= 1
+    def abandoned(self, call: Call) -> None:
+        """Note that a call is not under way any more; its records stay without an outcome."""
+        self._under_way[call.api] -= 1
+        self._bytes_under_way[call.api] -= call.size
 
-    def _settle(self, call: Call, refusals: Sequence[Refusal | None] | None, now: float) -> None:
-        if refusals is None:
-            self._written(call, call.records)
-            return
-        known = self._known_before(call, refusals)
-        written: list[Record] = []
-        again: list[Record] = []
-        claimed = 0
-        for record, refusal in zip(call.records, refusals, strict=True):
-            if refusal is None:
-                written.append(record)
-            elif refusal.try_again:
-                self._refused_for_now(call, record, refusal, again, now)
-            elif self._was_our_own(record, refusal, known):
-                written.append(record)
-                claimed += 1
-            else:
-                self._refused(call, record, refusal, now)
-        if claimed:
-            self._audit(call.lane, claimed)
-        self._written(call, written)
-        if again:
-            self._delay(Call(call.batch, again), now + self._backoff(max(record.refused for record in again)))
-
-    def _known_before(self, call: Call, refusals: Sequence[Refusal | None]) -> set[str]:
-        """Return the leads whose "already there" proves nothing: this run knew of them before the lost answer."""
-        operation = call.lane.operation
-        doubtful = [
-            record.lead_id
-            for record, refusal in zip(call.records, refusals, strict=True)
-            if refusal is not None and record.maybe_applied and refusal.reason.cause in operation.unless_known
-        ]
-        return self._known.among(call.lane.scope, doubtful) if doubtful else set()
-
-    def _was_our_own(self, record: Record, refusal: Refusal, known: set[str]) -> bool:
-        done = record.route.lane.operation.done_after_silence
-        return record.maybe_applied and refusal.reason.cause in done and record.lead_id not in known
-
-    def _audit(self, lane: Lane, count: int) -> None:
-        self._report.log(
-            "INFO",
-            f"Counted {count} records of {lane.operation.name} as written: an earlier call for them went unanswered, "
-            f"and {lane.operation.service} now says that what they ask for is already so.",
-        )
-
-    def _refused_for_now(self, call: Call, record: Record, refusal: Refusal, again: list[Record], now: float) -> None:
-        record.refused += 1
-        record.maybe_applied |= refusal.may_be_applied
-        if record.refused < TRIES_PER_RECORD:
-            again.append(record)
-        else:
-            self._reject(call, record, Problem(refusal.status, refusal.reason, retryable=True), now)
-
-    def _refused(self, call: Call, record: Record, refusal: Refusal, now: float) -> None:
-        scope = call.lane.scope
-        if refusal.reason.cause is Cause.DUPLICATE_LEAD:
-            if scope in self._remember:
-                self._known.add(scope, [record.lead_id])
-            if self._settings.ignore_duplicates:
-                self._report.already_there += 1
-                self._resolve(call, record.segment, [record], written=True)
-                return
-        self._reject(call, record, Problem(refusal.status, refusal.reason), now)
-
-    def _throttled(self, call: Call, verdict: Throttled, now: float) -> None:
+    def _throttled(self, call: Call, wait: float | None, now: float) -> None:
         self._report.throttled += 1
         limiter, service = self._limiters[call.api], call.lane.operation.service
-        pause = limiter.throttled(verdict.wait, call.sent_at, now)
+        pause = limiter.throttled(wait, call.sent_at, now)
         share = f", then go on with {limiter.share} a minute for now" if call.api == SQUADSTACK else ""
         self._report.log(
             "INFO", f"{service}'s allowance is used up (HTTP 429): all calls to it wait {pause:.1f} s{share}."
         )
-        call.tries -= 1
-        self._again(call)
+
+    def _speaks(self, call: Call) -> None:
+        """Note that the API gave a usable answer to a call."""
+        self._limiters[call.api].answered(call.sent_at)
+        self._silent[call.api].clear()
+        self._unknown_in_a_row[call.api] = 0
+
+    def _settle(self, call: Call, refusals: Sequence[Refusal | None] | None, now: float) -> None:
+        """Take an answer that has a word for each record, or one for all of them."""
+        pairs = list(zip(call.records, refusals or [None] * len(call.records), strict=True))
+        later = [(record, refusal) for record, refusal in pairs if refusal is not None and refusal.try_again]
+        if len(later) < len(pairs):
+            self._speaks(call)
+            self._heard[call.lane.index] += 1
+            written = [record for record, refusal in pairs if refusal is None]
+            refused = [(record, refusal) for record, refusal in pairs if refusal is not None and not refusal.try_again]
+            if refused:
+                written += self._settlement.refused(call, refused, now)
+            self._settlement.written(call, written)
+        if later:
+            # Others that got their answers with the same call have got through as well.
+            left = call if len(later) == len(pairs) else Call(call.batch, [], heard=self._heard[call.lane.index] - 1)
+            self._not_now(left, later, call.sent_at, now)
+
+    def _not_now(self, call: Call, later: Sequence[tuple[Record, Refusal]], sent_at: float, now: float) -> None:
+        """Send records again that the API would not take now; one that our own call still holds costs no try."""
+        own: list[Record] = []
+        rest: list[tuple[Record, Refusal]] = []
+        for record, refusal in later:
+            if refusal.reason.cause is Cause.BUSY and now < record.busy_until:
+                own.append(record)
+                continue
+            record.maybe_applied |= refusal.may_be_applied
+            record.problem = Problem(refusal.status, refusal.reason, retryable=True)
+            rest.append((record, refusal))
+        if own:
+            self._wait_for_our_own(call.only(own), now)
+        if not rest:
+            return
+        statuses = sorted({refusal.status for _, refusal in rest})
+        wait = max(refusal.wait or 0.0 for _, refusal in rest)
+        left = call.only([record for record, _ in rest])
+        left.by_row, left.sent_at = True, sent_at
+        if TOO_MANY in statuses:
+            self._throttled(left, wait or None, now)
+        if left.heard == self._heard[left.lane.index]:
+            self._silent[left.api].add(left.batch.number)
+        what = f"HTTP {' and '.join(map(str, statuses))} for {len(rest)} of its leads"
+        self._go_on(left, Trouble(what, answered=True), now, now + min(wait, LONGEST_PAUSE))
+
+    def _wait_for_our_own(self, call: Call, now: float) -> None:
+        self._delay(call, now + backoff(max(record.calls for record in call.records) - 1, self._jitter()))
 
     def _ambiguous(self, call: Call, verdict: Ambiguous, now: float) -> None:
-        call.trouble = verdict.what
+        if verdict.problem and call.api == CONTACT_CENTER and not self._heard[call.lane.index]:
+            raise ConfigError(advice(verdict.problem, verdict.what, call.lane.where))
+        self._silent[call.api].add(call.batch.number)
+        call.by_row = False
+        earliest = now + min(verdict.wait or 0.0, LONGEST_PAUSE)
         if verdict.may_be_applied:
+            patience = patience_for(len(call.records), self._settings.patience)
             for record in call.records:
                 record.maybe_applied = True
+                # It may be at work for as long again as its answer was waited for.
+                record.busy_until = call.sent_at + 2 * patience
             if not call.lane.operation.repeatable:
                 self._outcome_unknown(call, verdict, now)
                 return
-        if call.tries >= TRIES_PER_CALL:
-            self._give_up(call, verdict, now)
-            return
-        due = now + self._backoff(call.tries)
-        if verdict.may_be_applied and not verdict.answered:
-            # The API may be at it still; sent now, two calls for one lead would be under way.
-            due = max(due, call.sent_at + self._settings.patience)
-        endpoint = call.lane.operation.endpoint
-        self._report.log(
-            "INFO", f"No usable answer to {endpoint} ({verdict.what}): sending again in {due - now:.0f} s."
+            if not verdict.answered:
+                # The API may be at it still; sent now, two calls for one lead would be under way.
+                earliest = max(earliest, call.sent_at + min(patience, LOST_CALL_SECONDS))
+        reason = Reason(Cause.OTHER, f"Outcome unknown: {verdict.what}, every time.")
+        for record in call.records:
+            record.problem = Problem(None, reason, retryable=True)
+        trouble = Trouble(
+            verdict.what,
+            answered=verdict.answered,
+            reached=verdict.answered or verdict.may_be_applied,
+            deliberate=bool(verdict.problem),
         )
-        stuck = call.tries >= TRIES_BEFORE_HALVES and (verdict.answered or verdict.timed_out)
-        if not stuck or len(call.records) == 1:
-            self._delay(call, due)
-        elif self._heard[call.api] > call.heard:
-            for part in _halves(call):
-                self._delay(part, due)
-        else:
-            self._ask(call, due)
+        self._go_on(call, trouble, now, earliest)
 
-    def _ask(self, call: Call, due: float) -> None:
-        """Find out whether the API answers at all, instead of sending a call again."""
-        self._delay(Call(call.batch, [], tries=call.tries, about=call), due)
+    def _go_on(self, call: Call, trouble: Trouble, now: float, earliest: float) -> None:
+        """Count a try that brought no outcome, and do what is to be done then."""
+        call.trouble = trouble
+        heard = self._heard[call.lane.index]
+        meanwhile = heard > (call.heard or 0) and trouble.reached
+        first = heard if call.tries else heard - 1
+        call.heard = heard
+        call.unheard = 0 if meanwhile else call.unheard + 1
+        for record in call.records:
+            if record.heard_before is None:
+                record.heard_before = first
+            record.refused += meanwhile and call.blames
+        left = [record for record in call.records if record.refused < trouble.tries_per_record]
+        self._give_up(call, [record for record in call.records if record.refused >= trouble.tries_per_record], now)
+        if left:
+            self._send_again(call.only(left), now, earliest, meanwhile=meanwhile)
 
-    def _told(self, call: Call, verdict: Verdict, now: float) -> None:
-        """Go on with a call: it is to blame itself if the API answers others."""
-        if isinstance(verdict, Ambiguous):
-            call.tries += 1
-            self._ambiguous(call, verdict, now)
-        elif len(call.records) == 1:
-            self._unanswerable(call, now)
-        else:
-            for part in _halves(call):
-                self._again(part)
+    def _give_up(self, call: Call, records: Sequence[Record], now: float) -> None:
+        for record in records:
+            if record.problem is not None:
+                self._settlement.give_up(call, record, record.problem, now)
 
-    def _give_up(self, call: Call, verdict: Ambiguous, now: float) -> None:
-        """End the sync, unless it is one lead that the API cannot answer for while it answers for others."""
+    def _others_got_through(self, call: Call) -> bool:
+        """Tell whether others of the lane got their final answers since the records of a call failed first."""
+        return self._heard[call.lane.index] > (call.records[0].heard_before or 0)
+
+    def _send_again(self, call: Call, now: float, earliest: float, *, meanwhile: bool) -> None:
+        """Send a call again, in parts, or a question in its place; or end the sync."""
+        operation = call.lane.operation
         can_ask = call.api == SQUADSTACK
-        alone = verdict.answered and len(call.records) == 1
-        if alone and self._heard[call.api] > (call.heard if can_ask else call.heard_at_first):
-            self._unanswerable(call, now)
-        elif alone and can_ask and call.tries == TRIES_PER_CALL:
-            self._ask(call, now + self._backoff(1))
-        else:
-            operation = call.lane.operation
+        step = next_step(call, heard=meanwhile, can_ask=can_ask)
+        if step is Step.FAIL:
+            if call.blames and not can_ask and self._others_got_through(call):
+                self._give_up(call, call.records, now)
+                return
             raise TransientError(
                 f"{operation.service} gave no usable answer to {operation.endpoint} in {TRIES_PER_CALL} tries; "
-                f"the last time: {verdict.what}. The records of that call have not been acknowledged."
+                f"the last time: {call.trouble.what}. The records of that call have not been acknowledged."
             )
+        due = max(earliest, now + backoff(call.failures, self._jitter()))
+        if step is Step.PARTS:
+            due = earliest
+            for part in call.parts(call.trouble.parts, suspect=True):
+                self._delay(part, due)
+        else:
+            self._delay(call if step is Step.AGAIN else Call(call.batch, [], about=call), due)
+        self._report.log(
+            "INFO", f"No usable answer to {operation.endpoint} ({call.trouble.what}): going on in {due - now:.0f} s."
+        )
 
-    def _unanswerable(self, call: Call, now: float) -> None:
-        reason = Reason(Cause.OTHER, f"Outcome unknown: {call.trouble}, every time.")
-        self._reject(call, call.records[0], Problem(None, reason, retryable=True), now)
+    def _told(self, question: Call, call: Call, verdict: Verdict, now: float) -> None:
+        """Go on with a call after a question was asked in its place."""
+        if isinstance(verdict, Ambiguous):
+            if verdict.problem:
+                raise ConfigError(advice(verdict.problem, verdict.what, call.lane.where))
+            what, wait = verdict.what, verdict.wait
+        elif isinstance(verdict, Settled) and verdict.refusals and (said := verdict.refusals[0]) and said.try_again:
+            what, wait = f"HTTP {said.status} for a lead without an id", said.wait
+        else:
+            self._speaks(question)
+            self._was_told(call)
+            return
+        self._silent[call.api].add(call.batch.number)
+        call.unheard += 1
+        call.trouble = replace(call.trouble, what=what)
+        self._send_again(call, now, now + min(wait or 0.0, LONGEST_PAUSE), meanwhile=False)
+
+    def _was_told(self, call: Call) -> None:
+        """Go on with a call now that the API is known to answer: it may be to blame itself."""
+        if not call.blames:
+            for part in call.parts(call.trouble.parts, suspect=True):
+                self._again(part)
+            return
+        # An API that answers questions only would have every record rejected: others must have got through since the
+        # first failure, or there must be no others left.
+        if self._others_got_through(call) or self._ledger.unresolved == len(call.records) == 1:
+            for record in call.records:
+                # Not more: it has to have one more try now that the API is back.
+                record.refused = min(record.refused + call.unheard, call.trouble.tries_per_record - 1)
+            # The question counts as one of the others.
+            call.unheard, call.heard = 0, self._heard[call.lane.index] - 1
+        self._again(call)
 
     def _outcome_unknown(self, call: Call, verdict: Ambiguous, now: float) -> None:
         """Reject what may be there already, and would be there twice if it were sent again."""
@@ -500,7 +504,7 @@ class Pump:
             Cause.OTHER, f"outcome_unknown: {verdict.what}. It may have been carried out, so it was not sent again."
         )
         for record in call.records:
-            self._reject(call, record, Problem(None, reason), now)
+            self._settlement.reject(call, record, Problem(None, reason), now)
         self._unknown_in_a_row[call.api] += 1
         if self._unknown_in_a_row[call.api] >= MOST_UNKNOWN_IN_A_ROW:
             raise TransientError(
@@ -510,71 +514,23 @@ class Pump:
             )
 
     def _list_refused(self, call: Call, verdict: ListRefused, now: float) -> None:
+        busy = verdict.reason.cause is Cause.BUSY
         if len(call.records) == 1:
-            busy = verdict.reason.cause is Cause.BUSY
             self._settle(call, [Refusal(verdict.status, verdict.reason, try_again=busy)], now)
+            return
+        self._speaks(call)
+        if busy and any(now < record.busy_until for record in call.records):
+            self._wait_for_our_own(call, now)
             return
         for record in call.records:
             # Part of a refused list may have been applied: what is "already there" afterwards is our own.
-            record.maybe_applied = True
-        for part in _halves(call):
-            part.tries = 0
+            record.maybe_applied |= verdict.may_be_applied
+        for part in call.parts(PARTS):
             self._again(part)
 
     def _delay(self, call: Call, due: float) -> None:
         self._delays += 1
         heapq.heappush(self._delayed, (due, self._delays, call))
-
-    def _backoff(self, tries: int) -> float:
-        """Return 1, 2, 4, … seconds, shortened by up to half, so that who failed together does not return together."""
-        return min(LONGEST_BACKOFF, 2.0 ** (tries - 1)) * (1.0 - self._jitter() / 2)
-
-    # --- outcomes
-
-    def _written(self, call: Call, records: Sequence[Record]) -> None:
-        if not records:
-            return
-        lane = call.lane
-        if lane.scope in self._remember:
-            note = self._known.discard if lane.operation.removes_leads else self._known.add
-            note(lane.scope, [record.lead_id for record in records])
-        self._breaker.passed(lane)
-        # Most calls carry records of one stream, read between two states: their outcomes are noted together.
-        for (segment, _), same in groupby(records, key=_SEGMENT_AND_ROUTE):
-            self._resolve(call, segment, list(same), written=True)
-
-    def _reject(self, call: Call, record: Record, problem: Problem, now: float) -> None:
-        self._store(record.route, record.number, record.line, record.lead_id, problem, attempts=record.calls)
-        self._resolve(call, record.segment, [record], written=False)
-        self._breaker.failed(call.lane, problem.status or 0, problem.reason, now)
-
-    def _store(
-        self, route: Route, number: int, line: bytes, lead_id: str | None, problem: Problem, *, attempts: int
-    ) -> None:
-        self._report.reject(route.lane.operation.name, problem.reason.text)
-        self._rejects.add(
-            Rejection(
-                route=route,
-                number=number,
-                line=line,
-                lead_id=lead_id,
-                status=problem.status,
-                reason=problem.reason.text,
-                retryable=problem.retryable,
-                attempts=attempts,
-            )
-        )
-
-    def _resolve(self, call: Call, segment: Segment, records: Sequence[Record], *, written: bool) -> None:
-        """Note the outcome of records of one stream that were read between two states."""
-        count = len(records)
-        self._report.written += count * written
-        size = sum([len(record.line) for record in records])
-        self._ledger.resolve(segment, records[0].route.key, size, written=written, records=count)
-        batch = call.batch
-        batch.unsettled -= count
-        if not batch.unsettled:
-            self._batcher.settle(batch)
 
     # --- output
 
@@ -587,46 +543,12 @@ class Pump:
             ConfigError: More records were rejected than the config allows.
         """
         if self.finished:
-            self._breaker.release()
-        # Nothing was rejected that these would cover: no store, breaker or limit has a say in them.
-        if written := self._ledger.take_covered(all_written=True):
-            return self._leaving(written)
-        if self._over_limit or self._breaker.holds(now):
-            return []
-        self._check_limit()
-        if not self._ledger.covers:
-            return []
-        # First, since a state that has been taken and cannot leave would be missing for ever.
-        self._rejects.commit()
-        return self._leaving(self._ledger.take_covered())
-
-    def _leaving(self, covered: Sequence[Covered]) -> list[bytes]:
-        for state in covered:
-            self._report.state(state.difference)
-        return [state.line for state in covered]
-
-    def _check_limit(self) -> None:
-        percent = self._settings.max_rejected_percent
-        rejected, total = self._report.rejected_total, self._report.rejected_total + self._report.written
-        if percent is None or not rejected or (total < MIN_RECORDS_FOR_PERCENT and not self.finished):
-            return
-        if rejected * 100 > percent * total:
-            self._over_limit = True
-            raise ConfigError(
-                f"{rejected} of {total} records were rejected, more than the {percent} % of max_rejected_percent. "
-                "The states that cover the last of them have not been acknowledged."
-            )
+            self._settlement.breaker.release()
+        return self._settlement.take_states(now, finished=self.finished)
 
     def close(self) -> None:
         """Let go of what the pump holds outside its memory."""
-        self._known.close()
-
-
-def _halves(call: Call) -> list[Call]:
-    """Return two calls with half of the records each; one with all of them if there is only one."""
-    middle = (len(call.records) + 1) // 2
-    parts = [part for part in (call.records[:middle], call.records[middle:]) if part]
-    return [replace(call, records=part) for part in parts]
+        self._settlement.close()
 
 
 def _spellings(route: Route) -> tuple[str | None, ...]:

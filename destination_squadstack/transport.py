@@ -1,6 +1,5 @@
 """One HTTP call: a request out, an answer or a silence back. Never raises for anything the network does."""
 
-import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,16 +21,20 @@ from urllib3.exceptions import (
 from destination_squadstack.clock import Clock, SystemClock
 from destination_squadstack.json_text import load
 from destination_squadstack.operations import Request
+from destination_squadstack.reasons import SECONDS
 from destination_squadstack.verdict import Reply, Silence
 
 CONNECT_SECONDS = 10.0
-READ_SECONDS = 30.0
+# SquadStack makes one request of its own for each lead of a call, one after the other: a hundred of them take minutes,
+# and a call that is given up while it runs is sent again to leads that it still holds.
+READ_SECONDS = 300.0
+_FOR_ANY_CALL = 60.0
+_FOR_EACH_LEAD = 2.4
 _LARGEST_ANSWER = 64 * 1024 * 1024
 _CHUNK = 1 << 16
 _ERROR_CHARACTERS = 10_000
 _TOO_MANY = 429
 _BAD_ENVIRONMENT = "no connection with the proxy or certificates that the environment names"
-_SECONDS = re.compile(r"(\d{1,6})(?:\.\d+)?\s*(?:s\b|sec)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class Transport:
         clock: Clock | None = None,
     ) -> None:
         self._base_url = base_url
-        self._timeout = Timeout(connect=connect_seconds, read=read_seconds)
+        self._connect_seconds = connect_seconds
         self._patience = read_seconds
         self._clock = clock or SystemClock()
         self._own = threading.local()
@@ -71,11 +74,12 @@ class Transport:
 
     @property
     def patience(self) -> float:
-        """How long after a call was sent it may still be at work, unanswered."""
+        """How long after a call was sent it may still be at work, unanswered, however many leads it holds."""
         return self._patience
 
-    def send(self, request: Request, headers: Mapping[str, str]) -> Reply | Silence:
-        """Make a call; the headers say who is calling."""
+    def send(self, request: Request, headers: Mapping[str, str], leads: int = 1) -> Reply | Silence:
+        """Make a call with so many leads; the headers say who is calling."""
+        patience = patience_for(leads, self._patience)
         try:
             connection = self._connection()
         except OSError:
@@ -86,14 +90,14 @@ class Transport:
                 connection.prefix + request.path,
                 body=request.body,
                 headers={**self._headers, **headers},
-                timeout=self._timeout,
+                timeout=Timeout(connect=self._connect_seconds, read=patience),
                 retries=False,
                 redirect=False,
                 assert_same_host=False,
                 preload_content=False,
             )
             try:
-                return self._read(response)
+                return self._read(response, patience)
             finally:
                 # Of an answer that was not read to its end the connection is of no more use; else it is back already.
                 response.close()
@@ -113,9 +117,9 @@ class Transport:
             connection = self._own.connection = _connect(self._base_url)
         return connection
 
-    def _read(self, response: BaseHTTPResponse) -> Reply | Silence:
+    def _read(self, response: BaseHTTPResponse, patience: float) -> Reply | Silence:
         """Read the whole body; one that trickles in for ever is a silence too."""
-        deadline = self._clock.monotonic() + 2 * self.patience
+        deadline = self._clock.monotonic() + 2 * patience
         body = bytearray()
         for chunk in response.stream(_CHUNK, decode_content=True):
             body += chunk
@@ -134,12 +138,18 @@ def _connect(base_url: str) -> _Connection:
     return _Connection(cast("HTTPConnectionPool", pool), adapter.request_url(address, found["proxies"]).rstrip("/"))
 
 
+def patience_for(leads: int, most: float) -> float:
+    """Return how long the answer to a call may take."""
+    return min(most, _FOR_ANY_CALL + _FOR_EACH_LEAD * leads)
+
+
 def read_reply(status: int, headers: Mapping[str, str], body: bytes, now: float) -> Reply:
     """Turn a response into a reply."""
     parsed, unreadable = _parse(body)
     if unreadable is not None and body:
         parsed = body[:_ERROR_CHARACTERS].decode("utf-8", "replace")
-    wait = _retry_after(headers, body, now) if status == _TOO_MANY else None
+    # The header alone may speak of other answers: of maintenance, or of rows that are throttled.
+    wait = _retry_after(headers, body if status == _TOO_MANY else b"", now)
     return Reply(status=status, body=parsed, unreadable=unreadable, retry_after=wait)
 
 
@@ -163,7 +173,7 @@ def _retry_after(headers: Mapping[str, str], body: bytes, now: float) -> float |
         return max(0.0, parsedate_to_datetime(value).timestamp() - now)
     except (ValueError, OverflowError):
         pass
-    match = _SECONDS.search(body[:_ERROR_CHARACTERS].decode("utf-8", "replace"))
+    match = SECONDS.search(body[:_ERROR_CHARACTERS].decode("utf-8", "replace"))
     return float(match[1]) if match else None
 
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from destination_squadstack.operations import CONTACT_CENTER, CRM_V2, OPERATIONS, Cause, Operation
-from destination_squadstack.reasons import Reason, read_reason
+from destination_squadstack.operations import CONTACT_CENTER, CRM_V2, OPERATIONS, Body, Cause, Operation
+from destination_squadstack.reasons import Reason, read_reason, seconds_said
 
 _OK = 200
 _REDIRECTS = 300
@@ -19,10 +19,13 @@ _UNAUTHORIZED = 401
 _FORBIDDEN = 403
 _NOT_FOUND = 404
 _NOT_ALLOWED = 405
-_TOO_MANY = 429
+_GONE = 410
+TOO_MANY = 429
 _SERVER_ERROR = 500
 _REFUSES_THE_LIST = frozenset({400, 409, 413, 422})
 _COMES_BACK = frozenset({408, 425})
+# The request never came in whole, came too early, was too large, or met maintenance: nobody has acted on it.
+_NOT_CARRIED_OUT = frozenset({408, 413, 425, 503})
 # How JSON and web pages begin: cut short or from a proxy, they say nothing about a lead. Any other text may be all that
 # an API has to say when it is content.
 _BROKEN = ("{", "[", '"', "<")
@@ -87,6 +90,7 @@ class Refusal:
     reason: Reason
     try_again: bool
     may_be_applied: bool = False
+    wait: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +102,18 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Ambiguous:
-    """The call may or may not have been applied: the same records have to be sent again."""
+    """The call may or may not have been applied: the same records have to be sent again.
+
+    `wait` is how long the API asks to wait. `problem` is a key of the messages in `advice`: what is wrong with the
+    config if the API answers no call otherwise.
+    """
 
     what: str
     may_be_applied: bool
     answered: bool
     timed_out: bool = False
+    wait: float | None = None
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +122,8 @@ class ListRefused:
 
     status: int
     reason: Reason
+    # Whether some of its records may have been accepted all the same.
+    may_be_applied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +146,12 @@ class Mismatch:
     """The API answered for another lead than the one at this position: nothing it says can be relied on."""
 
 
+def config_problem(refusal: Refusal) -> str | None:
+    """Return the key in `advice` of what a refusal of any lead whatever says of the config; None if it says nothing."""
+    of_status = _PROBLEMS.get(refusal.status) if refusal.status in (_UNAUTHORIZED, _FORBIDDEN) else None
+    return _WRONG_REF.get(refusal.reason.cause, of_status)
+
+
 Verdict = Settled | Ambiguous | ListRefused | Throttled | Refused | Mismatch
 
 
@@ -148,43 +166,60 @@ def judge(records: Sequence[Sent], answer: Answer, operation: Operation = OPERAT
     return _judge_missing(records, answer, operation) or _judge_status(records, answer, operation)
 
 
-_DENIED = frozenset({_UNAUTHORIZED, _FORBIDDEN})
 _PROBLEMS = {_UNAUTHORIZED: "token", _FORBIDDEN: "permission", _NOT_FOUND: "not_found", _NOT_ALLOWED: "not_allowed"}
 
 
 def _judge_status(records: Sequence[Sent], reply: Reply, operation: Operation) -> Verdict:
     status, reason = reply.status, read_reason(reply.body)
     by_cause = _WRONG_REF.get(reason.cause) if operation.answers_each else None
+    if status == _FORBIDDEN and _is_a_web_page(reply):
+        # A firewall that takes offence at one lead, or at this connector: only other calls can tell.
+        what = "HTTP 403 with a web page instead of the API's answer"
+        return Ambiguous(what, may_be_applied=False, answered=True, problem="permission")
     if by_cause is not None or status in _PROBLEMS:
         return Refused(by_cause or _PROBLEMS[status], reason.text)
+    may_be_applied = status not in _NOT_CARRIED_OUT
     if status in _REFUSES_THE_LIST:
-        return ListRefused(status, read_reason(reply.body, records[0].field_names))
-    if status == _TOO_MANY:
+        # v4 and v1 may have taken a part of a list that they refuse.
+        partly = may_be_applied and not operation.answers_each and len(records) > 1
+        return ListRefused(status, read_reason(reply.body, records[0].field_names), partly)
+    if status == TOO_MANY:
         return Throttled(reply.retry_after)
     if status in _COMES_BACK or status >= _SERVER_ERROR:
-        return Ambiguous(f"HTTP {status}", may_be_applied=True, answered=True)
+        # What must not be sent twice is not sent again on the strength of a status that a proxy may have made up.
+        may_be_applied = may_be_applied or not operation.repeatable
+        return Ambiguous(f"HTTP {status}", may_be_applied=may_be_applied, answered=True, wait=reply.retry_after)
     return Refused("redirect" if _REDIRECTS <= status < _BAD_REQUEST else "unexpected", str(status))
 
 
 def _judge_missing(records: Sequence[Sent], reply: Reply, operation: Operation) -> Verdict | None:
     """Decide what a 404 means where the documents have one for a lead; None where `_judge_status` knows.
 
-    v4 says "404 if the given lead_id doesn't exist" of the calls for one lead, and of no list. Its words are not
-    documented: JSON, or nothing, is the API speaking and means the lead, unless it names the campaign and no lead; a
-    web page is no API at all. A wrong campaign_id that says neither rejects its first records and stops at the 200th.
+    v4 says "404 if the given lead_id doesn't exist" of the calls for one lead, and of no list; the contact center has
+    leads and calls in its paths. Their words are not documented: JSON, or nothing, is the API speaking and means the
+    lead, unless it names the campaign and no lead; a web page is no API at all. A wrong campaign_id that says neither
+    rejects its first records and stops at the 200th.
     """
     somebody_else = reply.unreadable is not None and bool(reply.body)
-    if reply.status != _NOT_FOUND or operation.answers_each or somebody_else:
+    if reply.status not in (_NOT_FOUND, _GONE) or operation.answers_each or somebody_else:
         return None
     reason = read_reason(reply.body, records[0].field_names)
     if reason.cause in (Cause.UNKNOWN_LEAD, Cause.DELETED):
         return ListRefused(reply.status, reason)
-    if operation.api == CONTACT_CENTER:
+    if operation.api == CONTACT_CENTER and operation.body is not Body.IN_PATH:
         return None
     words = reason.text.lower()
     if operation.batch_size > 1 or ("campaign" in words and "lead" not in words):
-        return Refused("unknown_campaign", reason.text)
-    return ListRefused(reply.status, Reason(Cause.UNKNOWN_LEAD, f"The lead does not exist (HTTP 404: {reason.text})."))
+        return Refused("not_found" if operation.api == CONTACT_CENTER else "unknown_campaign", reason.text)
+    said = f"The {_NAMED[operation.key]} does not exist (HTTP {reply.status}: {reason.text})."
+    return ListRefused(reply.status, Reason(Cause.UNKNOWN_LEAD, said))
+
+
+_NAMED = {"lead_id": "lead", "cdr_id": "call"}
+
+
+def _is_a_web_page(reply: Reply) -> bool:
+    return reply.unreadable is not None and str(reply.body or "").lstrip().startswith("<")
 
 
 def _judge_whole(reply: Reply) -> Verdict:
@@ -206,16 +241,16 @@ def _judge_rows(records: Sequence[Sent], reply: Reply) -> Verdict:
     try:
         for record, row in zip(records, rows, strict=True):
             if row["status_code"] != _OK or row["data"]["lead_id"] != record.lead_id:
-                return _judge_each(records, rows, body)
+                return _judge_each(records, rows, body, reply.retry_after)
     except (KeyError, TypeError):
-        return _judge_each(records, rows, body)
+        return _judge_each(records, rows, body, reply.retry_after)
     return Settled(None) if _metadata_agrees(body, len(rows), len(rows)) else _CONTRADICTION
 
 
 _CONTRADICTION = Ambiguous("an answer with metadata that contradicts the result", may_be_applied=True, answered=True)
 
 
-def _judge_each(records: Sequence[Sent], rows: Sequence[Any], body: dict[str, Any]) -> Verdict:
+def _judge_each(records: Sequence[Sent], rows: Sequence[Any], body: dict[str, Any], wait: float | None) -> Verdict:
     refusals: list[Refusal | None] = []
     for record, row in zip(records, rows, strict=True):
         status = row.get("status_code") if isinstance(row, dict) else None
@@ -225,23 +260,23 @@ def _judge_each(records: Sequence[Sent], rows: Sequence[Any], body: dict[str, An
         echoed = data.get("lead_id") if isinstance(data, dict) else None
         if echoed is not None and str(echoed).strip() != record.lead_id.strip():
             return Mismatch()
-        refusals.append(None if _OK <= status < _REDIRECTS else _refusal(record, status, data))
+        refusals.append(None if _OK <= status < _REDIRECTS else _refusal(record, status, data, wait))
     if not _metadata_agrees(body, len(rows), refusals.count(None)):
         return _CONTRADICTION
-    for refusal in refusals:
-        if refusal is not None and (refusal.reason.cause in _WRONG_REF or refusal.status in _DENIED):
-            return Refused(_WRONG_REF.get(refusal.reason.cause) or _PROBLEMS[refusal.status], refusal.reason.text)
     return Settled(refusals)
 
 
-def _refusal(record: Sent, status: int, data: object) -> Refusal:
+def _refusal(record: Sent, status: int, data: object, wait: float | None) -> Refusal:
     reason = read_reason(data, record.field_names)
+    if status == TOO_MANY and (said := seconds_said(data)) is not None:
+        wait = max(said, wait or 0.0)
     broken = status >= _SERVER_ERROR
     return Refusal(
         status=status,
         reason=reason,
-        try_again=reason.cause is Cause.BUSY or status == _TOO_MANY or broken,
-        may_be_applied=broken,
+        try_again=reason.cause is Cause.BUSY or status == TOO_MANY or broken or status in _COMES_BACK,
+        may_be_applied=broken and status not in _NOT_CARRIED_OUT,
+        wait=wait,
     )
 
 

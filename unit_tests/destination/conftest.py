@@ -8,11 +8,12 @@ import orjson
 import pytest
 
 from destination_squadstack.batcher import Batcher
+from destination_squadstack.calls import Call
 from destination_squadstack.config import Config, parse_config
 from destination_squadstack.json_text import dump, load
 from destination_squadstack.limiter import Limiter
 from destination_squadstack.protocol import Message
-from destination_squadstack.pump import Call, Pump, Settings
+from destination_squadstack.pump import Pump, Settings
 from destination_squadstack.rejects import RejectedStore, Rejection
 from destination_squadstack.report import Report
 from destination_squadstack.routing import plan

@@ -98,7 +98,7 @@ def test_another_lead_with_the_same_unique_field_is_never_ignored(create, kit):
     assert b.rejects.lead_ids == ["a"]
 
 
-@pytest.mark.parametrize("refused", [BUSY, (429, "throttled"), (500, "issues"), (503, "issues")])
+@pytest.mark.parametrize("refused", [BUSY, (500, "issues"), (503, "issues")])
 def test_a_record_refused_for_now_goes_again_alone_and_is_rejected_as_retryable_in_the_end(create, kit, refused):
     b = create()
     b.feed(kit.record("a"), kit.record("b"), kit.record("c"))
@@ -108,6 +108,9 @@ def test_a_record_refused_for_now_goes_again_alone_and_is_rejected_as_retryable_
     moments = []
     for _ in range(5):
         call = again(b)
+        if not call.records:  # nobody else is left who could show that the API answers
+            b.answer(call, a_question(call))
+            call = b.call()
         moments.append(b.now)
         assert [record.lead_id for record in call.records] == ["b"]
         b.answer(call, kit.rows(call, refused))
@@ -384,7 +387,8 @@ def test_leads_that_the_api_chokes_on_are_found_and_rejected(bench, kit, poison)
     assert set(b.rejects.lead_ids) == poison
     assert b.rejects.rejections[0].retryable
     assert set(b.rejects.reasons) == {"Outcome unknown: HTTP 500, every time."}
-    assert (b.rejects.rejections[0].attempts, b.report.written) == (12, 100 - len(poison))
+    assert b.report.written == 100 - len(poison)
+    assert b.report.calls < 50 * len(poison)
 
 
 @pytest.mark.parametrize("silence", [DOWN, TIMED_OUT, LOST, UNREACHABLE])

@@ -1,6 +1,6 @@
 """What each answer means for the records of a call."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -86,9 +86,7 @@ def test_the_answer_for_another_lead_is_a_mismatch():
         Reply(201, None, "an empty body"),
         Reply(500, None, "x"),
         Reply(502, None, "x"),
-        Reply(503, None, "x"),
         Reply(504, None, "x"),
-        Reply(408, None, "x"),
     ],
 )
 def test_an_answer_that_proves_nothing_is_ambiguous(reply):
@@ -96,6 +94,25 @@ def test_an_answer_that_proves_nothing_is_ambiguous(reply):
     assert isinstance(verdict, Ambiguous)
     assert verdict.may_be_applied
     assert verdict.answered
+
+
+@pytest.mark.parametrize("status", [408, 425, 503])
+def test_a_call_that_met_maintenance_or_came_in_part_was_not_carried_out(status):
+    verdict = judge(LEADS, Reply(status, None, "x", retry_after=90.0))
+    assert verdict == Ambiguous(f"HTTP {status}", may_be_applied=False, answered=True, wait=90.0)
+
+
+def test_but_what_must_not_be_sent_twice_may_have_been_carried_out_all_the_same():
+    assert judge(LEADS[:1], Reply(503, None, "x"), OPERATIONS["contact_center", "add_lead"]).may_be_applied
+
+
+@pytest.mark.parametrize(
+    ("operation", "status", "partly"),
+    [("v4", 400, True), ("v4", 422, True), ("v4", 413, False), ("crm_v2", 400, False), ("crm_v2", 413, False)],
+)
+def test_only_v4_and_v1_may_have_taken_part_of_a_list_that_they_refuse(operation, status, partly):
+    assert judge(LEADS, Reply(status, {}), OPERATIONS[operation, "create"]).may_be_applied is partly
+    assert not judge(LEADS[:1], Reply(status, {}), OPERATIONS[operation, "create"]).may_be_applied
 
 
 @pytest.mark.parametrize("applied", [True, False])
@@ -114,7 +131,11 @@ def test_silence_is_ambiguous_and_keeps_what_is_known_about_it(applied):
         (422, "x", False, False),
         (429, "throttled", True, False),
         (500, "x", True, True),
-        (503, "x", True, True),
+        (503, "x", True, False),
+        (404, "No active integration found.", False, False),
+        (404, "This endpoint is not enabled in your Integration", False, False),
+        (401, "Token expired", False, False),
+        (403, "You do not have permission to perform this action.", False, False),
     ],
 )
 def test_a_row_is_refused_for_good_or_for_now(status, said, again, maybe):
@@ -146,17 +167,22 @@ def test_what_only_the_user_can_put_right(status, body, problem):
     assert verdict.problem == problem
 
 
+def test_a_web_page_with_403_may_be_a_firewalls_word_about_one_lead():
+    verdict = judge(LEADS, Reply(403, "<html>blocked", "a body that is not JSON"))
+    assert (verdict.problem, verdict.may_be_applied, verdict.answered) == ("permission", False, True)
+
+
 @pytest.mark.parametrize(
-    ("status", "said", "problem"),
+    ("said", "header", "wait"),
     [
-        (404, "No active integration found.", "unknown_ref"),
-        (404, "This endpoint is not enabled in your Integration", "not_enabled"),
-        (401, "Token expired", "token"),
-        (403, "You do not have permission to perform this action.", "permission"),
+        ("Request was throttled. Please try after 60 seconds", None, 60.0),
+        ("Request was throttled", 5.0, 5.0),
+        ("Request was throttled", None, None),
     ],
 )
-def test_the_same_said_of_a_row_is_no_different(status, said, problem):
-    assert judge(LEADS, bulk(row("a"), row(status=status, said=said))).problem == problem
+def test_a_row_that_is_throttled_waits_as_long_as_it_says(said, header, wait):
+    reply = replace(bulk(row(status=429, said=said), row("b")), retry_after=header)
+    assert judge(LEADS, reply).refusals[0].wait == wait
 
 
 def test_a_list_may_be_answered_with_any_2xx():
@@ -202,7 +228,11 @@ def test_but_not_a_web_page_or_half_a_body(body):
         (CREATE, {"detail": "Not found."}, None, "unknown_campaign"),
         (CREATE, "<html>", "a body that is not JSON", "not_found"),
         (OPERATIONS["v4", "disable"], {"detail": "lead_id:a doesn't exist on our platform."}, None, "lead"),
-        (SET_STATUS, {"error": "x"}, None, "not_found"),
+        (SET_STATUS, {"error": "x"}, None, "lead"),
+        (SET_STATUS, {"data": {"id": "x"}, "message": "bad_identifier"}, None, "lead"),
+        (SET_STATUS, "", "an empty body", "lead"),
+        (SET_STATUS, "<html>", "a body that is not JSON", "not_found"),
+        (OPERATIONS["contact_center", "add_lead"], {"error": "x"}, None, "not_found"),
     ],
 )
 def test_a_404_is_about_the_lead_the_campaign_or_the_address(operation, body, unreadable, expected):
@@ -219,7 +249,7 @@ def test_a_404_is_about_the_lead_the_campaign_or_the_address(operation, body, un
 @pytest.mark.parametrize("status", [301, 401, 402, 403, 404, 405])
 def test_every_problem_has_a_sentence_for_every_operation(row, status):
     verdict = judge(LEADS[:1], Reply(status, "<html>", "a body that is not JSON"), row)
-    said = advice(verdict.problem, verdict.detail, Where(row.api, row.endpoint, "default", "default.ref_id"))
+    said = advice(verdict.problem, "x", Where(row.api, row.endpoint, "default", "default.ref_id"))
     assert said.endswith(".")
     assert "{" not in said
 

@@ -1,0 +1,116 @@
+"""What to do about a call without a usable answer: a pure function of what has happened.
+
+An API that is down, whether it says so once for a call or row by row, is waited for, and no record is to blame. One is
+to blame only when others of its lane get their final answers while it does not; a list is taken apart to find it.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+# A record that is refused for now is given up after so many tries during which others got their final answers; after
+# half as many if there was no answer at all, since each of those takes as long as a call may take.
+TRIES_PER_RECORD = 6
+UNANSWERED_TRIES_PER_RECORD = 3
+# A call without a usable answer is sent again for three minutes or more (1, 2, 4, 8, 16, 30, … seconds).
+TRIES_PER_CALL = 12
+# Before a list is taken apart, which must not happen over a hiccup. Two without an answer have cost minutes already.
+TRIES_BEFORE_PARTS = 4
+UNANSWERED_TRIES_BEFORE_PARTS = 2
+# Halves, unless each step costs the wait for an answer that does not come.
+PARTS = 2
+UNANSWERED_PARTS = 10
+LONGEST_BACKOFF = 30.0
+# After a connection was lost the API may still be at work on the call; sent at once, it would meet itself.
+LOST_CALL_SECONDS = 30.0
+# After so many calls in a row without a usable answer an API seems to be down.
+SEEMS_DOWN_AFTER = 4
+# An API that is down must not turn lead after lead into one that may or may not be there.
+MOST_UNKNOWN_IN_A_ROW = 10
+
+
+class Step(Enum):
+    """What to do next with a call."""
+
+    AGAIN = "again"
+    PARTS = "parts"
+    ASK = "ask"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a call brought no outcome."""
+
+    what: str
+    # Whether the API, or something in its place, has said anything; and if not, whether the call got there at all.
+    answered: bool
+    reached: bool = True
+    # Whether it is deliberate, as a firewall's page is: that will be said again at once.
+    deliberate: bool = False
+
+    @property
+    def tries_before_parts(self) -> int:
+        """How often a whole list is sent before it is taken apart."""
+        if self.deliberate:
+            return 1
+        return TRIES_BEFORE_PARTS if self.answered else UNANSWERED_TRIES_BEFORE_PARTS
+
+    @property
+    def tries_per_record(self) -> int:
+        """How many counted tries a record has."""
+        return TRIES_PER_RECORD if self.answered else UNANSWERED_TRIES_PER_RECORD
+
+    @property
+    def parts(self) -> int:
+        """Into how many parts a list is taken."""
+        return PARTS if self.answered else UNANSWERED_PARTS
+
+
+NO_TROUBLE = Trouble("", answered=True)
+
+
+class Tried(Protocol):
+    """What the decision needs of a call."""
+
+    @property
+    def trouble(self) -> Trouble:
+        """What happened to it the last time."""
+
+    @property
+    def tries(self) -> int:
+        """How often it was sent."""
+
+    @property
+    def unheard(self) -> int:
+        """How many tries in a row failed while no other record of the lane got its final answer."""
+
+    @property
+    def suspect(self) -> bool:
+        """Whether it is a part of a list that got no usable answer."""
+
+    @property
+    def blames(self) -> bool:
+        """Whether its trouble is that of each of its records, and not perhaps of another one beside it."""
+
+
+def next_step(call: Tried, *, heard: bool, can_ask: bool) -> Step:
+    """Decide what to do with a call.
+
+    Args:
+        call: The call.
+        heard: Whether others of its lane got their final answers since it was tried before.
+        can_ask: Whether there is a question that the API would answer.
+    """
+    if call.unheard >= TRIES_PER_CALL:
+        return Step.FAIL
+    if not call.trouble.reached or call.tries < (1 if call.suspect else call.trouble.tries_before_parts):
+        return Step.AGAIN
+    if heard:
+        return Step.AGAIN if call.blames else Step.PARTS
+    return Step.ASK if can_ask else Step.AGAIN
+
+
+def backoff(tries: int, jitter: float) -> float:
+    """Return 1, 2, 4, … seconds, shortened by up to half, so that who failed together does not return together."""
+    return min(LONGEST_BACKOFF, 2.0 ** (max(1, tries) - 1)) * (1.0 - jitter / 2)
