@@ -13,6 +13,7 @@ import json
 import logging
 import math
 import re
+import ssl
 import threading
 import time
 from array import array
@@ -44,6 +45,7 @@ from airbyte_cdk.sources.streams.http.error_handlers import BackoffStrategy, Err
 from airbyte_cdk.sources.types import Config, Record, StreamSlice
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from urllib3.exceptions import NewConnectionError
 
 LOGGER = logging.getLogger("airbyte")
 
@@ -698,9 +700,21 @@ class NextStartKey(PaginationStrategy):
         return self._page_size
 
 
+MOST_STARTS = 3
+GONE = frozenset({404, 410})
+
+
 @dataclass
 class KeyedRetriever(SimpleRetriever):
-    """Reads pages by their keys and refuses a key that comes twice: the sync would never end, and no row be new."""
+    """Reads a campaign's pages by their keys, and tells what only this campaign is to be blamed for.
+
+    A key that comes twice is refused: the sync would never end, and no row be new. A key that the portal does not know
+    any more costs the pages before it: they are read again, `MOST_STARTS` times at most, because what has changed since
+    may lie among them. A campaign that was deleted after the report named it has no leads.
+    """
+
+    _lock: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
+    _one_was_read: bool = field(init=False, repr=False, default=False)
 
     def _read_pages(
         self,
@@ -713,12 +727,51 @@ class KeyedRetriever(SimpleRetriever):
         self, select: Callable[[requests.Response, StreamSlice], Iterable[Any]], stream_slice: StreamSlice
     ) -> Iterable[Any]:
         """Yield what `select` makes of each page of a slice."""
-        seen: set[str] = set()
+        campaign = stream_slice.partition.get("campaign_id")
+        for _ in range(MOST_STARTS):
+            keys: set[str] = set()
+            try:
+                yield from self._read_from_the_first(select, stream_slice, keys)
+            except RefusedError as refused:
+                if refused.status_code not in DEAD_KEY:
+                    raise
+                if keys:
+                    LOGGER.info(
+                        "Stream %s: the contact center does not know its own key to a page of campaign %s any more; "
+                        "reading the campaign again.",
+                        self.name,
+                        campaign,
+                    )
+                    continue
+                if not self._is_gone(stream_slice, refused):
+                    raise
+                LOGGER.warning(
+                    "Stream %s: campaign %s is gone since the contact center named it (HTTP %d): it has no leads.",
+                    self.name,
+                    campaign,
+                    refused.status_code,
+                )
+            return
+        raise AirbyteTracedException(
+            message="The contact center does not know its own `next_start_key` any more, in each of "
+            f"{MOST_STARTS} passes over the leads of campaign {campaign}: they cannot be read to their end. Sync again "
+            "later; if it happens again, ask the portal's support about the endpoint.",
+            failure_type=FailureType.transient_error,
+        )
+
+    def _read_from_the_first(
+        self,
+        select: Callable[[requests.Response, StreamSlice], Iterable[Any]],
+        stream_slice: StreamSlice,
+        keys: set[str],
+    ) -> Iterable[Any]:
+        """Read a campaign's pages from the first one on; `keys` takes those that were given."""
 
         def watched(response: requests.Response | None) -> Iterable[Any]:
             assert response is not None  # noqa: S101  # no error filter of the manifest ignores a response
+            self._one_was_read = True
             key = next_start_key(response, "campaign_leads")
-            if key in seen:
+            if key in keys:
                 raise AirbyteTracedException(
                     message="The contact center gives the same `next_start_key` twice for the leads of campaign "
                     f"{stream_slice.partition.get('campaign_id')}: they cannot be read to their end. Sync again later; "
@@ -726,10 +779,30 @@ class KeyedRetriever(SimpleRetriever):
                     failure_type=FailureType.transient_error,
                 )
             if key is not None:
-                seen.add(key)
+                keys.add(key)
             return select(response, stream_slice)
 
         yield from super()._read_pages(watched, stream_slice)
+
+    def _is_gone(self, stream_slice: StreamSlice, refused: RefusedError) -> bool:
+        """Tell whether it is the campaign that is missing, not the whole address.
+
+        It is, where the portal names it no more, or knows others but not this one. The documented answer for what does
+        not exist is a 400, which may mean anything else as well; that the portal names it no more has to be seen then.
+        """
+        with self._lock:
+            if self._one_was_read and refused.status_code in GONE:
+                return True
+            named = list(self.stream_slicer.stream_slices())
+            if all(other.partition != stream_slice.partition for other in named):
+                return True
+            return refused.status_code in GONE and any(map(self._answers, named))
+
+    def _answers(self, campaign: StreamSlice) -> bool:
+        try:
+            return self._fetch_next_page(campaign) is not None
+        except RefusedError:
+            return False
 
 
 # How much wider than its window activity is asked for, in seconds: a portal may filter by another time of an activity
@@ -1207,6 +1280,18 @@ class ApiRequester(HttpRequester):
         templates = [self.url, *(self.request_parameters or {}).values(), *(self.request_headers or {}).values()]
         self._varies_by_page = any("next_page_token" in str(template) for template in templates)
 
+    def send_request(self, *given: Any, **context: Any) -> requests.Response | None:
+        """Send a request, once its error handler knows to which address, and has nothing against it."""
+        if isinstance(self.error_handler, ApiErrorHandler):
+            names = ("stream_state", "stream_slice", "next_page_token")
+            self.error_handler.begin(self.get_url(**{name: context.get(name) for name in names}))
+        try:
+            return super().send_request(*given, **context)
+        except OSError as error:
+            if isinstance(error, requests.RequestException):
+                raise
+            raise environment_error() from None  # requests looks for the file before it sends anything
+
     def get_url(self, **context: Any) -> str:
         """Return the address, evaluated once a slice."""
         return str(self._once_a_slice("url", super().get_url, context))
@@ -1258,8 +1343,72 @@ def once_a_host(merge: Callable[..., Any]) -> Callable[..., Any]:
 
 ATTEMPTS = 6
 ATTEMPTS_IN_CHECK = 3
+ATTEMPTS_IN_AN_OUTAGE = 2
+SECONDS_OF_REST = 60.0
 LONGEST_WAIT = 60.0
 SECONDS_IN_TEXT = re.compile(r"after (\d+) second")
+TOO_MANY = 429
+
+
+class HostHealth:
+    """What the process has seen of a host, which tells whether a failure is the host's or that of one address alone.
+
+    An address whose request failed in all its attempts gets a single one from then on, until it answers. Once two
+    addresses did and nothing usable came from the host since, it is an outage: nobody waits for it again, until it
+    answers somebody. A host that cannot even be connected to, or says nothing at all to two addresses, is not asked
+    for `SECONDS_OF_REST` at a time: each of a thousand campaigns would wait for its own timeout.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._failed: set[str] = set()
+        self._failed_since_an_answer: set[str] = set()
+        self._silent_since_an_answer: set[str] = set()
+        self._rests_until: float | None = None
+
+    def is_at_rest(self) -> bool:
+        """Tell whether the host is not to be asked; who is told otherwise is the only one to try for a while."""
+        with self._lock:
+            if self._rests_until is None:
+                return False
+            now = self._clock()
+            if now < self._rests_until:
+                return True
+            self._rests_until = now + SECONDS_OF_REST
+            return False
+
+    def attempts(self, address: str, usual: int) -> int:
+        """Return how many attempts a request to an address has."""
+        with self._lock:
+            if address in self._failed or self._rests_until is not None:
+                return 1
+            return min(usual, ATTEMPTS_IN_AN_OUTAGE) if len(self._failed_since_an_answer) > 1 else usual
+
+    def answered(self, address: str, *, usable: bool) -> None:
+        """Note an answer; `usable` says that it is one that the address gives when all is well with it."""
+        with self._lock:
+            self._rests_until = None
+            self._silent_since_an_answer.clear()
+            if usable:
+                self._failed_since_an_answer.clear()
+                self._failed.discard(address)
+
+    def failed(self, address: str, *, silent: bool, reached: bool) -> None:
+        """Note a request that failed in all its attempts."""
+        with self._lock:
+            self._failed.add(address)
+            self._failed_since_an_answer.add(address)
+            if silent:
+                self._silent_since_an_answer.add(address)
+                if not reached or len(self._silent_since_an_answer) > 1:
+                    self._rests_until = self._clock() + SECONDS_OF_REST
+
+
+@functools.cache
+def health_of(host: str) -> HostHealth:  # noqa: ARG001  # the cache's key
+    """Return what the process knows of a host: each stream has error handlers of its own."""
+    return HostHealth()
 
 
 @dataclass
@@ -1269,9 +1418,8 @@ class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
     * A 200 whose body does not have the endpoint's shape is retried; the CDK reads it as an empty page.
     * A 404 behind page 1 means that the set shrank, not that the campaign is unknown.
     * A refusal raises at once with the table's sentence; the CDK first logs the whole response, lead data and all.
-    * A 429 is waited out however often it comes; other failures get `ATTEMPTS` attempts, and once those were in vain
-      for one request the requests behind it get a single one, until something succeeds: an outage is waited out once,
-      not once a window. The CDK counts both together.
+    * A 429 is waited out however often it comes; other failures get `ATTEMPTS` attempts, fewer where `HostHealth` knows
+      that waiting is in vain: an outage is waited out once, not once a window. The CDK counts both together.
     """
 
     shape: str = "lead_page"
@@ -1286,7 +1434,14 @@ class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
         self.backoff_strategies = [self]
         self._tries = Tries()
         self._checking = bool(self.config.get("__checking"))
-        self._outage = False
+        self._health = HostHealth()
+
+    def begin(self, address: str) -> None:
+        """Take note of where the request goes that this thread is about to send; raises where that would be in vain."""
+        self._health = health_of(urlsplit(address).netloc)
+        self._tries.address = address
+        if self._health.is_at_rest():
+            raise self._kept_failing("no answer to other requests")
 
     def interpret_response(self, response_or_exception: requests.Response | Exception | None) -> ErrorResolution:
         """Decide what an attempt's outcome means; raises for outcomes that end the request."""
@@ -1298,14 +1453,19 @@ class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
                 f"along. Check `{self.address}`.",
                 failure_type=FailureType.config_error,
             )
+        if reason := certificate_problem(response_or_exception):
+            raise untrusted(self.address, reason)
         return self._retry(response_or_exception)
 
     def _interpret_answer(self, response: requests.Response) -> ErrorResolution:
         if response.status_code == requests.codes.not_found and requested_page(response) > 1:
             raise WindowChangedError
         if response.ok and self._unreadable(response):
+            self._health.answered(self._tries.address, usable=False)
             return self._retry(response)
         resolution = super().interpret_response(response)
+        usable = resolution.response_action in {ResponseAction.SUCCESS, ResponseAction.FAIL}
+        self._health.answered(self._tries.address, usable=usable)
         if resolution.response_action == ResponseAction.FAIL:
             refused = RefusedError(
                 message=resolution.error_message,
@@ -1315,7 +1475,6 @@ class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
             refused.status_code = response.status_code
             raise refused
         if resolution.response_action == ResponseAction.SUCCESS:
-            self._outage = False
             return resolution
         if resolution.response_action == ResponseAction.RATE_LIMITED:
             return ErrorResolution(ResponseAction.RATE_LIMITED, FailureType.transient_error, resolution.error_message)
@@ -1349,45 +1508,104 @@ class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
         """Return the seconds to wait before the next attempt; raises when there is to be none."""
         if attempt_count <= 1:
             self._tries.start()
-        if isinstance(response_or_exception, requests.Response) and response_or_exception.status_code == 429:  # noqa: PLR2004
-            return self._wait_out_throttle(response_or_exception)
-        self._tries.failed += 1
-        allowed = 1 if self._outage else ATTEMPTS_IN_CHECK if self._checking else ATTEMPTS
-        if self._tries.failed >= allowed:
-            self._outage = True
-            raise AirbyteTracedException(
-                message=f"{self.vendor} kept failing: {self._describe(response_or_exception)}, "
-                f"{self._tries.failed} attempt(s). Check `{self.address}` and the network if it never worked; else "
-                "sync again later: nothing is skipped, the next sync goes on from the last state.",
-                failure_type=FailureType.transient_error,
-            )
+        outcome = response_or_exception
+        if isinstance(outcome, requests.Response) and outcome.status_code == TOO_MANY:
+            return self._wait_out_throttle(outcome)
+        self._tries.note(outcome)
+        usual = ATTEMPTS_IN_CHECK if self._checking else ATTEMPTS
+        if self._tries.failed >= self._health.attempts(self._tries.address, usual):
+            self._health.failed(self._tries.address, silent=not self._tries.heard, reached=self._tries.reached)
+            raise self._kept_failing(f"{self._describe(outcome)}, {self._tries.failed} attempt(s)")
         return sleep_for(2 ** (self._tries.failed - 1))
+
+    def _kept_failing(self, how: str) -> AirbyteTracedException:
+        return AirbyteTracedException(
+            message=f"{self.vendor} kept failing: {how}. Check `{self.address}` and the network if it never worked; "
+            "else sync again later: nothing is skipped, the next sync goes on from the last state.",
+            failure_type=FailureType.transient_error,
+        )
 
     def _wait_out_throttle(self, response: requests.Response) -> float:
         self._tries.throttled += 1
-        if self._checking and self._tries.throttled > 1:
-            raise AirbyteTracedException(
-                message="SquadStack still answers HTTP 429 after a minute's wait: the business's calls are used up, "
-                "perhaps by a running sync. Test again when it is over, or lower its `squadstack.calls_per_minute`.",
-                failure_type=FailureType.transient_error,
-            )
-        wait = stated_wait(response) or min(2**self._tries.throttled, LONGEST_WAIT)
-        return sleep_for(min(wait, LONGEST_WAIT) if self._checking else wait)
+        return sleep_for(throttle_wait(response, self._tries.throttled, self.vendor, checking=self._checking))
+
+
+def certificate_problem(error: BaseException | None) -> str:
+    """Return what OpenSSL has against a server's certificate, nothing where that is not what failed."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return str(error.verify_message)
+        error = error.__cause__ or error.__context__
+    return ""
+
+
+def untrusted(address: str, reason: str) -> AirbyteTracedException:
+    """Return the error that names a certificate which cannot be trusted, and the way to trust it."""
+    return AirbyteTracedException(
+        message=f"The certificate at `{address}` is not trusted ({reason}). If the server signs its own, as portals on "
+        "port 9443 often do, put that certificate, or its authority's, in PEM format into the connector's container "
+        "and name the file in the environment variable REQUESTS_CA_BUNDLE. The file takes the place of the usual "
+        "authorities: add those that other addresses need. One that expired or names another host has to be renewed.",
+        failure_type=FailureType.config_error,
+    )
+
+
+def environment_error() -> AirbyteTracedException:
+    """Return the error that says that requests lacks a file which the environment names."""
+    return AirbyteTracedException(
+        message="The environment variable REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names no file that can be read. Correct "
+        "it in the connector's container.",
+        failure_type=FailureType.config_error,
+    )
+
+
+def throttle_wait(response: requests.Response, times: int, vendor: str, *, checking: bool) -> float:
+    """Return the seconds to wait after a 429, which came so many times in a row.
+
+    Raises:
+        AirbyteTracedException: `check` has waited already, and the user waits for it.
+    """
+    if checking and times > 1:
+        raise AirbyteTracedException(
+            message=f"{vendor} still answers HTTP 429 after a minute's wait: its allowance of calls is used up, "
+            "perhaps by a running sync. Test again when it is over, or let syncs make fewer calls.",
+            failure_type=FailureType.transient_error,
+        )
+    wait = stated_wait(response) or min(2**times, LONGEST_WAIT)
+    return min(wait, LONGEST_WAIT) if checking else wait
 
 
 class Tries(threading.local):
-    """How often the request that this thread is sending has failed, and was throttled.
+    """How the request that this thread is sending went until now: failures, 429s, and whether anybody was there.
 
     A thread sends one request at a time. The request itself cannot be the key: a body cut off in the middle raises an
     error that does not know its request.
     """
 
+    address = ""
     failed = 0
     throttled = 0
+    heard = False
+    reached = False
 
     def start(self) -> None:
         """Count anew for a new request."""
         self.failed = self.throttled = 0
+        self.heard = self.reached = False
+
+    def note(self, outcome: "requests.Response | Exception | None") -> None:
+        """Count a failed attempt."""
+        self.failed += 1
+        self.heard = self.heard or isinstance(outcome, requests.Response)
+        self.reached = self.reached or self.heard or not never_connected(outcome)
+
+
+def never_connected(outcome: "requests.Response | Exception | None") -> bool:
+    """Tell whether no connection to the host came about."""
+    if isinstance(outcome, requests.ConnectTimeout | requests.exceptions.ProxyError):
+        return True
+    cause = outcome.args[0] if isinstance(outcome, requests.ConnectionError) and outcome.args else None
+    return isinstance(getattr(cause, "reason", None), NewConnectionError)
 
 
 def sleep_for(seconds: float) -> float:
@@ -1426,9 +1644,13 @@ class PortalSession:
         credentials: Mapping[str, str],
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        *,
+        checking: bool = False,
     ) -> None:
         self._url = url
         self._credentials = credentials
+        self._checking = checking
+        self._failure: AirbyteTracedException | None = None
         self._clock = clock
         self._sleep = sleep
         self._lock = threading.Lock()
@@ -1461,13 +1683,33 @@ class PortalSession:
             return self._token
 
     def _log_in(self) -> None:
-        for attempt in range(1, ATTEMPTS + 1):
-            outcome = self._attempt()
-            if outcome is None:
-                return
-            if attempt == ATTEMPTS:
-                raise self._outage(outcome)
-            self._sleep(2.0 ** (attempt - 1))
+        """Log in for all; what failed for good is not tried again.
+
+        Each window would log in: the portal may lock the user of a wrong password out, and each would wait out an
+        outage for itself.
+        """
+        if self._failure is not None:
+            # A new one each time: an error that is raised again grows by a traceback, and each window prints it.
+            raise AirbyteTracedException(message=self._failure.message, failure_type=self._failure.failure_type)
+        try:
+            self._log_in_in_time()
+        except AirbyteTracedException as error:
+            self._failure = error
+            raise
+
+    def _log_in_in_time(self) -> None:
+        failed = throttled = 0
+        while (outcome := self._attempt()) is not None:
+            if isinstance(outcome, requests.Response):
+                throttled += 1
+                wait = throttle_wait(outcome, throttled, "The contact center", checking=self._checking)
+                LOGGER.info("The contact center answers the login with HTTP 429; trying again in %.0f s.", wait)
+            else:
+                failed += 1
+                if failed == ATTEMPTS:
+                    raise self._outage(outcome)
+                wait = 2.0 ** (failed - 1)
+            self._sleep(wait)
 
     @staticmethod
     def _outage(outcome: str) -> AirbyteTracedException:
@@ -1477,12 +1719,18 @@ class PortalSession:
             failure_type=FailureType.transient_error,
         )
 
-    def _attempt(self) -> str | None:
-        """Log in once; return what failed, without any of the answer's text."""
+    def _attempt(self) -> requests.Response | str | None:
+        """Log in once; return the answer that asks to wait, or what else failed, without any of the answer's text."""
         try:
             answer = requests.post(self._url, json=self._credentials, timeout=TIMEOUTS, allow_redirects=False)
         except requests.RequestException as error:
+            if reason := certificate_problem(error):
+                raise untrusted("contact_center.portal_url", reason) from None
             return f"no answer ({type(error).__name__})"
+        except OSError:
+            raise environment_error() from None
+        if answer.status_code == TOO_MANY:
+            return answer
         if 300 <= answer.status_code < 500 and answer.status_code not in TRANSIENT_STATUSES:  # noqa: PLR2004
             raise AirbyteTracedException(
                 message=f"The contact center refuses the login (HTTP {answer.status_code}). Verify "
@@ -1506,15 +1754,16 @@ class PortalSession:
 TIMEOUTS = (15.0, 60.0)
 MOST_REFUSALS = 2
 GRACE = 0.2
-TRANSIENT_STATUSES = frozenset({408, 425, 429})
+TRANSIENT_STATUSES = frozenset({408, 425})
 
 
 @functools.cache
-def portal_session(url: str, username: str, password: str, domain: str) -> PortalSession:
+def portal_session(url: str, username: str, password: str, domain: str, *, checking: bool) -> PortalSession:
     """Return the process's one session of a portal's user: the CDK makes an authenticator for every requester."""
     # The CDK masks a secret as it is written in the config; in a body it may be escaped.
     add_to_secrets(json.dumps(password)[1:-1])
-    return PortalSession(f"{url}/api/v2/login", {"username": username, "password": password, "domain": domain})
+    credentials = {"username": username, "password": password, "domain": domain}
+    return PortalSession(f"{url}/api/v2/login", credentials, checking=checking)
 
 
 @dataclass
@@ -1532,7 +1781,11 @@ class PortalAuthenticator(DeclarativeAuthenticator):
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         section = self.config["contact_center"]
         self._session = portal_session(
-            section["portal_url"].rstrip("/"), section["username"], section["password"], section["domain"]
+            section["portal_url"].rstrip("/"),
+            section["username"],
+            section["password"],
+            section["domain"],
+            checking=bool(self.config.get("__checking")),
         )
 
     @property

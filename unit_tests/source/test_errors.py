@@ -10,8 +10,11 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.declarative.requesters.error_handlers import HttpResponseFilter
 from airbyte_cdk.sources.streams.http.error_handlers import ResponseAction
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from requests import ConnectTimeout
+from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
 
-from source_squadstack.components import ApiErrorHandler, WindowChangedError, stated_wait
+from source_squadstack import components
+from source_squadstack.components import ApiErrorHandler, HostHealth, WindowChangedError, stated_wait
 
 PAGE = b'{"count": 0, "next": null, "results": []}'
 CANARY = "Zed Canary +919999999999"
@@ -98,17 +101,104 @@ def test_an_outage_gets_six_attempts_each_waiting_twice_as_long():
     assert attempts(handler(), answer(500)) == [0.01, 1, 3, 7, 15]
 
 
-def test_an_outage_is_waited_out_once_not_once_a_request():
-    errors = handler()
-    attempts(errors, answer(500))
-    assert attempts(errors, answer(500)) == []
+SIX = [0.01, 1, 3, 7, 15]
+HOST = "https://api.squadstack.com"
+OUT = ConnectTimeout()
+RESET = requests.ConnectionError(ProtocolError("Connection aborted."))
+UNKNOWN_HOST = requests.ConnectionError(MaxRetryError(None, "/", NewConnectionError(None, "no such host")))
 
 
-def test_after_a_success_the_next_outage_is_waited_out_again():
+class Host:
+    """Requests to addresses of one host, whose outcome the test says, each by an error handler of its own."""
+
+    def __init__(self, monkeypatch):
+        self.now = 0.0
+        self.health = HostHealth(clock=lambda: self.now)
+        monkeypatch.setattr(components, "health_of", lambda _: self.health)
+
+    def fails(self, address, outcome=None):
+        """Return the waits of a request that fails in every attempt; `None` of one that is not even sent."""
+        errors = handler()
+        try:
+            errors.begin(f"{HOST}/{address}")
+        except AirbyteTracedException:
+            return None
+        outcome = answer(500) if outcome is None else outcome
+        if isinstance(outcome, requests.Response):
+            errors.interpret_response(outcome)
+        return attempts(errors, outcome)
+
+    def answers(self, address, status=200):
+        errors = handler()
+        errors.begin(f"{HOST}/{address}")
+        try:
+            errors.interpret_response(answer(status, PAGE))
+        except AirbyteTracedException:
+            assert status == 404
+
+
+@pytest.fixture
+def host(monkeypatch):
+    return Host(monkeypatch)
+
+
+def test_an_address_that_fails_for_ever_is_waited_out_once_and_costs_no_other_its_attempts(host):
+    assert [host.fails("a"), host.fails("a")] == [SIX, []]
+    assert host.fails("b") == SIX
+
+
+def test_an_address_that_answers_again_is_waited_out_again(host):
+    host.fails("a")
+    host.answers("a")
+    assert host.fails("a") == SIX
+
+
+def test_any_number_of_addresses_may_fail_where_others_answer_in_between(host):
+    for number in range(5):
+        assert host.fails(f"bad {number}") == SIX
+        host.answers("good")
+
+
+@pytest.mark.parametrize("status", [200, 404], ids=["a page", "a refusal"])
+def test_an_outage_of_all_addresses_is_waited_out_twice_until_one_answers(host, status):
+    assert [host.fails(address) for address in "abcde"] == [SIX, SIX, [0.01], [0.01], [0.01]]
+    host.answers("f", status)
+    assert host.fails("g") == SIX
+
+
+def test_a_failure_once_in_an_outage_does_not_fail_a_request(host):
+    host.fails("a")
+    host.fails("b")
     errors = handler()
-    attempts(errors, answer(500))
-    errors.interpret_response(answer(200, PAGE))
-    assert attempts(errors, answer(500)) == [0.01, 1, 3, 7, 15]
+    errors.begin(f"{HOST}/c")
+    assert errors.backoff_time(answer(500), 1) == 0.01
+
+
+@pytest.mark.parametrize("outcome", [OUT, UNKNOWN_HOST, requests.exceptions.ProxyError()])
+def test_a_host_that_cannot_be_connected_to_is_waited_out_once_and_asked_once_a_minute(host, outcome):
+    assert [host.fails(address, outcome) for address in "abc"] == [SIX, None, None]
+    host.now = 60.0
+    assert [host.fails(address, outcome) for address in "def"] == [[], None, None]
+    host.now = 120.0
+    host.answers("g")
+    assert host.fails("h") == SIX
+
+
+@pytest.mark.parametrize("outcome", [requests.ReadTimeout(), RESET])
+def test_one_address_without_an_answer_says_nothing_of_the_host_two_do(host, outcome):
+    assert [host.fails(address, outcome) for address in "abc"] == [SIX, SIX, None]
+
+
+def test_an_answer_of_any_kind_shows_that_the_host_is_there(host):
+    host.fails("a", requests.ReadTimeout())
+    host.fails("b")
+    assert host.fails("c", requests.ReadTimeout()) == [0.01]
+
+
+def test_what_is_known_of_a_host_is_known_to_every_stream():
+    components.health_of.cache_clear()
+    assert components.health_of("a:1") is components.health_of("a:1")
+    assert components.health_of("a:1") is not components.health_of("b:1")
 
 
 def test_an_error_that_does_not_know_its_request_counts_like_any_other():

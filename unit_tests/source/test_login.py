@@ -27,16 +27,18 @@ class Portal:
         if isinstance(outcome, Exception):
             raise outcome
         answer = requests.Response()
-        answer.status_code, answer._content = outcome
+        answer.status_code, answer._content, *headers = outcome
+        for more in headers:
+            answer.headers.update(more)
         return answer
 
 
 @pytest.fixture
 def session(monkeypatch):
-    def of(portal, clock=lambda: 0.0):
+    def of(portal, clock=lambda: 0.0, **how):
         monkeypatch.setattr(components.requests, "post", portal.post)
         slept = []
-        made = PortalSession("https://portal/api/v2/login", CREDENTIALS, clock=clock, sleep=slept.append)
+        made = PortalSession("https://portal/api/v2/login", CREDENTIALS, clock=clock, sleep=slept.append, **how)
         return made, slept
 
     return of
@@ -85,7 +87,6 @@ def test_a_refused_login_is_a_config_error_that_names_the_fields(session, status
     "failure",
     [
         (500, b""),
-        (429, b""),
         (200, b"<html>"),
         (200, b"{}"),
         (200, b'{"access_token": 5}'),
@@ -103,3 +104,81 @@ def test_a_login_that_keeps_failing_is_a_transient_error(session):
         login.token()
     assert (caught.value.failure_type, slept) == (FailureType.transient_error, [1.0, 2.0, 4.0, 8.0, 16.0])
     assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 403, 404])
+def test_a_refused_login_is_refused_for_the_process_in_one_attempt(session, status):
+    portal = Portal(*[(status, b"canary")] * 9)
+    login, _ = session(portal)
+    said = set()
+    for ask in (login.token, login.token, lambda: login.replace(""), login.token):
+        with pytest.raises(AirbyteTracedException) as caught:
+            ask()
+        said.add((caught.value.message, caught.value.failure_type))
+    assert (portal.logins, len(said)) == (1, 1)
+
+
+def test_a_refused_login_is_tried_once_whatever_threads_want_one(session):
+    portal = Portal(*[(400, b"")] * 9)
+    login, _ = session(portal)
+    refused = []
+
+    def ask():
+        with pytest.raises(AirbyteTracedException) as caught:
+            login.token()
+        refused.append(caught.value.failure_type)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (portal.logins, refused) == (1, [FailureType.config_error] * 8)
+
+
+def test_a_login_that_is_refused_in_mid_sync_is_refused_for_the_process(session):
+    portal = Portal((200, b'{"access_token": "token-1"}'), *[(400, b"")] * 9)
+    login, _ = session(portal)
+    login.token()
+    for _ in range(3):
+        with pytest.raises(AirbyteTracedException):
+            login.replace("token-1")
+    assert portal.logins == 2
+
+
+def test_an_outage_of_the_login_is_waited_out_once_for_the_process(session):
+    portal = Portal(*[(503, b"")] * 90)
+    login, slept = session(portal)
+    for _ in range(9):
+        with pytest.raises(AirbyteTracedException, match="HTTP 503") as caught:
+            login.token()
+        assert caught.value.failure_type == FailureType.transient_error
+    assert (portal.logins, sum(slept)) == (6, 31)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "waits"),
+    [
+        ({"Retry-After": "7"}, b"", [7] * 8),
+        ({}, b"Request was throttled. Please try after 60 seconds", [60] * 8),
+        ({}, b"", [2, 4, 8, 16, 32, 60, 60, 60]),
+        ({"Retry-After": "0"}, b"", [2, 4, 8, 16, 32, 60, 60, 60]),
+    ],
+    ids=["header", "text", "neither", "header of nothing"],
+)
+def test_a_throttled_login_is_waited_out_however_often(session, headers, body, waits):
+    login, slept = session(Portal(*[(429, body, headers)] * 8))
+    assert (login.token(), slept) == ("token-9", waits)
+
+
+def test_throttling_does_not_use_up_the_attempts_of_a_login(session):
+    login, slept = session(Portal((429, b""), (503, b""), (429, b""), *[(503, b"")] * 4))
+    assert (login.token(), slept) == ("token-8", [2, 1, 4, 2, 4, 8, 16])
+
+
+def test_check_waits_out_one_throttled_login_of_a_minute_at_most(session):
+    portal = Portal(*[(429, b"", {"Retry-After": "900"})] * 3)
+    login, slept = session(portal, checking=True)
+    with pytest.raises(AirbyteTracedException, match="The contact center still answers HTTP 429"):
+        login.token()
+    assert (portal.logins, slept) == (2, [60])
