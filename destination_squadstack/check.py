@@ -48,8 +48,8 @@ def problem(config: Config, api: Connected, clock: Clock) -> str | None:
 
 
 def _problems(config: Config, api: Connected, clock: Clock) -> Iterator[str]:
-    if said := places.problem(config.store):
-        yield said
+    if (trouble := places.problem(config.store, clock)) is not None:
+        yield str(trouble)
     logged_in = False
     for lane in lanes_of(config):
         if lane.operation.api == CONTACT_CENTER:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from destination_squadstack.clock import SystemClock
 from destination_squadstack.config import Config, load_spec, parse_config, read_json
-from destination_squadstack.errors import ConfigError, SyncError, unexpected
+from destination_squadstack.errors import SyncError, unexpected
 from destination_squadstack.operations import OPERATIONS
 from destination_squadstack.protocol import Emitter, OutputClosed, register_secrets, spec_message, write_stdout
 from destination_squadstack.routing import Route, plan, unmatched
@@ -155,9 +155,10 @@ def _sync(config: Config, routes: list[Route], read: Callable[[int], bytes], emi
     from destination_squadstack.connection import Connection  # noqa: PLC0415
     from destination_squadstack.destination import Sync  # noqa: PLC0415
 
-    if not config.dry_run and (said := places.problem(config.store)):
+    clock = SystemClock()
+    if not config.dry_run and (trouble := places.problem(config.store, clock)) is not None:
         # Found out when the first row is rejected, it would cost what has been sent until then its states.
-        raise ConfigError(said)
+        raise trouble
     # What has been imported is here to stay, and of what the flow makes little waits for a collector: looking through
     # both as often as Python does by itself would take a fifth of the time.
     gc.freeze()
@@ -168,7 +169,7 @@ def _sync(config: Config, routes: list[Route], read: Callable[[int], bytes], emi
         api=DryRun() if config.dry_run else Connection(config),
         read=read,
         emitter=emitter,
-        clock=SystemClock(),
+        clock=clock,
         run_id=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
     )
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -18,6 +18,7 @@ import orjson
 # 2**63 has 19 digits: with fewer in a row nothing can be lost. (A regular expression takes longer than the parser.)
 _DIGITS_TO_NINES = bytes(0x39 if byte in b"0123456789" else byte for byte in range(256))
 _LONG_NUMBER = b"9" * 19
+_MOST_DIGITS = 4_000
 
 
 class NotReadable(ValueError):  # noqa: N818 - it is the text that is at fault
@@ -25,11 +26,11 @@ class NotReadable(ValueError):  # noqa: N818 - it is the text that is at fault
 
 
 class TooLarge:
-    """A number beyond what a float holds, such as 1e400: JSON allows it, and no other reader would take it from us."""
+    """A number beyond what programs can hold, such as 1e400: JSON allows it, and no other reader would take it."""
 
 
 def load(text: bytes) -> Any:
-    """Parse JSON; a number beyond the range of a float becomes a `TooLarge`.
+    """Parse JSON; a fraction beyond the range of a float, or thousands of digits, become a `TooLarge`.
 
     Raises:
         NotReadable: It is not JSON, or nested too deeply.
@@ -52,7 +53,7 @@ def load_short(text: bytes) -> Any:
 
 def _load_exactly(text: bytes) -> Any:
     try:
-        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        return json.loads(text, parse_constant=_refuse, parse_float=_finite, parse_int=_whole)
     except RecursionError:
         raise NotReadable("is nested more deeply than this connector can read") from None
     except ValueError:
@@ -74,6 +75,11 @@ def dump(value: Any) -> bytes:
 
 def _refuse(_: str) -> float:
     raise ValueError("not JSON")
+
+
+def _whole(text: str) -> int | TooLarge:
+    # Python refuses to read more digits: their number alone would decide how long it takes.
+    return int(text) if len(text) <= _MOST_DIGITS else TooLarge()
 
 
 def _finite(text: str) -> float | TooLarge:

@@ -6,13 +6,14 @@ its row has been committed.
 """
 
 import gzip
+import math
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from destination_squadstack.clock import Clock
-from destination_squadstack.errors import ConfigError, SyncError
+from destination_squadstack.errors import ConfigError, SyncError, TransientError
 from destination_squadstack.json_text import dump, member
-from destination_squadstack.places import Place
+from destination_squadstack.places import ATTEMPT_SECONDS, Place, is_final
 from destination_squadstack.routing import Route
 
 # A commit writes its file again, so a file that has grown beyond this is left alone and the next one begun.
@@ -21,8 +22,10 @@ FILE_BYTES = 256 * 1024
 BUFFER_BYTES = 1024 * 1024
 # What a file system takes as the name of a folder, in bytes.
 LONGEST_NAME = 255
-# A store that stumbles is tried again after so many seconds; then the sync fails, and its states have not left.
+# A store that stumbles is tried again after so many seconds; then the sync fails, and its states have not left. Nothing
+# else goes on meanwhile, so no try begins after these seconds: with the last one that makes a minute at most.
 RETRY_AFTER = (1.0, 2.0, 4.0, 8.0)
+NO_TRY_AFTER = 60.0 - ATTEMPT_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +97,14 @@ class RejectedStore:
         if self._failed is not None:
             # Asked again on the way out: it has had its time, and SIGTERM leaves little.
             raise self._failed
-        for wait in (*RETRY_AFTER, None):
+        until = self._clock.monotonic() + NO_TRY_AFTER
+        for wait in (*RETRY_AFTER, math.inf):
             try:
                 self._place.put(path, content)
             except OSError as error:
-                final = isinstance(error, PermissionError | FileNotFoundError)
-                if final or wait is None:
-                    kind = ConfigError if final else SyncError
+                final = is_final(error)
+                if final or self._clock.monotonic() + wait > until:
+                    kind = ConfigError if final else TransientError
                     self._failed = kind(_sentence(self._place.field(error), error))
                     raise self._failed from None
                 self._clock.sleep(wait)

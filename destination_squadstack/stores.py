@@ -35,8 +35,8 @@ class S3Store:
             "key": self.key,
             "secret": self.secret,
             "client_kwargs": {name: value for name, value in client.items() if value is not None},
-            # A store that does not answer must not hold up the sync for longer than its own retries do.
-            "config_kwargs": {"connect_timeout": 10, "read_timeout": 30, "retries": {"max_attempts": 2}},
+            # Tried once: whoever uses it tries again, and tries of the library would multiply with those.
+            "config_kwargs": {"connect_timeout": 5, "read_timeout": 10, "retries": {"total_max_attempts": 1}},
         }
 
 

@@ -1,5 +1,6 @@
 """Rejected rows: whole, safe before the state that covers them, and nothing else beside them."""
 
+import asyncio
 import gzip
 import json
 import os
@@ -7,10 +8,12 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from botocore.exceptions import ClientError
+from s3fs.errors import translate_boto_error
 
 from destination_squadstack.config import parse_config
-from destination_squadstack.errors import SyncError
-from destination_squadstack.places import LocalFolder, ObjectStore, problem
+from destination_squadstack.errors import ConfigError, SyncError, TransientError
+from destination_squadstack.places import ATTEMPT_SECONDS, LocalFolder, ObjectStore, bucket_problem, problem
 from destination_squadstack.rejects import RejectedStore, Rejection
 from destination_squadstack.routing import plan
 from destination_squadstack.stores import LocalStore
@@ -196,7 +199,9 @@ def test_a_store_that_stumbles_is_tried_again(kit, route):
 @pytest.mark.parametrize(
     ("error", "kind", "waited"),
     [
-        (OSError(5, "EndpointConnectionError"), "system_error", 15.0),
+        (OSError(5, "EndpointConnectionError"), "transient_error", 15.0),
+        (OSError(28, "No space left on device"), "transient_error", 15.0),
+        (OSError(30, "Read-only file system"), "config_error", 0.0),
         (PermissionError(13, "Access Denied"), "config_error", 0.0),
         (FileNotFoundError(2, "The specified bucket does not exist"), "config_error", 0.0),
     ],
@@ -211,6 +216,86 @@ def test_a_store_that_stays_away_fails_the_sync_and_one_that_says_no_at_once(kit
     field, says = str(raised.value).split(": ", 1)
     assert field == f"object_storage_config.field_of_{type(error).__name__}"
     assert says.startswith(f"rejected records cannot be stored there ({error.strerror}).")
+
+
+def test_a_store_that_answers_nothing_holds_the_sync_for_a_minute_at_most(kit, route):
+    class Silent(Stumbling):
+        def put(self, path, content):
+            clock.sleep(ATTEMPT_SECONDS)
+            super().put(path, content)
+
+    clock = kit.clock()
+    rejects = RejectedStore(Silent(OSError(110, "no answer in 15 s"), 99), run_id="run-1", clock=clock)
+    rejects.add(rejection(route(), {"n": 1}))
+    with pytest.raises(TransientError, match="no answer in 15 s"):
+        rejects.commit()
+    assert clock.now - 1_000.0 == 3 * 15.0 + 1.0 + 2.0
+
+
+class Mute(fsspec.asyn.AsyncFileSystem):
+    """An object store that takes a connection and says nothing."""
+
+    protocol = "mute"
+
+    async def _pipe_file(self, *_, **__):
+        await asyncio.Event().wait()
+
+    _call_s3 = _pipe_file
+
+
+def test_a_try_to_reach_an_object_store_ends(kit):
+    fsspec.register_implementation("mute", Mute, clobber=True)
+    bucket = ObjectStore("mute://bucket/rejects", seconds=0.01)
+    for attempt in (lambda: bucket.put("a", b""), bucket.try_out):
+        with pytest.raises(OSError, match="no answer in 0 s") as raised:
+            attempt()
+        assert bucket.field(raised.value) == "s3_endpoint"
+    clock = kit.clock()
+    said = bucket_problem(bucket, clock)
+    assert isinstance(said, TransientError)
+    assert (str(said), clock.now) == (
+        (
+            "object_storage_config.s3_endpoint: the bucket cannot be reached (no answer in 0 s). "
+            "If the address and the network are right, try again later."
+        ),
+        1_001.0,
+    )
+
+
+def refused_by_s3(code, status):
+    answer = {"Error": {"Code": code, "Message": "it says"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return translate_boto_error(ClientError(answer, "PutObject"))
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "kind", "field"),
+    [
+        ("NoSuchBucket", 404, ConfigError, "s3_bucket_name"),
+        ("InvalidBucketName", 400, ConfigError, "s3_bucket_name"),
+        ("AccessDenied", 403, ConfigError, "access_key_id"),
+        ("InvalidAccessKeyId", 403, ConfigError, "access_key_id"),
+        ("SignatureDoesNotMatch", 403, ConfigError, "access_key_id"),
+        ("PermanentRedirect", 301, ConfigError, "s3_bucket_region"),
+        ("AuthorizationHeaderMalformed", 400, ConfigError, "s3_bucket_region"),
+        ("QuotaExceeded", 400, ConfigError, "s3_endpoint"),
+        ("RequestTimeout", 400, TransientError, "s3_endpoint"),
+        ("SlowDown", 503, TransientError, "s3_endpoint"),
+        ("InternalError", 500, TransientError, "s3_endpoint"),
+        ("TooManyRequests", 429, TransientError, "s3_endpoint"),
+    ],
+)
+def test_what_s3_says_decides_whether_the_config_has_to_change_and_which_field(kit, code, status, kind, field):
+    tries = []
+
+    class Refusing(ObjectStore):
+        def try_out(self):
+            tries.append(1)
+            raise refused_by_s3(code, status)
+
+    said = bucket_problem(Refusing("memory://bucket"), kit.clock())
+    assert type(said) is kind
+    assert str(said).startswith(f"object_storage_config.{field}")
+    assert len(tries) == (1 if kind is ConfigError else 2)
 
 
 def test_a_store_that_has_failed_is_not_asked_again_on_the_way_out(kit, route):
@@ -271,8 +356,8 @@ def test_a_folder_that_a_run_makes_itself_is_its_own_from_then_on(tmp_path):
 
 
 @pytest.mark.parametrize("below", ["", "not/there/yet"])
-def test_a_folder_is_tried_and_nothing_stays_behind(tmp_path, below):
-    assert problem(LocalStore(str(tmp_path / below))) is None
+def test_a_folder_is_tried_and_nothing_stays_behind(tmp_path, kit, below):
+    assert problem(LocalStore(str(tmp_path / below)), kit.clock()) is None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -280,10 +365,11 @@ def test_a_folder_is_tried_and_nothing_stays_behind(tmp_path, below):
     ("path", "why"),
     [("file", "Not a directory"), ("file/below", "Not a directory"), ("/proc/x", "No such file or directory")],
 )
-def test_a_folder_that_cannot_be_written_to_is_found_out_even_by_root(tmp_path, path, why):
+def test_a_folder_that_cannot_be_written_to_is_found_out_even_by_root(tmp_path, kit, path, why):
     (tmp_path / "file").touch()
-    said = problem(LocalStore(str(tmp_path / path)))
-    assert said == f"object_storage_config.bucket_path names a folder that cannot be written to ({why})."
+    said = problem(LocalStore(str(tmp_path / path)), kit.clock())
+    assert isinstance(said, ConfigError)
+    assert str(said) == f"object_storage_config.bucket_path names a folder that cannot be written to ({why})."
 
 
 def test_an_object_store_gets_whole_objects(kit, route):

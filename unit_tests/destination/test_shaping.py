@@ -101,6 +101,7 @@ def test_half_a_surrogate_pair_in_an_id_refuses_the_record(api, name, key):
     ("text", "reason"),
     [
         ('{"score": 1e400}', "score: holds a number that is too large"),
+        ('{"score": ' + "9" * 5_000 + "}", "score: holds a number that is too large"),
         ('{"score": [{"x": -1e400}]}', "score: holds a number that is too large"),
         ('{"contact_name": 1e400}', "contact_name: must be string, is a number that is too large"),
         ('{"lead_id": 1e400}', "lead_id: must be string or integer, is a number that is too large"),
