@@ -16,7 +16,12 @@ class Where:
     ref_at: str
 
 
+_PROXY = (
+    "The proxy that the environment names (HTTPS_PROXY) asks for a login (HTTP 407). "
+    "Put user and password into its address, as in http://user:password@proxy:3128, or except {field} (NO_PROXY)."
+)
 _SQUADSTACK = {
+    "proxy": _PROXY.format(field="squadstack.base_url"),
     "token": "squadstack.token is not accepted by SquadStack{more}. "
     "Copy it again from Settings, Integrations in SquadStack's customer portal.",
     "permission": "squadstack.token may not use {endpoint}{more}. Ask SquadStack to allow it for this token, "
@@ -41,6 +46,7 @@ _V4_AND_V1 = _SQUADSTACK | {
     "not_allowed": "squadstack.base_url does not lead to this API: it refuses the method of {endpoint} (HTTP 405).",
 }
 _CONTACT_CENTER = {
+    "proxy": _PROXY.format(field="contact_center.portal_url"),
     "login": "contact_center.username, contact_center.password or contact_center.domain is not accepted by the contact "
     "center{more}. Try them on the portal's login page.",
     "no_token": "contact_center.portal_url answers the login with something that is no access token ({detail}). "

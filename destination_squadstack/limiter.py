@@ -139,7 +139,8 @@ class Limiter:
         if sent_at >= self._paused_until:
             self._pauses_in_a_row += 1
             self._share.refused(now)
-        if wait is None or wait == STATED_ALWAYS:
+        if wait is None or wait == STATED_ALWAYS or wait < _FIRST_PAUSE:
+            # "Retry-After: 0" and a time that has passed are no word: obeyed, they would be thousands of calls.
             pause = self._guess()
         else:
             pause = min(LONGEST_PAUSE, max(wait, 0.0) + self._share.step * self._chance())

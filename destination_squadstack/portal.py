@@ -139,9 +139,9 @@ class Portal:
         if lane.operation.name != "add_lead":
             return self._send(request)
         method = self._add_method
-        answer = self._send(request._replace(method=method))
+        answer = self._send(request._replace(method=method), once=True)
         if isinstance(answer, Reply) and answer.status == requests.codes.not_allowed and self._may_swap(method):
-            answer = self._send(request._replace(method=self._add_method))
+            answer = self._send(request._replace(method=self._add_method), once=True)
         return answer
 
     def _may_swap(self, refused: str) -> bool:
@@ -151,22 +151,22 @@ class Portal:
                 self._swapped, self._add_method = True, _OTHER_METHOD[refused]
             return self._add_method != refused
 
-    def _send(self, request: Request) -> Answer:
+    def _send(self, request: Request, *, once: bool = False) -> Answer:
         """Repeat a call whose token is refused, with a new one. A second refusal is the end if none has ever worked."""
         token = self._login.token()
-        answer = self._call(request, token)
+        answer = self._call(request, token, once=once)
         for renewal in range(_MOST_RENEWALS):
             if not isinstance(token, Token) or not _is_unauthorized(answer) or (renewal and not self._a_token_worked):
                 break
             token = self._login.after(token)
-            answer = self._call(request, token)
+            answer = self._call(request, token, once=once)
         return answer
 
-    def _call(self, request: Request, token: Token | Answer) -> Answer:
+    def _call(self, request: Request, token: Token | Answer, *, once: bool) -> Answer:
         if not isinstance(token, Token):
             return token
         headers = {"Authorization": f"Bearer {token.text}", "X-Account-ID": self._account_id}
-        answer = self._transport.send(request, headers)
+        answer = self._transport.send(request, headers, once=once)
         if isinstance(answer, Reply) and not _is_unauthorized(answer):
             self._a_token_worked = True
         return answer

@@ -1,10 +1,12 @@
 """One HTTP call: a request out, an answer or a silence back. Never raises for anything the network does."""
 
+import contextlib
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
+from queue import Empty
 from typing import Any, cast
 
 import requests
@@ -22,7 +24,7 @@ from destination_squadstack.clock import Clock, SystemClock
 from destination_squadstack.json_text import load
 from destination_squadstack.operations import Request
 from destination_squadstack.reasons import SECONDS
-from destination_squadstack.verdict import Reply, Silence
+from destination_squadstack.verdict import NotLoggedIn, Reply, Silence
 
 CONNECT_SECONDS = 10.0
 # SquadStack makes one request of its own for each lead of a call, one after the other: a hundred of them take minutes,
@@ -34,6 +36,7 @@ _LARGEST_ANSWER = 64 * 1024 * 1024
 _CHUNK = 1 << 16
 _ERROR_CHARACTERS = 10_000
 _TOO_MANY = 429
+_PROXY_LOGIN = 407
 _BAD_ENVIRONMENT = "no connection with the proxy or certificates that the environment names"
 
 
@@ -77,13 +80,21 @@ class Transport:
         """How long after a call was sent it may still be at work, unanswered, however many leads it holds."""
         return self._patience
 
-    def send(self, request: Request, headers: Mapping[str, str], leads: int = 1) -> Reply | Silence:
-        """Make a call with so many leads; the headers say who is calling."""
+    def send(
+        self, request: Request, headers: Mapping[str, str], leads: int = 1, *, once: bool = False
+    ) -> Reply | Silence | NotLoggedIn:
+        """Make a call with so many leads; the headers say who is calling.
+
+        A call that cannot be repeated (`once`) gets a new connection: the server may have closed the kept one, and then
+        nobody could tell whether it took the call before that.
+        """
         patience = patience_for(leads, self._patience)
         try:
             connection = self._connection()
         except OSError:
             return Silence(_BAD_ENVIRONMENT, may_be_applied=False)
+        if once:
+            _hang_up(connection.pool)
         try:
             response = connection.pool.urlopen(
                 request.method,
@@ -117,7 +128,7 @@ class Transport:
             connection = self._own.connection = _connect(self._base_url)
         return connection
 
-    def _read(self, response: BaseHTTPResponse, patience: float) -> Reply | Silence:
+    def _read(self, response: BaseHTTPResponse, patience: float) -> Reply | Silence | NotLoggedIn:
         """Read the whole body; one that trickles in for ever is a silence too."""
         deadline = self._clock.monotonic() + 2 * patience
         body = bytearray()
@@ -125,6 +136,8 @@ class Transport:
             body += chunk
             if self._clock.monotonic() > deadline or len(body) > _LARGEST_ANSWER:
                 return Silence("an answer without an end", may_be_applied=True, timed_out=True)
+        if response.status == _PROXY_LOGIN:
+            return NotLoggedIn("proxy")
         return read_reply(response.status, response.headers, bytes(body), self._clock.wall())
 
 
@@ -135,7 +148,40 @@ def _connect(base_url: str) -> _Connection:
         found = session.merge_environment_settings(base_url, {}, None, None, None)
     pool = adapter.get_connection_with_tls_context(address, found["verify"], proxies=found["proxies"])
     adapter.cert_verify(pool, base_url, found["verify"], None)  # type: ignore[no-untyped-call]
-    return _Connection(cast("HTTPConnectionPool", pool), adapter.request_url(address, found["proxies"]).rstrip("/"))
+    pool = cast("HTTPConnectionPool", pool)
+    pool.ConnectionCls = type("TellingConnection", (_Telling, pool.ConnectionCls), {})
+    return _Connection(pool, adapter.request_url(address, found["proxies"]).rstrip("/"))
+
+
+class NotConnectedError(HTTPError):
+    """There was no connection on which anything of the call could have left; the cause says why."""
+
+
+class _Telling:
+    """A connection that tells what fails before the first byte of a call from what fails later.
+
+    urllib3 has one exception for both where TLS or a proxy is involved: a timeout or a reset in the handshake looks
+    like one of the answer.
+    """
+
+    def connect(self) -> None:
+        try:
+            super().connect()  # type: ignore[misc]  # of the class that this one is mixed into
+        except (NewConnectionError, ConnectTimeoutError):
+            raise
+        except Exception as error:
+            raise NotConnectedError(type(error).__name__) from error
+
+
+def _hang_up(pool: HTTPConnectionPool) -> None:
+    """Close the connection that is kept; urllib3 opens it again for the next call."""
+    if pool.pool is None:
+        return
+    with contextlib.suppress(Empty):
+        kept = pool.pool.get_nowait()
+        if kept is not None:
+            kept.close()
+        pool.pool.put_nowait(kept)
 
 
 def patience_for(leads: int, most: float) -> float:
@@ -177,16 +223,28 @@ def _retry_after(headers: Mapping[str, str], body: bytes, now: float) -> float |
     return float(match[1]) if match else None
 
 
-def _silence(error: Exception) -> Silence:
+def _silence(error: Exception) -> Silence | NotLoggedIn:
     """Say what happened to a call without an answer; never with the error's own text, which holds addresses."""
     for kinds, what in _NEVER_LEFT:
         if isinstance(error, kinds):
             return Silence(what, may_be_applied=False)
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return Silence("a certificate that cannot be trusted", may_be_applied=False)
+    if isinstance(error, NotConnectedError):
+        return _not_connected(error.__cause__)
     if isinstance(error, ReadTimeoutError):
         return Silence("no answer in time", may_be_applied=True, timed_out=True)
     return Silence("connection lost", may_be_applied=True)
+
+
+def _not_connected(cause: BaseException | None) -> Silence | NotLoggedIn:
+    if isinstance(cause, TimeoutError):
+        return Silence("no connection in time", may_be_applied=False)
+    if "Tunnel connection failed" not in str(cause):
+        return Silence("no connection", may_be_applied=False)
+    if f"failed: {_PROXY_LOGIN}" in str(cause):
+        return NotLoggedIn("proxy")
+    return Silence("no connection through the proxy", may_be_applied=False)
 
 
 _NEVER_LEFT: tuple[tuple[type[Exception], str], ...] = (

@@ -53,7 +53,7 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class NotLoggedIn:
-    """The call could not even be made. `problem` is a key of the messages in `advice`."""
+    """The call could not even be made: the proxy or the portal wants a login. `problem` is a key in `advice`."""
 
     problem: str
     detail: str = ""

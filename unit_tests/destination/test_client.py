@@ -1,5 +1,6 @@
 """One call against a real socket that misbehaves in every way a network can."""
 
+import contextlib
 import gzip
 import socket
 import threading
@@ -8,10 +9,11 @@ from dataclasses import dataclass
 
 import pytest
 
+from destination_squadstack.advice import Where, advice
 from destination_squadstack.client import Client, DryRun
-from destination_squadstack.operations import OPERATIONS, Operation
-from destination_squadstack.transport import read_reply
-from destination_squadstack.verdict import Reply, Silence
+from destination_squadstack.operations import OPERATIONS, Operation, Request
+from destination_squadstack.transport import Transport, read_reply
+from destination_squadstack.verdict import NotLoggedIn, Reply, Silence
 
 BODY = b'{"result": []}'
 
@@ -150,6 +152,92 @@ def test_one_connection_serves_all_calls_of_a_thread():
         assert [client.send(TO, [b"{}"]) for _ in range(calls)] == [Reply(200, {"result": []})] * calls
         client.close()
         thread.join(5)
+
+
+def test_a_call_that_cannot_be_repeated_leaves_on_a_connection_of_its_own():
+    done = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve():
+            # Nobody answers a second call on a connection, as where the portal has closed it and nobody has noticed.
+            with contextlib.ExitStack() as kept:
+                for _ in range(3):
+                    connection = kept.enter_context(listener.accept()[0])
+                    receive(connection)
+                    connection.sendall(response())
+                done.wait(5)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        transport = Transport(f"http://127.0.0.1:{listener.getsockname()[1]}", connect_seconds=0.5, read_seconds=0.5)
+        request = Request("PUT", "/lead", b"{}")
+        answers = [transport.send(request, {}, once=once) for once in (False, True, True)]
+        done.set()
+        transport.close()
+        thread.join(5)
+    assert answers == [Reply(200, {"result": []})] * 3
+
+
+@contextmanager
+def odd_server(answer):
+    """Take one connection, whatever is said on it, and answer so: None keeps silent, nothing closes it."""
+    done = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve():
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                if answer is None:
+                    done.wait(5)
+                else:
+                    connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            done.set()
+            thread.join(5)
+
+
+@pytest.mark.parametrize(
+    ("answer", "what"), [(b"", "no connection"), (b"no TLS", "no connection"), (None, "no connection in time")]
+)
+def test_what_fails_before_the_connection_stands_has_never_left(answer, what):
+    with odd_server(answer) as address:
+        assert send(f"https://{address}", connect_seconds=0.2) == Silence(what, may_be_applied=False)
+
+
+@pytest.mark.parametrize(
+    ("answer", "means"),
+    [
+        (b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n", NotLoggedIn("proxy")),
+        (
+            b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n",
+            Silence("no connection through the proxy", may_be_applied=False),
+        ),
+    ],
+)
+def test_a_proxy_that_lets_nobody_through_is_named(monkeypatch, answer, means):
+    with odd_server(answer) as address:
+        monkeypatch.setenv("https_proxy", f"http://{address}")
+        monkeypatch.setenv("no_proxy", "")
+        assert send("https://api.example.com") == means
+
+
+def test_a_proxy_that_wants_a_login_for_plain_http_is_named_too(monkeypatch):
+    with server(response(b"", "407 Proxy Authentication Required")) as (url, _):
+        monkeypatch.setenv("http_proxy", url)
+        monkeypatch.setenv("no_proxy", "")
+        assert send("http://api.example.com") == NotLoggedIn("proxy")
+
+
+@pytest.mark.parametrize("api", ["crm_v2", "v4", "v1", "contact_center"])
+def test_the_advice_about_a_proxy_names_the_environment(api):
+    said = advice("proxy", "", Where(api=api, endpoint="e", at="default", ref_at="default.ref_id"))
+    assert said.startswith("The proxy that the environment names (HTTPS_PROXY) asks for a login (HTTP 407).")
 
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"])

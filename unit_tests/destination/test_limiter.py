@@ -85,9 +85,17 @@ def test_without_a_word_from_the_server_pauses_double_to_a_minute_and_start_agai
     assert limiter.throttled(None, sent_at=now, now=now) == 1.0
 
 
-@pytest.mark.parametrize(("said", "waited"), [(0.0, 0.0), (-5.0, 0.0), (1e9, LONGEST_PAUSE)])
-def test_a_wait_that_cannot_be_meant_is_bounded(said, waited):
-    assert a_limiter(chance=0.0).throttled(said, sent_at=0.0, now=0.0) == waited
+def test_a_wait_that_cannot_be_meant_is_bounded():
+    assert a_limiter(chance=0.0).throttled(1e9, sent_at=0.0, now=0.0) == LONGEST_PAUSE
+
+
+@pytest.mark.parametrize("said", [0.0, -5.0, 0.9, None])
+def test_a_server_that_asks_for_no_wait_is_asked_again_later_and_later(said):
+    limiter, now, pauses = a_limiter(calls=1_000_000_000), 0.0, []
+    for _ in range(8):
+        pauses.append(limiter.throttled(said, sent_at=now, now=now))
+        now += pauses[-1]
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
 
 
 # -- the share

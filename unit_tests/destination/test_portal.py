@@ -29,11 +29,13 @@ class Transport:
 
     def __init__(self, *answers, login=None):
         self.answers, self.login, self.sent, self.tokens = list(answers), login, [], 0
+        self.once = []
         self.lock = threading.Lock()
 
-    def send(self, request, headers):
+    def send(self, request, headers, *, once=False):
         with self.lock:
             self.sent.append((request, headers))
+            self.once.append(once)
             if request.path == "/api/v2/login":
                 self.tokens += 1
                 return self.login or Reply(200, {"access_token": f"token-{self.tokens}", "refresh_token": "r"})
@@ -191,3 +193,11 @@ def test_a_token_is_masked_from_the_moment_it_is_known(portal):
     written = []
     Emitter(written.append).log("INFO", "x canary-access x")
     assert b"canary-access" not in written[0]
+
+
+@pytest.mark.parametrize("name", ["add_lead", "set_status"])
+def test_only_a_call_that_cannot_be_repeated_is_made_once_on_a_connection(portal, name):
+    body = b'{"number": "98"}' if name == "add_lead" else b'{"lead_id": "L", "status": "success"}'
+    cc, transport, _ = portal(REFUSED, OK)
+    assert cc.send(To(name), [body]) == OK
+    assert transport.once == [False, name == "add_lead", False, name == "add_lead"]
