@@ -20,8 +20,15 @@ _PROXY = (
     "The proxy that the environment names (HTTPS_PROXY) asks for a login (HTTP 407). "
     "Put user and password into its address, as in http://user:password@proxy:3128, or except {field} (NO_PROXY)."
 )
+_CERTIFICATE = (
+    "The certificate at {field} is not trusted ({{detail}}). If the server signs its own, as portals on port 9443 "
+    "often do, put that certificate, or its authority's, in PEM format into the connector's container and name the "
+    "file in the environment variable REQUESTS_CA_BUNDLE. The file takes the place of the usual authorities: add those "
+    "that other addresses need. One that expired or names another host has to be renewed."
+)
 _SQUADSTACK = {
     "proxy": _PROXY.format(field="squadstack.base_url"),
+    "certificate": _CERTIFICATE.format(field="squadstack.base_url"),
     "token": "squadstack.token is not accepted by SquadStack{more}. "
     "Copy it again from Settings, Integrations in SquadStack's customer portal.",
     "permission": "squadstack.token may not use {endpoint}{more}. Ask SquadStack to allow it for this token, "
@@ -47,6 +54,7 @@ _V4_AND_V1 = _SQUADSTACK | {
 }
 _CONTACT_CENTER = {
     "proxy": _PROXY.format(field="contact_center.portal_url"),
+    "certificate": _CERTIFICATE.format(field="contact_center.portal_url"),
     "login": "contact_center.username, contact_center.password or contact_center.domain is not accepted by the contact "
     "center{more}. Try them on the portal's login page.",
     "no_token": "contact_center.portal_url answers the login with something that is no access token ({detail}). "

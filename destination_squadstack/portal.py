@@ -23,6 +23,7 @@ _LOGIN = "/api/v2/login"
 # Tokens may die as often as they like, but a call that is refused with each of them is refused for itself.
 _MOST_RENEWALS = 20
 _REFUSED = frozenset({400, 401, 403, 422})
+_COMES_BACK = frozenset({408, 425})
 _OK = range(200, 300)
 _REDIRECTS = range(300, 400)
 _TOKEN = re.compile(r"[!-~]+")
@@ -48,6 +49,7 @@ class Login:
         self._clock = clock
         self._lock = threading.Lock()
         self._token: Token | None = None
+        self._refusal: NotLoggedIn | None = None
 
     def token(self) -> Token | Answer:
         """Return a token that is young enough, or why there is none."""
@@ -61,12 +63,17 @@ class Login:
         with self._lock:
             if self._token is not None and good(self._token):
                 return self._token
+            if self._refusal is not None:
+                # Each worker would try for itself, and the portal may lock the user of a wrong password out.
+                return self._refusal
             now = self._clock.monotonic()
             answer = self._transport.send(Request("POST", _LOGIN, self._credentials), {})
             text = _access_token(answer)
             if text is None:
                 self._token = None
-                return _no_token(answer)
+                why = _no_token(answer)
+                self._refusal = why if isinstance(why, NotLoggedIn) else None
+                return why
             mask(text)
             self._token = Token(text, now)
             return self._token
@@ -92,7 +99,8 @@ def _no_token(answer: Answer) -> Answer:
         return NotLoggedIn("login", read_reason(answer.body).text)
     if answer.status in _REDIRECTS:
         return NotLoggedIn("redirect", str(answer.status))
-    if answer.status >= requests.codes.server_error or (answer.unreadable is not None and answer.status in _OK):
+    broken = answer.unreadable is not None and answer.status in _OK
+    if broken or answer.status in _COMES_BACK or answer.status >= requests.codes.server_error:
         return Silence(f"login: HTTP {answer.status}", may_be_applied=False)
     return NotLoggedIn("no_token", f"HTTP {answer.status}")
 

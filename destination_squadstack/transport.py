@@ -1,6 +1,7 @@
 """One HTTP call: a request out, an answer or a silence back. Never raises for anything the network does."""
 
 import contextlib
+import ssl
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -225,11 +226,11 @@ def _retry_after(headers: Mapping[str, str], body: bytes, now: float) -> float |
 
 def _silence(error: Exception) -> Silence | NotLoggedIn:
     """Say what happened to a call without an answer; never with the error's own text, which holds addresses."""
+    if reason := _certificate_problem(error):
+        return NotLoggedIn("certificate", reason)
     for kinds, what in _NEVER_LEFT:
         if isinstance(error, kinds):
             return Silence(what, may_be_applied=False)
-    if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return Silence("a certificate that cannot be trusted", may_be_applied=False)
     if isinstance(error, NotConnectedError):
         return _not_connected(error.__cause__)
     if isinstance(error, ReadTimeoutError):
@@ -245,6 +246,15 @@ def _not_connected(cause: BaseException | None) -> Silence | NotLoggedIn:
     if f"failed: {_PROXY_LOGIN}" in str(cause):
         return NotLoggedIn("proxy")
     return Silence("no connection through the proxy", may_be_applied=False)
+
+
+def _certificate_problem(error: BaseException | None) -> str:
+    """Return what OpenSSL has against a server's certificate, nothing where that is not what failed."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return str(error.verify_message)
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 _NEVER_LEFT: tuple[tuple[type[Exception], str], ...] = (

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from airbyte_cdk.models import FailureType
@@ -49,22 +49,25 @@ def check_squadstack(requester_of: RequesterOf, section: Mapping[str, Any], logg
         logger.info("Tested the first %d of %d campaigns.", SAMPLE, len(campaigns))
 
 
+YEAR_2000 = datetime(2000, 1, 1, tzinfo=UTC)
+
+
 def prove_unit(requester: ApiRequester, campaign: str) -> str | None:
     """Return the unit in which a campaign's time filters are read, `None` while it has no lead to tell by.
 
-    "From 0 to now in seconds" finds leads only where the API reads seconds: as milliseconds it ends in January 1970.
-    "From 0 to now in milliseconds" then finds leads where it reads milliseconds; as seconds it ends far in the future,
-    so a lead of the future is no proof.
+    "From 2000 to now in seconds" finds leads only where the API reads seconds: as milliseconds it is ten days of 1970.
+    "From 2000 to now in milliseconds" then finds leads where it reads milliseconds: as seconds it begins after the year
+    30000. Neither begins at 0, which may stand for no time; the time of a lead of 1970 has lost a factor of 1,000, and
+    proves nothing.
     """
-    now = time.time()
-    if ask_leads(requester, campaign, {"processed_after": 0, "processed_before": int(now)}).parsed["count"] > 0:
-        return "seconds"
-    page = ask_leads(requester, campaign, {"processed_after": 0, "processed_before": int(now * 1000)})
-    if page.parsed["count"] == 0:
-        return None
-    moments = [parse_time(row.get("processed_at")) for row in page.rows]
-    tomorrow = datetime.now(UTC) + timedelta(days=1)
-    return None if any(moment and moment > tomorrow for moment in moments) else "milliseconds"
+    now = int(time.time())
+    for unit, scale in (("seconds", 1), ("milliseconds", 1000)):
+        window = {"processed_after": int(YEAR_2000.timestamp()) * scale, "processed_before": now * scale}
+        page = ask_leads(requester, campaign, window)
+        moments = [parse_time(row.get("processed_at")) for row in page.rows]
+        if page.parsed["count"] > 0 and all(moment is None or moment >= YEAR_2000 for moment in moments):
+            return unit
+    return None
 
 
 def ask_leads(requester: ApiRequester, campaign: str, filters: Mapping[str, int]) -> Body:

@@ -153,6 +153,7 @@ def test_who_is_refused_with_an_old_token_takes_the_new_one_of_another_thread(po
         (Reply(200, {"access_token": "a b"}), NotLoggedIn("no_token", "HTTP 200")),
         (Reply(200, "<html>", "x"), Silence("login: HTTP 200", may_be_applied=False)),
         (Reply(503, "<html>", "x"), Silence("login: HTTP 503", may_be_applied=False)),
+        (Reply(408, None, "x"), Silence("login: HTTP 408", may_be_applied=False)),
         (Reply(429, None, "x", retry_after=3.0), Reply(429, None, "x", retry_after=3.0)),
         (
             Silence("no answer in time", may_be_applied=True, timed_out=True),
@@ -201,3 +202,50 @@ def test_only_a_call_that_cannot_be_repeated_is_made_once_on_a_connection(portal
     cc, transport, _ = portal(REFUSED, OK)
     assert cc.send(To(name), [body]) == OK
     assert transport.once == [False, name == "add_lead", False, name == "add_lead"]
+
+
+@pytest.mark.parametrize(
+    "login",
+    [
+        Reply(400, {}),
+        Reply(401, None, "x"),
+        Reply(302, None),
+        Reply(404, "<html>", "x"),
+        NotLoggedIn("certificate", "x"),
+    ],
+)
+def test_a_login_that_is_refused_is_refused_for_the_process_in_one_attempt(portal, login):
+    center, transport, _ = portal(OK, login=login)
+    answers = [add(center), set_status(center), center.log_in(), add(center)]
+    assert (transport.tokens, len(transport.sent), len(set(answers))) == (1, 1, 1)
+    assert isinstance(answers[0], NotLoggedIn)
+
+
+def test_a_login_that_is_refused_is_tried_once_whatever_threads_want_one(portal):
+    center, transport, _ = portal(OK, login=Reply(400, {}))
+    threads = [threading.Thread(target=add, args=(center,)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert transport.tokens == 1
+
+
+def test_a_login_that_is_refused_in_mid_sync_is_refused_for_the_process(portal):
+    center, transport, _ = portal(OK, REFUSED)
+    set_status(center)
+    transport.login = Reply(400, {})
+    assert [type(set_status(center)) for _ in range(3)] == [NotLoggedIn] * 3
+    assert transport.tokens == 2
+
+
+@pytest.mark.parametrize(
+    "login",
+    [Reply(429, None, "x", retry_after=3.0), Reply(503, None, "x"), Silence("no connection", may_be_applied=False)],
+)
+def test_a_login_that_fails_for_now_is_tried_again(portal, login):
+    center, transport, _ = portal(OK, login=login)
+    add(center)
+    transport.login = None
+    assert add(center) == OK
+    assert transport.tokens == 2
