@@ -17,8 +17,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from integration_tests.conftest import Connector
 from squadstack_emulator import Campaign, Emulator, Portal, PortalCampaign, Scenario
+from test_support.connectors import Connector
 
 ROOT = Path(__file__).parents[1]
 OF_THE_WHEEL = ["source_squadstack", "destination_squadstack", "setup.py", "pyproject.toml", "README.md", "LICENSE"]
@@ -118,10 +118,10 @@ def held(emulator: Emulator) -> dict[str, int]:
 def test_check_and_read_work_on_both_ends_of_the_range_of_cdks(bound: Callable[[], str], directory, catalog_of):
     source = source_on(bound(), directory)
     with Emulator(SCENARIO) as emulator:
-        checked = source.run("check", config=config(emulator))
+        checked = source.run_anew("check", config=config(emulator))
         streams = held(emulator)
         catalog = catalog_of(*streams, incremental={"lead_responses", "contact_center_activity"})
-        read = source.run("read", config=config(emulator), catalog=catalog)
+        read = source.run_anew("read", config=config(emulator), catalog=catalog)
         emulator.assert_clean()
     assert checked.status == {"status": "SUCCEEDED"}
     assert read.code == 0, read.errors

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from squadstack_emulator import Campaign, Emulator, Fault, FaultKind, Scenario
+from test_support.clock import SleptClock
 
 TOKEN = "emulator-token-canary"
 SEEDED = Campaign(responses=250, seed_from=datetime(2026, 1, 1, tzinfo=UTC), seed_to=datetime(2026, 3, 1, tzinfo=UTC))
@@ -338,8 +339,11 @@ def test_a_config_with_nothing_but_a_forms_shell_is_refused_by_name(source):
 
 
 def test_a_hundred_calls_a_minute_meet_no_429_and_use_nine_tenths_of_the_allowance(source):
-    with Emulator(scenario()) as emulator:
-        read = source.run("read", config=config(emulator, page_size=2), catalog=CATALOG, timeout=200)
+    clock = SleptClock()
+    with Emulator(scenario(), clock=clock.now, monotonic=clock.monotonic) as emulator:
+        # One thread calls: while one sleeps and moves the clock, another's call would be late.
+        asked = {**config(emulator, page_size=2), "num_workers": 1}
+        read = source.run("read", config=asked, catalog=CATALOG, clock=clock)
         assert keys(read.records) == expected(emulator)
         calls = [call.at for call in emulator.books.calls]
         assert emulator.books.throttled == 0

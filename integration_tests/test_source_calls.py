@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from integration_tests.conftest import configured
 from squadstack_emulator import Campaign, Emulator, Scenario
+from test_support.connectors import configured
 
 PAGE = (Path(__file__).parents[1] / "docs/sources/squadstack.md").read_text(encoding="utf-8")
 TABLE = [

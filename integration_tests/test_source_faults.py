@@ -124,7 +124,7 @@ HARMLESS = {
     "empty body with status 200": {"faults": passing(FaultKind.EMPTY_200)},
     # Of the contact center `null` is an empty list.
     "`results` null": {"faults": (Fault(kind=FaultKind.NULL_RESULTS, on="read", every=3, times=4),)},
-    "no answer for a while": {"faults": passing(FaultKind.HANG, seconds=1.0)},
+    "no answer for a while": {"faults": passing(FaultKind.HANG, seconds=0.01)},
     "page size capped below what is asked": {"page_size_cap": 3, "portal_page_cap": 2, "activity_cap": 5},
     "rows in any order": {"order": "shuffled"},
     "`startKey` ignored": {"activity_ignores_start_key": True},

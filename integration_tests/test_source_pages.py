@@ -3,27 +3,15 @@
 With one worker the order of a stream's messages is the same from run to run: they are compared one by one.
 """
 
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
-from integration_tests.conftest import Connector, Message, Outcome, configured, outcome
 from integration_tests.test_source_faults import HARMLESS, INCREMENTAL, PORTAL, SQUADSTACK, config, scenario
 from squadstack_emulator import Emulator, Fault, FaultKind
-
-CDK_ALONE = """\
-import sys
-
-from airbyte_cdk.entrypoint import launch
-
-from source_squadstack.command import source_of
-from source_squadstack.source import SourceSquadstack
-
-launch(source_of(sys.argv[1:], SourceSquadstack), sys.argv[1:])
-"""
+from test_support.connectors import Connector, Message, Outcome, configured
 
 FAILING = {
     "HTTP 401 in the middle": {"faults": (Fault(kind=FaultKind.UNAUTHORIZED_401, on="read", skip=4),)},
@@ -49,12 +37,8 @@ SOME = {
 
 @pytest.fixture(scope="module")
 def cdk_alone(tmp_path_factory: pytest.TempPathFactory) -> Connector:
-    """Return a script that runs the source by the CDK's own entrypoint."""
-    directory = tmp_path_factory.mktemp("cdk")
-    script = directory / "cdk-alone"
-    script.write_text(f"#!{sys.executable}\n{CDK_ALONE}", encoding="utf-8")
-    script.chmod(0o755)
-    return Connector(str(script), directory)
+    """Return what runs the source by the CDK's own entrypoint."""
+    return Connector("test_support.cdk_alone:run", tmp_path_factory.mktemp("cdk"))
 
 
 def told(done: Outcome) -> dict[str | None, list[Any]]:
@@ -87,16 +71,13 @@ def compared(message: Message) -> tuple[str | None, Any]:
 
 
 def read_by(connectors: tuple[Connector, ...], streams: tuple[str, ...], **fields: Any) -> Iterator[Outcome]:
-    """Read streams by several connectors at the same time, each from an emulator of its own."""
+    """Read streams by several connectors, each from an emulator of its own."""
     catalog = configured(*streams, incremental=INCREMENTAL)
     with ExitStack() as stack:
         emulators = [stack.enter_context(Emulator(scenario(**fields))) for _ in connectors]
-        processes = [
-            connector.start("read", config={**config(emulator), "num_workers": 1}, catalog=catalog)
-            for connector, emulator in zip(connectors, emulators, strict=True)
-        ]
-        for process in processes:
-            yield outcome(process, *process.communicate(timeout=240))
+        for connector, emulator in zip(connectors, emulators, strict=True):
+            asked = {**config(emulator), "num_workers": 1}
+            yield connector.run("read", config=asked, catalog=catalog)
 
 
 @pytest.mark.parametrize("name", [*HARMLESS, *CHANGING, *FAILING])

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 
-from integration_tests.conftest import Connector, Outcome
 from integration_tests.webhook_receiver import Receiver, stored
 from squadstack_emulator import Campaign, Emulator, Portal, PortalCampaign, Scenario
+from test_support.connectors import Connector, Outcome
 from tools.builder_manifest import main as write_builder_files
 
 SEEDED = {"seed_from": datetime(2026, 1, 1, tzinfo=UTC), "seed_to": datetime(2026, 3, 1, tzinfo=UTC)}

@@ -19,8 +19,8 @@ import pytest
 import requests
 
 from demo.receiver import KEY, PULL_TOKEN, Receiver
-from integration_tests.conftest import Outcome
 from squadstack_emulator import Campaign, Emulator, Scenario, Webhook
+from test_support.connectors import Connector, Outcome
 
 # What the receiver's page says to do after a restore.
 RAISE = re.search(
@@ -28,6 +28,12 @@ RAISE = re.search(
 )[0]
 # Any age above 0: whatever may be deleted is deleted when the receiver starts.
 AT_ONCE = {"WEBHOOKS_RETENTION_DAYS": "0.0000000001"}
+
+
+@pytest.fixture
+def source(tmp_path):
+    """The console script; it waits as long as it says, because the receiver takes its time to start."""
+    return Connector("source-squadstack", tmp_path, waits=True)
 
 
 @pytest.fixture
@@ -138,7 +144,7 @@ def test_a_read_ends_while_events_stream_in_and_the_next_goes_on_behind_it(sourc
 
     streaming = threading.Thread(target=go_on)
     streaming.start()
-    reads = [source.run("read", config=config(receiver), catalog=catalog, timeout=120)]
+    reads = [source.run("read", config=config(receiver), catalog=catalog)]
     arriving_still = streaming.is_alive()
     stop.set()
     streaming.join()

@@ -1,5 +1,6 @@
 """The emulator as tests, benchmarks and the demo use it."""
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
@@ -27,8 +28,8 @@ class Emulator:
     Args:
         scenario: How it behaves.
         port: Port to listen on; 0 picks a free one.
-        clock: Business time: what `created_at` and `processed_at` are stamped with. The rate limit goes by the
-            computer's monotonic clock.
+        clock: Business time: what `created_at` and `processed_at` are stamped with.
+        monotonic: What the rate limit goes by.
         host: Address to listen on.
     """
 
@@ -38,9 +39,10 @@ class Emulator:
         *,
         port: int = 0,
         clock: Callable[[], datetime] = instants.utc_now,
+        monotonic: Callable[[], float] = time.monotonic,
         host: str = "127.0.0.1",
     ) -> None:
-        self._desk = Desk(scenario, clock=clock)
+        self._desk = Desk(scenario, clock=clock, monotonic=monotonic)
         self._host = host
         self._port = port
         self._server: ServerThread | None = None

@@ -1,0 +1,138 @@
+"""The connectors by their console scripts, as Airbyte runs them: what counts is what they print and how they end."""
+
+import itertools
+import json
+import signal
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from test_support import processes
+from test_support.clock import SleptClock
+from test_support.processes import Process
+
+Message = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command printed and how it ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+    messages: list[Message] = field(repr=False)
+
+    def of(self, kind: str) -> list[Message]:
+        """Return the payloads of one type of message."""
+        return [message[kind.lower()] for message in self.messages if message["type"] == kind]
+
+    @property
+    def records(self) -> list[Message]:
+        """The data of its records."""
+        return [record["data"] for record in self.of("RECORD")]
+
+    @property
+    def states(self) -> list[Message]:
+        """Its states."""
+        return self.of("STATE")
+
+    @property
+    def errors(self) -> list[Message]:
+        """Its error traces."""
+        return [trace["error"] for trace in self.of("TRACE") if trace["type"] == "ERROR"]
+
+    @property
+    def status(self) -> Message:
+        """What its `check` said."""
+        (status,) = [message["connectionStatus"] for message in self.messages if message["type"] == "CONNECTION_STATUS"]
+        return dict(status)
+
+
+def outcome(code: int, stdout: bytes, stderr: bytes) -> Outcome:
+    """Parse what a process printed; the last line of a killed one may be cut."""
+    lines = stdout.splitlines(keepends=True)
+    whole = [line for line in lines if line.endswith(b"\n")] if code < 0 else lines
+    return Outcome(code, stdout.decode(), stderr.decode(), [json.loads(line) for line in whole if line.strip()])
+
+
+class Connector:
+    """One console script, its files in a directory of the test's own.
+
+    Args:
+        name: The script, or `module:function`.
+        directory: Where its files go.
+        waits: Whether `run` waits as long as the connector would. Else its clock is moved by what it sleeps.
+    """
+
+    def __init__(self, name: str, directory: Path, *, waits: bool = False) -> None:
+        self._script = name
+        self._directory = directory
+        self._waits = waits
+        self._numbers = itertools.count()
+
+    def arguments(self, command: str, flags: Sequence[str], files: dict[str, Any]) -> list[str]:
+        """Write files; return the command line that names them. Each keyword is an option and the JSON of its file."""
+        arguments = [command, *flags]
+        for option, content in files.items():
+            if content is not None:
+                path = self._directory / f"{option}-{next(self._numbers)}.json"
+                path.write_bytes(orjson.dumps(content))
+                arguments += [f"--{option}", str(path)]
+        return arguments
+
+    def start(
+        self,
+        command: str,
+        *flags: str,
+        clock: SleptClock | None = None,
+        **files: Any,
+    ) -> Process:
+        """Start a command in a forked process."""
+        arguments = self.arguments(command, flags, files)
+        return Process(self._script, arguments, clock=clock)
+
+    def run(
+        self,
+        command: str,
+        *flags: str,
+        clock: SleptClock | None = None,
+        **files: Any,
+    ) -> Outcome:
+        """Run a command to its end in a forked process, by a clock of its own or by one that it shares."""
+        clock = clock or (None if self._waits else SleptClock())
+        process = self.start(command, *flags, clock=clock, **files)
+        stdout, stderr = process.communicate()
+        return outcome(process.wait(), stdout, stderr)
+
+    def run_anew(self, command: str, *flags: str, **files: Any) -> Outcome:
+        """Run a command in an interpreter of its own, as a user does."""
+        process = processes.start_anew(self._script, self.arguments(command, flags, files))
+        stdout, stderr = process.communicate(timeout=processes.HANG)
+        return outcome(process.returncode, stdout, stderr)
+
+    def killed_after(self, lines: int, command: str, **files: Any) -> Outcome:
+        """Run a command and kill it once it has printed so many lines."""
+        with self.start(command, **files) as process:
+            head = b"".join(process.stdout.readline() for _ in range(lines))
+            process.send_signal(signal.SIGKILL)
+            # Not communicate(): it would lose what readline() has buffered.
+            tail, stderr = process.stdout.read(), process.stderr.read()
+            return outcome(process.wait(), head + tail, stderr)
+
+
+def configured(*names: str, incremental: Collection[str] = ()) -> Message:
+    """Return a configured catalog of streams, incremental ones by their names."""
+    return {
+        "streams": [
+            {
+                "stream": {"name": name, "json_schema": {}, "supported_sync_modes": ["full_refresh", "incremental"]},
+                "sync_mode": "incremental" if name in incremental else "full_refresh",
+                "destination_sync_mode": "append",
+            }
+            for name in names
+        ]
+    }
