@@ -2,15 +2,12 @@
 
 import gzip
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import orjson
 import pytest
 
 from squadstack_emulator import Campaign, Emulator, Fault, FaultKind, Portal, PortalCampaign, Scenario
+from test_support import processes
 
 TOKEN = "emulator-token-canary"
 PASSWORD = "canary-password"
@@ -44,11 +41,7 @@ class Run:
     """What the console script printed and how it ended."""
 
     def __init__(self, arguments, text):
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-        script = str(Path(sys.executable).with_name("destination-squadstack"))
-        done = subprocess.run(
-            [script, *arguments], input=text, capture_output=True, env=environment, timeout=100, check=False
-        )
+        done = processes.run("destination-squadstack", arguments, text)
         self.code = done.returncode
         self.messages = [json.loads(line) for line in done.stdout.splitlines()]
         said = b"".join(line for line in done.stdout.splitlines() if b'"STATE"' not in line) + done.stderr

@@ -2,8 +2,6 @@
 
 import gzip
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import fsspec
@@ -12,6 +10,7 @@ import requests
 from moto.server import ThreadedMotoServer
 
 from squadstack_emulator import Campaign, Emulator, Scenario
+from test_support import processes
 
 TOKEN = "emulator-token-canary"
 REF = "ref-0PT711"
@@ -69,13 +68,13 @@ def destination(tmp_path):
     """Run a command of the console script; no lead data and no secret may be in what it says."""
 
     def run(command, *arguments, messages=(), **files):
-        call = [str(Path(sys.executable).with_name("destination-squadstack")), command, *arguments]
+        call = [command, *arguments]
         for option, content in files.items():
             path = tmp_path / f"{option}.json"
             path.write_text(json.dumps(content))
             call += [f"--{option}", str(path)]
         text = b"".join(json.dumps(message).encode() + b"\n" for message in messages)
-        done = subprocess.run(call, input=text, capture_output=True, timeout=100, check=False)
+        done = processes.run("destination-squadstack", call, text)
         assert done.stderr == b""
         assert not [canary for canary in CANARIES if canary in done.stdout]
         return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]

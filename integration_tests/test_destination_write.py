@@ -1,10 +1,8 @@
 """`destination-squadstack` by its console script against the emulator: a true account of every record."""
 
-import contextlib
 import gzip
 import itertools
 import json
-import os
 import random
 import shlex
 import signal
@@ -20,6 +18,7 @@ import orjson
 import pytest
 
 from squadstack_emulator import Campaign, Emulator, Fault, FaultKind, Scenario
+from test_support.processes import HANG, Process
 
 TOKEN = "emulator-token-canary"
 REF = "ref-0PT711"
@@ -121,22 +120,20 @@ class Connector:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._numbers = itertools.count()
 
-    def start(self, command: str, **files: Any) -> "subprocess.Popen[bytes]":
-        arguments = [str(Path(sys.executable).with_name("destination-squadstack")), command]
+    def start(self, command: str, **files: Any) -> Process:
+        arguments = [command]
         for option, content in files.items():
-            path = self._directory / f"{option}-{time.monotonic_ns()}.json"
+            path = self._directory / f"{option}-{next(self._numbers)}.json"
             path.write_bytes(orjson.dumps(content))
             arguments += [f"--{option}", str(path)]
-        # A pipe is block-buffered unless the connector flushes: the tests must not help it.
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-        pipe = subprocess.PIPE
-        return subprocess.Popen(arguments, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
+        return Process("destination-squadstack", arguments)
 
     def run(self, command: str, **files: Any) -> Written:
         process = self.start(command, **files)
-        stdout, stderr = process.communicate(timeout=100)
-        return Written(process.returncode, stdout, stderr)
+        stdout, stderr = process.communicate()
+        return Written(process.wait(), stdout, stderr)
 
 
 @pytest.fixture
@@ -150,8 +147,8 @@ def write(destination):
 
     def run(settings, text, streams=None, *, canaries=True):
         process = destination.start("write", config=settings, catalog=streams or catalog())
-        stdout, stderr = process.communicate(text, timeout=100)
-        written = Written(process.returncode, stdout, stderr)
+        stdout, stderr = process.communicate(text)
+        written = Written(process.wait(), stdout, stderr)
         said = b"".join(line for line in stdout.splitlines(keepends=True) if b'"type":"STATE"' not in line) + stderr
         if canaries:
             for secret in (b"canary", b"Canary", b"98000", TOKEN.encode()):
@@ -196,7 +193,7 @@ def test_states_arrive_while_the_input_is_open(destination):
                 break
         assert process.poll() is None
         process.stdin.close()
-        assert process.wait(20) == 0
+        assert process.wait() == 0
         process.stdout.close()
         process.stderr.close()
 
@@ -488,10 +485,8 @@ def rest(process):
     """Read what a process still prints, wait for it and close its pipes."""
     stdout = b"" if process.stdout.closed else process.stdout.read()
     stderr = process.stderr.read()
-    process.wait(60)
-    for pipe in (process.stdin, process.stdout, process.stderr):
-        with contextlib.suppress(BrokenPipeError):
-            pipe.close()
+    process.wait()
+    process.close()
     return stdout, stderr
 
 
@@ -520,7 +515,7 @@ def test_kill_9_at_a_random_moment_loses_nothing_that_was_acknowledged(destinati
                 process.send_signal(signal.SIGKILL)
                 break
         printed.append(rest(process)[0])
-        feeder.join(5)
+        feeder.join(HANG)
         marks = Written(process.returncode, b"".join(printed), b"").marks
         assert process.returncode == -signal.SIGKILL
         assert marks == list(range(10, marks[-1] + 1, 10))
@@ -559,9 +554,9 @@ def test_a_reader_that_goes_away_stops_the_writing(destination):
             if b'"STATE"' in line:
                 break
         process.stdout.close()
-        assert process.wait(20) == 1
+        assert process.wait() == 1
         assert rest(process)[1] == b""
-        feeder.join(5)
+        feeder.join(HANG)
         assert len(emulator.leads()) < 50_000
 
 
@@ -602,4 +597,4 @@ def in_a_shell(command, redirection, emulator, directory):
             arguments += [f"--{option}", str(path)]
     line = f"{shlex.join(arguments)} {redirection}"
     text = lines(record(lead(1)), state(1))
-    return subprocess.run(["sh", "-c", line], input=text, capture_output=True, timeout=100, check=False)
+    return subprocess.run(["sh", "-c", line], input=text, capture_output=True, timeout=HANG, check=False)
