@@ -132,16 +132,25 @@ def _replay(options: argparse.Namespace, emitter: Emitter) -> int:
         config = _load_config(options.config)
         rejected = RejectedRows(options.place, config.store, only_retryable=options.only_retryable)
         found = rejected.look()
+        if not found.rows:
+            emitter.log(
+                "INFO",
+                f"None of the {found.passed_over} rejected rows at --from is retryable, so there is nothing to send. "
+                "Without --only-retryable all of them would be sent.",
+            )
+            return 0
         catalog = read_json(options.catalog, "catalog") if options.catalog else found.catalog()
         # A few streams' rows at most: an entry that matches none of them is nothing unusual.
         routes = plan(config, catalog, whole=False)
-        sync = _sync(config, routes, rejected.reader(), emitter)
+        found.expect({route.key for route in routes})
+        sync = _sync(config, routes, rejected.reader(), emitter, is_replay=True)
     except SyncError as error:
         emitter.trace(error)
         return _FAILED
     emitter.log("INFO", f"Sending {found.rows} rejected rows of {found.files} files again; the files stay as they are.")
     _say_what_will_happen(config, routes, emitter)
     code = sync.run()
+    rejected.close()
     if code == 0 and sync.rejected:
         kept = "" if config.store is None or config.dry_run else f"; they are kept under {sync.run_id}"
         emitter.log("WARN", f"{sync.rejected} of {found.rows} rows were rejected again{kept}.")
@@ -149,7 +158,9 @@ def _replay(options: argparse.Namespace, emitter: Emitter) -> int:
     return code
 
 
-def _sync(config: Config, routes: list[Route], read: Callable[[int], bytes], emitter: Emitter) -> "Sync":
+def _sync(
+    config: Config, routes: list[Route], read: Callable[[int], bytes], emitter: Emitter, *, is_replay: bool = False
+) -> "Sync":
     from destination_squadstack import places  # noqa: PLC0415 - see _check
     from destination_squadstack.client import DryRun  # noqa: PLC0415
     from destination_squadstack.connection import Connection  # noqa: PLC0415
@@ -171,6 +182,7 @@ def _sync(config: Config, routes: list[Route], read: Callable[[int], bytes], emi
         emitter=emitter,
         clock=clock,
         run_id=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
+        is_replay=is_replay,
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, sync.on_signal)

@@ -89,6 +89,7 @@ class Sync:
         emitter: Emitter,
         clock: Clock,
         run_id: str,
+        is_replay: bool = False,
     ) -> None:
         self.run_id = run_id
         self._config = config
@@ -110,6 +111,7 @@ class Sync:
                 workers=config.workers,
                 ignore_duplicates=config.ignore_duplicates,
                 max_rejected_percent=config.max_rejected_percent,
+                keep_going=is_replay,
                 patience=api.patience,
             ),
             batcher=Batcher(

@@ -72,6 +72,8 @@ class Settings:
     workers: int
     ignore_duplicates: bool = False
     max_rejected_percent: int | None = None
+    # Whether many rejections say nothing about the config, as in a replay: rejected rows are what they are.
+    keep_going: bool = False
     # How long the API may still be at work on a call whose answer did not come, however many leads it holds.
     patience: float = 300.0
 
@@ -111,6 +113,7 @@ class Pump:
             report=report,
             ignore_duplicates=settings.ignore_duplicates,
             max_rejected_percent=settings.max_rejected_percent,
+            keep_going=settings.keep_going,
         )
         self._ready: dict[str, deque[Call]] = {SQUADSTACK: deque(), CONTACT_CENTER: deque()}
         self._departed = dict.fromkeys(self._ready, 0)

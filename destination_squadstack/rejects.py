@@ -5,7 +5,6 @@ replaced as a whole, so a crash leaves the old or the new one. A state that cove
 its row has been committed.
 """
 
-import gzip
 import math
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -15,6 +14,7 @@ from destination_squadstack.errors import ConfigError, SyncError, TransientError
 from destination_squadstack.json_text import dump, member
 from destination_squadstack.places import ATTEMPT_SECONDS, Place, is_final
 from destination_squadstack.routing import Route
+from destination_squadstack.row_files import pack
 
 # A commit writes its file again, so a file that has grown beyond this is left alone and the next one begun.
 FILE_BYTES = 256 * 1024
@@ -48,6 +48,8 @@ class _File:
     number: int = 0
     content: bytes = b""
     rows: list[bytes] = field(default_factory=list)
+    # The lines of the input that these rows stood in.
+    numbers: list[int] = field(default_factory=list)
 
 
 class RejectedStore:
@@ -69,6 +71,7 @@ class RejectedStore:
         folder = self._folder(rejection.route)
         file = self._files.setdefault(folder, _File(folder))
         file.rows.append(row)
+        file.numbers.append(rejection.number)
         self._buffered += len(row)
         if self._buffered >= BUFFER_BYTES:
             self.commit()
@@ -79,9 +82,10 @@ class RejectedStore:
             return
         for file in self._files.values():
             if file.rows:
-                content = file.content + gzip.compress(b"".join(file.rows), compresslevel=6, mtime=0)
+                content = file.content + pack(file.rows, file.numbers)
                 self._put(f"{file.folder}/{self._run_id}-{file.number:06d}.jsonl.gz", content)
                 file.rows.clear()
+                file.numbers.clear()
                 full = len(content) >= FILE_BYTES
                 file.number, file.content = (file.number + 1, b"") if full else (file.number, content)
         self._buffered = 0

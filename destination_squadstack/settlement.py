@@ -3,13 +3,14 @@
 A state leaves when all records before it have an outcome and the rejected ones among them are safe.
 """
 
+import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 
 from destination_squadstack.batcher import Batcher, Problem, Record
-from destination_squadstack.breaker import Breaker
+from destination_squadstack.breaker import TRIP_AT, Breaker
 from destination_squadstack.calls import Call
 from destination_squadstack.errors import ConfigError
 from destination_squadstack.known_leads import KnownLeads
@@ -42,14 +43,15 @@ class Settlement:
         report: Report,
         ignore_duplicates: bool,
         max_rejected_percent: int | None,
+        keep_going: bool = False,
     ) -> None:
         self._ledger = ledger
         self._batcher = batcher
         self._rejects = rejects
         self._report = report
         self._ignore_duplicates = ignore_duplicates
-        self._max_rejected_percent = max_rejected_percent
-        self.breaker = Breaker()
+        self._max_rejected_percent = None if keep_going else max_rejected_percent
+        self.breaker = Breaker(sys.maxsize if keep_going else TRIP_AT)
         self._known = KnownLeads()
         self._lanes: dict[StreamKey, Lane] = {route.key: route.lane for route in routes}
         lanes = list(self._lanes.values())

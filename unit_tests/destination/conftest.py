@@ -169,6 +169,7 @@ def a_bench(
     open_bound: int = 16,
     patience: float = 30.0,
     calls_per_minute: int = 1_000_000,
+    keep_going: bool = False,
 ) -> Bench:
     settings = parse_config(config or a_config())
     routes = plan(settings, catalog or a_catalog("leads"))
@@ -184,6 +185,7 @@ def a_bench(
             ignore_duplicates=settings.ignore_duplicates,
             max_rejected_percent=settings.max_rejected_percent,
             patience=patience,
+            keep_going=keep_going,
         ),
         batcher=Batcher(lanes, linger=settings.linger_seconds, largest=largest, open_bound=open_bound),
         limiter=Limiter(calls_per_minute, chance=lambda: 0.5),

@@ -1,5 +1,6 @@
 """The commands as a process sees them."""
 
+import gzip
 import json
 import subprocess
 import sys
@@ -98,3 +99,37 @@ def test_only_operations_with_a_row_are_offered():
         assert entry["properties"]["api"]["enum"] == apis
     assert properties["default"]["properties"]["operation"]["enum"] == [*names, "by_sync_mode"]
     assert properties["streams"]["items"]["properties"]["operation"]["enum"] == [*names, "by_sync_mode"]
+
+
+def replay(run, tmp_path, *flags, catalog=None, rows=({}, {})):
+    kept = {"stream": "leads", "operation": "upsert", "retryable": False, "data": {"lead_id": "canary"}}
+    (tmp_path / "a.jsonl.gz").write_bytes(
+        gzip.compress(b"".join(json.dumps({**kept, **row}).encode() + b"\n" for row in rows), mtime=0)
+    )
+    config = {"squadstack": {"token": "canary-token", "base_url": "http://127.0.0.1:1"}, "default": {"ref_id": "r"}}
+    for name, content in (("config", config), ("catalog", catalog)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    more = ["--catalog", str(tmp_path / "catalog.json")] if catalog else []
+    return run("replay", "--config", str(tmp_path / "config.json"), "--from", str(tmp_path), *more, *flags)
+
+
+def test_a_replay_without_a_row_that_is_retryable_says_so_and_is_no_failure(run, tmp_path):
+    code, (message,) = replay(run, tmp_path, "--only-retryable")
+    assert (code, message["log"]) == (
+        0,
+        {
+            "level": "INFO",
+            "message": "None of the 2 rejected rows at --from is retryable, so there is nothing to send. "
+            "Without --only-retryable all of them would be sent.",
+        },
+    )
+
+
+def test_a_replay_with_a_catalog_that_lacks_a_stream_names_it_and_sends_nothing(run, tmp_path):
+    catalog = {"streams": [{"stream": {"name": "leads"}, "destination_sync_mode": "append_dedup"}]}
+    code, (message,) = replay(run, tmp_path, catalog=catalog, rows=({}, {"stream": "other"}))
+    error = message["trace"]["error"]
+    assert (code, error["failure_type"]) == (1, "config_error")
+    assert error["message"] == (
+        "--catalog lacks the stream 'other', to which 1 of the rejected rows belong. Add it, or leave --catalog out."
+    )
