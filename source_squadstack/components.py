@@ -1027,7 +1027,7 @@ class WindowSizer:
         self._paced_to = start
         self._surprised = True
         self._thin = False  # the last window had far fewer rows than expected
-        self._unevenness = 4.0  # squared error of the guesses over what evenly random times would give
+        self._unevenness = 1.0  # squared error of the guesses over what evenly random times would give
 
     @property
     def shortest_end(self) -> int:
@@ -1052,12 +1052,12 @@ class WindowSizer:
         self._expected = self.rows_before(end) if self._counted else None
         return end
 
-    def note_whole(self, end: int, times: list[int]) -> None:
+    def note_whole(self, end: int, times: list[int], rows: int | None = None) -> None:
         """Go on behind a window that was read; its last rows will come again with the next one's wider bounds."""
-        times = sorted(times)
-        self._compare(len(times), end, times)
-        self._thin = self._expected is not None and len(times) < self._expected[0] / 4
-        self._counted = [(at, max(rows - len(times), 0), order) for at, rows, order in self._counted if at > end]
+        times, rows = sorted(times), len(times) if rows is None else rows
+        self._compare(rows, end, times)
+        self._thin = self._expected is not None and rows < self._expected[0] / 4
+        self._counted = [(at, max(count - rows, 0), order) for at, count, order in self._counted if at > end]
         self._shown = self._shown[bisect_left(self._shown, end) :]
         self._learn_unit(times)
         self._edge = len(times) - bisect_left(times, end - self._finest_unit)
@@ -1117,7 +1117,8 @@ class WindowSizer:
                 backwards = max(unseen - max(pace, average) * (high - end), 0.0)
                 guess, known = min((guess, known), (backwards, float(len(shown))))
         guess = min(guess, float(unseen))
-        return guess, guess * (min(self._unevenness, 1.0) + guess / max(known, 1.0))
+        variance = guess * (min(self._unevenness, 1.0) + guess / max(known, 1.0))
+        return guess, variance * (1 - guess / unseen)  # all of them are known to lie in the interval
 
     def _as_shown(
         self, end: int, bounds: tuple[int, int], unseen: int, shown: list[int], pace: tuple[float, float, float]
@@ -1148,7 +1149,7 @@ class WindowSizer:
             expected, variance = self._expected
             error = (rows - expected) ** 2
             self._surprised = error > self.SURPRISE**2 * max(variance, expected)
-            self._unevenness = 0.7 * self._unevenness + 0.3 * min(error / max(expected, 1.0), 1000.0)
+            self._unevenness = 0.5 * self._unevenness + 0.5 * min(error / max(expected, 1.0), 1000.0)
         if end <= self._paced_to:
             return
         begin = max(self._paced_to, self.start)
@@ -1405,7 +1406,7 @@ class StableWindowRetriever(SimpleRetriever):
                 sizer.note_whole(end, [time for time in answer.times if time < end])
             elif answer.end <= sizer.shortest_end:
                 yield from self._read_in_passes(select, answer.window, answer.response)
-                sizer.note_whole(answer.end, [])
+                sizer.note_whole(answer.end, [], answer.count - answer.beside)
             elif answer.far_beside or calls > most_calls:
                 yield from self._read_in_passes(select, part_of(window, sizer.start, sizer.end))
                 sizer.note_whole(sizer.end, [])
@@ -1632,16 +1633,20 @@ class ApiRequester(HttpRequester):
         self._varies_by_page = any("next_page_token" in str(template) for template in templates)
 
     def send_request(self, *given: Any, **context: Any) -> requests.Response | None:
-        """Send a request, once its error handler knows to which address, and has nothing against it."""
-        if isinstance(self.error_handler, ApiErrorHandler):
-            names = ("stream_state", "stream_slice", "next_page_token")
-            self.error_handler.begin(self.get_url(**{name: context.get(name) for name in names}))
-        try:
-            return super().send_request(*given, **context)
-        except OSError as error:
-            if isinstance(error, requests.RequestException):
-                raise
-            raise environment_error() from None  # requests looks for the file before it sends anything
+        """Send a request, once its error handler knows to which address, and has nothing against it.
+
+        It waits until fewer than `num_workers` are under way: the pool has a thread more than one worker.
+        """
+        with requests_under_way(int(self.config.get("num_workers", 10))):
+            if isinstance(self.error_handler, ApiErrorHandler):
+                names = ("stream_state", "stream_slice", "next_page_token")
+                self.error_handler.begin(self.get_url(**{name: context.get(name) for name in names}))
+            try:
+                return super().send_request(*given, **context)
+            except OSError as error:
+                if isinstance(error, requests.RequestException):
+                    raise
+                raise environment_error() from None  # requests looks for the file before it sends anything
 
     def get_url(self, **context: Any) -> str:
         """Return the address, evaluated once a slice."""
@@ -1677,6 +1682,12 @@ class ApiRequester(HttpRequester):
 
     def _request_body_json(self, *context: Any, **more: Any) -> Mapping[str, Any] | None:
         return super()._request_body_json(*context, **more) if self._http_method != HttpMethod.GET else None
+
+
+@functools.cache
+def requests_under_way(most: int) -> threading.Semaphore:
+    """Return the process's one count of requests that may be under way: the CDK makes a requester for each stream."""
+    return threading.Semaphore(most)
 
 
 MOST_EVALUATED = 1_000
@@ -2190,10 +2201,13 @@ class PerCampaignState(StateMigration):
     """Keeps the campaigns' own cursors, those that can be read, and drops the global one.
 
     The CDK starts a campaign that has no cursor of its own at the global cursor, so the history of one that is added
-    later would be skipped; without a global cursor it starts at `start_date`. Beyond 10,000 campaigns the CDK keeps
-    the global cursor only, and that one stays. A cursor that is no time would end the stream; without it the campaign
-    is read from `start_date` again.
+    later would be skipped; without a global cursor it starts at `start_date`. Beyond 10,000 cursors the CDK goes over
+    to the global one by itself: cursors of campaigns that are not configured any more are kept, the latest first, as
+    long as there is room for all that are. A cursor that is no time would end the stream; without it the campaign is
+    read from `start_date` again.
     """
+
+    config: Config = field(default_factory=dict)
 
     def should_migrate(self, stream_state: Mapping[str, Any]) -> bool:
         """Tell whether the state holds something that it can do without."""
@@ -2202,6 +2216,10 @@ class PerCampaignState(StateMigration):
     def migrate(self, stream_state: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the state with nothing but the campaigns' readable cursors, spelled as the CDK reads them."""
         if stream_state.get("use_global_cursor"):
+            say_once(
+                "The state holds one progress for all campaigns, as the CDK writes it for more than 10,000: a campaign "
+                "that was added later is read from there on. Refresh the stream to read all from the start date."
+            )
             return stream_state
         kept = {key: value for key, value in stream_state.items() if key not in {"state", "lookback_window"}}
         if "states" in kept:
@@ -2209,14 +2227,26 @@ class PerCampaignState(StateMigration):
             for entry, moment in cursors:
                 partition = entry.get("partition")
                 warn_of_future(f"campaign {partition.get('campaign_id')}" if partition else "a campaign", moment)
-            kept["states"] = [
+            states = [
                 {**entry, "cursor": {"processed_at": moment.strftime(STATE_FORMAT)}}
                 for entry, moment in cursors
                 if moment is not None
             ]
+            kept["states"] = self._with_room_for_all(states)
         return kept
 
+    def _with_room_for_all(self, states: list[Row]) -> list[Row]:
+        configured = set(self.config.get("squadstack", {}).get("campaign_ids", ()))
+        gone = [entry for entry in states if (entry.get("partition") or {}).get("campaign_id") not in configured]
+        too_many = len(configured) + len(gone) - MOST_CURSORS
+        if too_many <= 0:
+            return states
+        gone.sort(key=lambda entry: str(entry["cursor"]["processed_at"]))
+        dropped = set(map(id, gone[:too_many]))
+        return [entry for entry in states if id(entry) not in dropped]
 
+
+MOST_CURSORS = 10_000  # of the CDK's ConcurrentPerPartitionCursor: SWITCH_TO_GLOBAL_LIMIT
 STATE_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
