@@ -44,8 +44,10 @@ class Record:
     line: bytes
     segment: Segment
     calls: int = 0
-    # Tries that count: the API gave others their final answers meanwhile.
+    # What the tries weigh that count against it: the API gave others their final answers meanwhile.
     refused: int = 0
+    # How many they are.
+    counted: int = 0
     # Whether an attempt may have been carried out, and until when it may still be at work.
     maybe_applied: bool = False
     busy_until: float = -math.inf
@@ -74,6 +76,8 @@ class Batch:
     records: list[Record] = field(default_factory=list)
     size: int = 0
     unsettled: int = 0
+    # Whether the API has refused it as a whole.
+    refused: bool = False
     sealed: bool = False
     blockers: set["Batch"] = field(default_factory=set)
     waiting: list["Batch"] = field(default_factory=list)
@@ -192,6 +196,11 @@ class Batcher:
     def oldest_unsettled(self, lane: Lane) -> float:
         """Return the number of the lane's oldest batch with a record that has no outcome; infinity if there is none."""
         return next(iter(self._unsettled[lane.index]), math.inf)
+
+    def oldest_unanswered(self, lane: Lane) -> float:
+        """Return the number of the lane's oldest unsettled batch that was not refused as a whole; infinity if none."""
+        numbers = (number for number, batch in self._unsettled[lane.index].items() if not batch.refused)
+        return next(numbers, math.inf)
 
     def settle(self, batch: Batch) -> None:
         """Forget a batch whose records all have an outcome, and let go whoever waited for it."""

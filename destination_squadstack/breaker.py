@@ -15,6 +15,9 @@ from destination_squadstack.reasons import Reason
 from destination_squadstack.routing import Lane
 
 TRIP_AT = 200
+# Lists are refused as a whole, and taken apart to find who is to blame. Once so many leads were refused alone for one
+# reason, further lists refused for it need not be: 416 calls for one wrong field map would take four minutes.
+REFUSED_ALONE = 50
 HOLD_SECONDS = 300.0
 _COUNTED = frozenset({400, 401, 403, 404})
 
@@ -37,10 +40,14 @@ class Breaker:
         self._cleared: set[int] = set()
         self._suspects: dict[int, _Suspicion] = {}
         self._acknowledged: Counter[int] = Counter()
+        # How many records each batch held that was refused as a whole, by lane and reason.
+        self._lists: dict[tuple[int, str], dict[int, int]] = {}
 
     def passed(self, lane: Lane) -> None:
         """Note that a record of a lane was accepted, or failed in a way that says nothing about the config."""
-        self._cleared.add(lane.index)
+        if lane.index not in self._cleared:
+            self._cleared.add(lane.index)
+            self._lists = {key: lists for key, lists in self._lists.items() if key[0] != lane.index}
         self._suspects.pop(lane.index, None)
 
     def failed(self, lane: Lane, status: int, reason: Reason, now: float, *, batch: int) -> None:
@@ -57,6 +64,22 @@ class Breaker:
         if suspicion.failures >= self._trip_at:
             suspicion.until = math.inf
 
+    def list_refused(self, lane: Lane, reason: Reason, records: int, *, batch: int, oldest_unanswered: float) -> None:
+        """Note that a list was refused as a whole, given the lane's oldest batch that was not answered at all.
+
+        Raises:
+            ConfigError: Leads were refused alone for the same reason, none was accepted, and with this list it is 200.
+        """
+        if lane.index in self._cleared or reason.cause in LOOKS_LIKE_A_RESTART:
+            return
+        lists = self._lists.setdefault((lane.index, reason.text), {})
+        lists.setdefault(batch, records)
+        suspicion = self._suspects.get(lane.index)
+        if suspicion is None or suspicion.reason != reason.text or suspicion.failures < REFUSED_ALONE:
+            return
+        if sum(lists.values()) >= self._trip_at and oldest_unanswered > batch:
+            raise self._tripped(lane, suspicion)
+
     def check(self, lane: Lane, oldest_unsettled: float) -> None:
         """Look at a lane again, given its oldest batch that has a record without an outcome.
 
@@ -66,13 +89,16 @@ class Breaker:
         suspicion = self._suspects.get(lane.index)
         if suspicion is None or suspicion.failures < self._trip_at or oldest_unsettled <= suspicion.batch:
             return
+        raise self._tripped(lane, suspicion)
+
+    def _tripped(self, lane: Lane, suspicion: _Suspicion) -> ConfigError:
         acknowledged = self._acknowledged[lane.index]
         fate = (
             f"{acknowledged} of its rejected records had been acknowledged before that"
             if acknowledged
             else "none of these records has been acknowledged"
         )
-        raise ConfigError(
+        return ConfigError(
             f"The first {self._trip_at} records for {lane.operation.endpoint} were all refused for one reason: "
             f"{suspicion.reason.rstrip('.')}. "
             f"Check {lane.at} and its field_map, then sync again; {fate}."

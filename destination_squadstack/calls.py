@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from destination_squadstack.batcher import Batch, Record
 from destination_squadstack.operations import CONTACT_CENTER, NO_LEAD
-from destination_squadstack.retry import NO_TROUBLE, Trouble
+from destination_squadstack.retry import NO_TROUBLE, ROW_WEIGHT, Trouble
 from destination_squadstack.routing import Lane
 
 SQUADSTACK = "squadstack"
@@ -69,7 +69,7 @@ class Call:
         """How often it has failed, as far as the time to the next try goes."""
         if not self.blames:
             return max(self.tries, self.unheard)
-        return max(record.refused for record in self.records) + self.unheard
+        return (max(record.refused for record in self.records) + 1) // ROW_WEIGHT + self.unheard
 
     def parts(self, count: int, *, suspect: bool = False) -> "list[Call]":
         """Return up to so many new calls that share its records out among them."""

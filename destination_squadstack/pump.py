@@ -28,9 +28,11 @@ from destination_squadstack.report import Report
 from destination_squadstack.retry import (
     LOST_CALL_SECONDS,
     MOST_UNKNOWN_IN_A_ROW,
+    MOST_WEIGHT,
     PARTS,
     SEEMS_DOWN_AFTER,
     TRIES_PER_CALL,
+    FailureRate,
     Step,
     Trouble,
     backoff,
@@ -124,6 +126,7 @@ class Pump:
         self._silent: dict[str, set[int]] = {api: set() for api in self._ready}
         # How many calls of each lane brought a final answer for a record.
         self._heard: dict[int, int] = {route.lane.index: 0 for route in routes}
+        self._failing = {lane: (FailureRate(), FailureRate()) for lane in self._heard}
         self._delayed: list[tuple[float, int, Call]] = []
         self._delays = 0
         self._input_ended = False
@@ -346,6 +349,11 @@ class Pump:
         """Take an answer that has a word for each record, or one for all of them."""
         pairs = list(zip(call.records, refusals or [None] * len(call.records), strict=True))
         later = [(record, refusal) for record, refusal in pairs if refusal is not None and refusal.try_again]
+        if call.tries == 1:
+            calls, rows = self._failing[call.lane.index]
+            calls.note(1, 0)
+            if call.records[0].calls == 1:
+                rows.note(len(pairs) - len(later), len(later))
         if len(later) < len(pairs):
             self._speaks(call)
             self._heard[call.lane.index] += 1
@@ -383,7 +391,7 @@ class Pump:
         if left.heard == self._heard[left.lane.index]:
             self._silent[left.api].add(left.batch.number)
         what = f"HTTP {' and '.join(map(str, statuses))} for {len(rest)} of its leads"
-        self._go_on(left, Trouble(what, answered=True), now, now + min(wait, LONGEST_PAUSE))
+        self._go_on(left, Trouble(what, answered=True, by_row=True), now, now + min(wait, LONGEST_PAUSE))
 
     def _wait_for_our_own(self, call: Call, now: float) -> None:
         self._delay(call, now + backoff(max(record.calls for record in call.records) - 1, self._jitter()))
@@ -393,6 +401,8 @@ class Pump:
             raise ConfigError(advice(verdict.problem, verdict.what, call.lane.where))
         self._silent[call.api].add(call.batch.number)
         call.by_row = False
+        if call.tries == 1:
+            self._failing[call.lane.index][0].note(0, 1)
         earliest = now + min(verdict.wait or 0.0, LONGEST_PAUSE)
         if verdict.may_be_applied:
             patience = patience_for(len(call.records), self._settings.patience)
@@ -406,13 +416,16 @@ class Pump:
             if not verdict.answered:
                 # The API may be at it still; sent now, two calls for one lead would be under way.
                 earliest = max(earliest, call.sent_at + min(patience, LOST_CALL_SECONDS))
-        reason = Reason(Cause.OTHER, f"Outcome unknown: {verdict.what}, every time.")
+        reason = Reason(Cause.OTHER, f"Outcome unknown: {verdict.what} at the last try.")
         for record in call.records:
-            record.problem = Problem(None, reason, retryable=True)
+            # What the API has said of the record itself says more.
+            if record.problem is None or record.problem.status is None:
+                record.problem = Problem(None, reason, retryable=True)
         trouble = Trouble(
             verdict.what,
             answered=verdict.answered,
             reached=verdict.answered or verdict.may_be_applied,
+            timed_out=verdict.timed_out,
             deliberate=bool(verdict.problem),
         )
         self._go_on(call, trouble, now, earliest)
@@ -428,11 +441,19 @@ class Pump:
         for record in call.records:
             if record.heard_before is None:
                 record.heard_before = first
-            record.refused += meanwhile and call.blames
-        left = [record for record in call.records if record.refused < trouble.tries_per_record]
-        self._give_up(call, [record for record in call.records if record.refused >= trouble.tries_per_record], now)
+            if meanwhile and call.blames:
+                record.refused += trouble.weight
+                record.counted += 1
+        given_up = [record for record in call.records if self._is_to_blame(record)]
+        left = [record for record in call.records if not self._is_to_blame(record)]
+        self._give_up(call, given_up, now)
         if left:
             self._send_again(call.only(left), now, earliest, meanwhile=meanwhile)
+
+    def _is_to_blame(self, record: Record) -> bool:
+        if record.refused < MOST_WEIGHT:
+            return False
+        return not any(rate.explains(record.counted) for rate in self._failing[record.route.lane.index])
 
     def _give_up(self, call: Call, records: Sequence[Record], now: float) -> None:
         for record in records:
@@ -495,7 +516,8 @@ class Pump:
         if self._others_got_through(call) or self._ledger.unresolved == len(call.records) == 1:
             for record in call.records:
                 # Not more: it has to have one more try now that the API is back.
-                record.refused = min(record.refused + call.unheard, call.trouble.tries_per_record - 1)
+                record.refused = min(record.refused + call.unheard * call.trouble.weight, MOST_WEIGHT - 1)
+                record.counted += call.unheard
             # The question counts as one of the others.
             call.unheard, call.heard = 0, self._heard[call.lane.index] - 1
         self._again(call)
@@ -525,6 +547,7 @@ class Pump:
         if busy and any(now < record.busy_until for record in call.records):
             self._wait_for_our_own(call, now)
             return
+        self._settlement.list_refused(call, verdict.reason)
         for record in call.records:
             # Part of a refused list may have been applied: what is "already there" afterwards is our own.
             record.maybe_applied |= verdict.may_be_applied

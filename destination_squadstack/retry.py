@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-# A record that is refused for now is given up after so many tries during which others got their final answers; after
-# half as many if there was no answer at all, since each of those takes as long as a call may take.
-TRIES_PER_RECORD = 6
-UNANSWERED_TRIES_PER_RECORD = 3
+# A record is given up once the tries during which others got their final answers weigh so much. Six rows in which the
+# API speaks of that very record are enough; a call without any answer takes as long as a call may take, so four of them
+# are; of calls that failed as a whole, as others may too, it takes twelve.
+MOST_WEIGHT = 12
+ROW_WEIGHT = 2
+UNANSWERED_WEIGHT = 3
 # A call without a usable answer is sent again for three minutes or more (1, 2, 4, 8, 16, 30, … seconds).
 TRIES_PER_CALL = 12
 # Before a list is taken apart, which must not happen over a hiccup. Two without an answer have cost minutes already.
@@ -27,6 +29,31 @@ LOST_CALL_SECONDS = 30.0
 SEEMS_DOWN_AFTER = 4
 # An API that is down must not turn lead after lead into one that may or may not be there.
 MOST_UNKNOWN_IN_A_ROW = 10
+
+
+# In an outage of a part of all calls others get through as well: a record is given up only if so many failures in a row
+# would be that unlikely.
+_BY_CHANCE = 1e-6
+_UNTIL_KNOWN = 20.0
+_HALF_LIFE = 500.0
+
+
+class FailureRate:
+    """The share of first tries that failed of late; small until there are enough of them to tell."""
+
+    def __init__(self) -> None:
+        self._good = 0.0
+        self._bad = 0.0
+
+    def note(self, good: int, bad: int) -> None:
+        """Take the outcomes of first tries."""
+        fade = 0.5 ** ((good + bad) / _HALF_LIFE)
+        self._good, self._bad = self._good * fade + good, self._bad * fade + bad
+
+    def explains(self, failures: int) -> bool:
+        """Tell whether a record may well have failed so often in a row without being to blame."""
+        share = self._bad / (self._good + self._bad + _UNTIL_KNOWN)
+        return bool(share**failures > _BY_CHANCE)
 
 
 class Step(Enum):
@@ -46,6 +73,8 @@ class Trouble:
     # Whether the API, or something in its place, has said anything; and if not, whether the call got there at all.
     answered: bool
     reached: bool = True
+    timed_out: bool = False
+    by_row: bool = False
     # Whether it is deliberate, as a firewall's page is: that will be said again at once.
     deliberate: bool = False
 
@@ -57,9 +86,11 @@ class Trouble:
         return TRIES_BEFORE_PARTS if self.answered else UNANSWERED_TRIES_BEFORE_PARTS
 
     @property
-    def tries_per_record(self) -> int:
-        """How many counted tries a record has."""
-        return TRIES_PER_RECORD if self.answered else UNANSWERED_TRIES_PER_RECORD
+    def weight(self) -> int:
+        """How much a try that ended like this tells against a record."""
+        if self.by_row or self.deliberate:
+            return ROW_WEIGHT
+        return 1 if self.answered else UNANSWERED_WEIGHT
 
     @property
     def parts(self) -> int:
@@ -104,7 +135,9 @@ def next_step(call: Tried, *, heard: bool, can_ask: bool) -> Step:
     """
     if call.unheard >= TRIES_PER_CALL:
         return Step.FAIL
-    if not call.trouble.reached or call.tries < (1 if call.suspect else call.trouble.tries_before_parts):
+    # Minutes of silence while others are answered are no hiccup.
+    at_once = call.suspect or (heard and call.trouble.timed_out)
+    if not call.trouble.reached or call.tries < (1 if at_once else call.trouble.tries_before_parts):
         return Step.AGAIN
     if heard:
         return Step.AGAIN if call.blames else Step.PARTS

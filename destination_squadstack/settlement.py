@@ -148,6 +148,17 @@ class Settlement:
             self.breaker.failed(call.lane, problem.status or 0, problem.reason, now, batch=call.batch.number)
         self._resolve(call, record.segment, [record], written=False)
 
+    def list_refused(self, call: Call, reason: Reason) -> None:
+        """Note that the API refused a list as a whole."""
+        call.batch.refused = True
+        self.breaker.list_refused(
+            call.lane,
+            reason,
+            len(call.records),
+            batch=call.batch.number,
+            oldest_unanswered=self._batcher.oldest_unanswered(call.lane),
+        )
+
     def cannot_be_sent(self, route: Route, number: int, line: bytes, why: CannotBeSent, now: float) -> None:
         """Reject a record that fails our own validation."""
         lane, problem = route.lane, Problem(None, Reason(Cause.OTHER, why.reason))

@@ -17,10 +17,11 @@ import ssl
 import threading
 import time
 from array import array
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import InitVar, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -990,59 +991,251 @@ def with_seconds(window: StreamSlice, start: int, end: int) -> StreamSlice:
     )
 
 
-class WindowPasses:
-    """Counts one window's passes, to tell whether every lead of it was seen.
+SECOND = 1_000_000  # times are whole microseconds since 1970
+DAY = 86_400 * SECOND
 
-    Keys are 64-bit hashes, 8 bytes a row and pass. `key_fields` tell a row apart: in a window the lead and its
-    `processed_at`, for a lead may have been processed twice in it; without one the lead alone, for it may be processed
-    between two passes.
+
+class WindowSizer:
+    """Chooses how much of a range of time to ask for next, so that one page answers it and is nearly full.
+
+    Pure arithmetic over what answers told: how many rows an interval has, and the times of those that its first page
+    showed. Rows that were counted and not shown are guessed: behind the shown ones where these came in the order of
+    time, before them in the reverse order, else like the shown ones; and never at a slower pace than the rows that were
+    read last. A wrong guess costs a call. Whether an answer is whole is never decided here.
     """
 
-    def __init__(self, key_fields: tuple[str, ...] = ("lead_id", "processed_at")) -> None:
+    # Tuned on the simulation in unit_tests/source/test_window_sizer.py, which holds the number of calls.
+    MARGIN = 1.3  # standard deviations
+    PRIOR = 5.0  # rows that the even spread counts for while nothing was read
+    MEMORY = 0.8
+    SURPRISE = 2.0  # standard deviations after which the pace of before is forgotten
+    NEARLY_ALL = 4  # the shown rows are trusted for where the others are, if they are a quarter of them
+
+    def __init__(self, start: int, end: int, page_rows: int, finest_unit: int = SECOND) -> None:
+        self.start = start
+        self.end = end
+        self.unit = SECOND  # of the cuts
+        self._finest_unit = finest_unit
+        self._page_rows = page_rows  # as asked for, until a full page tells what the server gives
+        self._full_page = 0
+        self._counted: list[tuple[int, int, int]] = []  # (end, rows from the start to there, order of the shown)
+        self._shown: list[int] = []  # their times, in order
+        self._edge = 0  # rows just before the start, which the wider bounds bring along
+        self._longest: int | None = None  # the last end that was too far
+        self._expected: tuple[float, float] | None = None
+        self._pace = (0.0, 0.0)  # rows and the time they took
+        self._paced_to = start
+        self._surprised = True
+        self._thin = False  # the last window had far fewer rows than expected
+        self._unevenness = 1.0  # squared error of the guesses over what evenly random times would give
+
+    @property
+    def shortest_end(self) -> int:
+        """Return the end of the shortest window, at the next whole unit."""
+        return min((self.start // self.unit + 1) * self.unit, self.end)
+
+    def next_end(self) -> int:
+        """Return where the next window is to end."""
+        end, unit = self.end, self.unit
+        if self._longest is not None or (self._counted and self._too_many(end)):
+            longest = self.end if self._longest is None else min(self._longest, self.end)
+            too_far = first_true(lambda at: self._too_many(at * unit), self.start // unit + 1, longest // unit + 1)
+            end = min(max(too_far - 1, self.start // unit + 1) * unit, longest)
+            left, fits = self.rows_before(self.end)[0], self.rows_before(end)[0]
+            pieces = math.ceil(left / max(fits, 1.0) - 1e-9)
+            if 1 < pieces <= 4:  # noqa: PLR2004  # 150 rows as 75 and 75, not as 95 and 55
+                even = first_true(
+                    lambda at: self.rows_before(at * unit)[0] >= left / pieces, self.start // unit + 1, end // unit
+                )
+                end = even * unit
+        end = max(end, self.shortest_end)
+        self._expected = self.rows_before(end) if self._counted else None
+        return end
+
+    def note_whole(self, end: int, times: list[int], rows: int | None = None) -> None:
+        """Go on behind a window that was read; its last rows will come again with the next one's wider bounds."""
+        times, rows = sorted(times), len(times) if rows is None else rows
+        self._compare(rows, end, times)
+        self._thin = self._expected is not None and rows < self._expected[0] / 4
+        self._counted = [(at, max(count - rows, 0), order) for at, count, order in self._counted if at > end]
+        self._shown = self._shown[bisect_left(self._shown, end) :]
+        self._learn_unit(times)
+        self._edge = len(times) - bisect_left(times, end - self._finest_unit)
+        self.start, self._longest = end, None
+
+    def note_overflow(self, end: int, count: int, times: list[int], page_rows: int) -> None:
+        """Take note of a window with more rows than a page: `times` are those shown, in the order they came in."""
+        if page_rows:
+            self._full_page = self._page_rows = max(self._full_page, page_rows)
+        self._learn_unit(times)
+        # A window of a whole history is no measure of the pace.
+        self._compare(count, end if count <= 2 * page_rows else self._paced_to, [])
+        self._thin = False
+        order = 1 if times == (ordered := sorted(times)) else -1 if times == ordered[::-1] else 0
+        self._shown = [*ordered, *self._shown[bisect_left(self._shown, end) :]]
+        self._counted = [(end, count, order), *(known for known in self._counted if known[0] > end)]
+        self._longest = max(end - 1, self.start + 1)
+
+    def rows_before(self, end: int) -> tuple[float, float]:
+        """Return how many rows are expected from the start to `end`, and the variance of that."""
+        low, below, first = self.start, 0, 0
+        for high, count, order in self._counted:
+            last = bisect_left(self._shown, high, first)
+            rows = max(count, below)
+            if end < high:
+                shown = bisect_left(self._shown, end, first, last) - first
+                unseen = max(rows - below - (last - first), 0)
+                more, variance = self._unseen_before(end, (low, high), unseen, self._shown[first:last], order)
+                return below + shown + more, variance
+            low, below, first = high, rows, last
+        return float(below), 0.0
+
+    def _unseen_before(
+        self, end: int, bounds: tuple[int, int], unseen: int, shown: list[int], order: int
+    ) -> tuple[float, float]:
+        """Guess how many of an interval's unseen rows lie before `end`, and the variance of that."""
+        low, high = bounds
+        rows, spent = self._pace
+        if shown and order > 0:
+            low = shown[-1]
+            rows, spent = self._pace if spent else (float(len(shown)), float(max(low - shown[0], 1)))
+        elif shown and order < 0:
+            high = shown[0]
+        if not unseen or end <= low:
+            return 0.0, 0.0
+        if end >= high:
+            return float(unseen), 0.0
+        prior = self.PRIOR if rows < 2 * self.PRIOR else 0.0
+        if shown and order == 0:
+            guess, known = self._as_shown(end, bounds, unseen, shown, (rows + prior, spent, prior))
+        else:
+            average = unseen / (high - low)
+            pace = (rows + prior) / (spent + prior / average)
+            guess, known = (pace if self._thin else max(pace, average)) * (end - low), rows + prior
+            if shown and order < 0 and (self._thin or not spent):
+                pace = len(shown) / max(shown[-1] - high, 1)
+                backwards = max(unseen - max(pace, average) * (high - end), 0.0)
+                guess, known = min((guess, known), (backwards, float(len(shown))))
+        guess = min(guess, float(unseen))
+        variance = guess * (min(self._unevenness, 1.0) + guess / max(known, 1.0))
+        return guess, variance * (1 - guess / unseen)  # all of them are known to lie in the interval
+
+    def _as_shown(
+        self, end: int, bounds: tuple[int, int], unseen: int, shown: list[int], pace: tuple[float, float, float]
+    ) -> tuple[float, float]:
+        """Guess by rows shown in no order, each of which stands for several, and by the pace of those read last."""
+        low, high = bounds
+        rows, spent, prior = pace
+        each = (unseen + len(shown)) / len(shown)
+        before = bisect_left(shown, end)
+        spent += prior * (high - low) / (unseen + len(shown))
+        guess = (rows + before) / (spent + (end - low) / each) * (end - low) * (1 - 1 / each)
+        as_shown = unseen * (self.PRIOR * (end - low) / (high - low) + before) / (self.PRIOR + len(shown))
+        foreseen = rows / spent * (end - low) / each if spent else math.inf
+        if as_shown > guess and (each < self.NEARLY_ALL or before > foreseen + 2 * math.sqrt(foreseen) + 2):
+            return as_shown, self.PRIOR + before
+        return guess, rows + before
+
+    def _too_many(self, end: int) -> bool:
+        rows, variance = self.rows_before(end)
+        beyond = bisect_right(self._shown, end + self._finest_unit) - bisect_left(self._shown, end)
+        room = self._page_rows - self._edge - beyond - (self._page_rows >= 20)  # noqa: PLR2004  # one may be unforeseen
+        return rows + self.MARGIN * math.sqrt(variance) > max(room, 1)
+
+    def _compare(self, rows: int, end: int, times: list[int]) -> None:
+        """Learn from what came in the place of what was expected: how even the times are, and their pace."""
+        self._surprised = not self._pace[1]
+        if self._expected is not None and self._expected[1] > 0.5:  # noqa: PLR2004  # nothing was guessed
+            expected, variance = self._expected
+            error = (rows - expected) ** 2
+            self._surprised = error > self.SURPRISE**2 * max(variance, expected)
+            self._unevenness = 0.5 * self._unevenness + 0.5 * min(error / max(expected, 1.0), 1000.0)
+        if end <= self._paced_to:
+            return
+        begin = max(self._paced_to, self.start)
+        recent = rows if begin == self.start else len(times) - bisect_left(times, begin)
+        spent, self._paced_to = end - begin, end
+        before = self._pace
+        if self._surprised:
+            before = (0.0, 0.0)
+            if len(times) >= 4:  # noqa: PLR2004  # the pace at its end, where the next window begins
+                recent, spent = len(times) // 2, max(end - times[-(len(times) // 2) - 1], 1)
+        self._pace = (self.MEMORY * before[0] + recent, self.MEMORY * before[1] + spent)
+
+    def _learn_unit(self, times: list[int]) -> None:
+        """Cut within seconds only where the rows tell more than seconds.
+
+        A server that filters by fractions and does not show them would have a row on one side of a cut within its
+        second, and we on the other: neither window would keep it.
+        """
+        if any(time % SECOND for time in times):
+            self.unit = self._finest_unit
+
+
+def first_true(test: Callable[[int], bool], low: int, high: int) -> int:
+    """Return the first number from `low` on that passes a test which all behind it pass; `high` if none before does."""
+    while low < high:
+        middle = (low + high) // 2
+        if test(middle):
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+class Passes:
+    """Tells when repeated passes over the pages of a set have brought all of it.
+
+    A set that moves while it is paged loses rows between two pages: one leaves, all behind it move up a place, and the
+    count may stay what it was. So may a database that breaks ties in another way for each page. A pass proves
+    something only if all its pages gave one count and it brought as many distinct rows, and the pass before brought no
+    others. Of a set without an upper bound, which may grow meanwhile, the earlier passes may have brought more.
+
+    What is kept of a row are two 64-bit hashes: its key, and its content, by which a later pass passes on only what has
+    changed.
+    """
+
+    def __init__(self, key_fields: tuple[str, ...], bounded: bool = True) -> None:
         self._key_fields = key_fields
-        self._first_count: int | None = None
-        self._passes: list[array[int]] = []
-        self.start_pass()
+        self._bounded = bounded
+        self._keys: list[array[int]] = []
+        self._contents: array[int] = array("q")
+        self._passed_on: array[int] = array("q")
+        self._counts: set[int] = set()
 
-    def start_pass(self) -> None:
-        """Begin to read the window from its first page."""
-        self._counts: list[int] = []
-        self._keys: array[int] = array("q")
-        self._passes.append(self._keys)
+    def start(self) -> None:
+        """Begin with the first page."""
+        self._keys = [*(self._keys[-1:] if self._bounded else self._keys), array("q")]
+        self._passed_on = array("q", sorted([*self._passed_on, *self._contents]))
+        self._contents = array("q")
+        self._counts = set()
 
-    def see(self, page: Mapping[str, Any]) -> None:
-        """Take note of a page before its rows are changed."""
-        self._counts = [*self._counts[:1], page["count"]]
-        if self._first_count is None:
-            self._first_count = page["count"]
+    def see(self, response: requests.Response) -> None:
+        """Take note of a page, before its rows are changed, and drop the rows that an earlier pass brought the same."""
+        page = read_body(response, "lead_page")
+        self._counts.add(page.parsed["count"])
         names = self._key_fields
-        self._keys.extend([hash(tuple([str(row.get(name)) for name in names])) for row in page["results"]])
+        self._keys[-1].extend([hash(tuple([str(row.get(name)) for name in names])) for row in page.rows])
+        contents = [hash(repr(row)) for row in page.rows]
+        self._contents.extend(contents)
+        if self._passed_on:
+            changed = [
+                row for row, content in zip(page.rows, contents, strict=True) if not self._was_passed_on(content)
+            ]
+            vars(response)["read_body"] = Body(page.parsed, changed)
 
-    def complete(self) -> bool:
-        """Tell whether nothing can be missing.
+    def _was_passed_on(self, content: int) -> bool:
+        place = bisect_left(self._passed_on, content)
+        return place < len(self._passed_on) and self._passed_on[place] == content
 
-        The count held still from this pass's first page to its last, and the pass brought as many distinct rows; or all
-        passes together brought as many as the window's first page ever counted.
-        """
-        held_still = self._counts[0] == self._counts[-1]
-        return (held_still and distinct([self._keys]) >= self._counts[-1]) or (
-            distinct(self._passes) >= (self._first_count or 0)
-        )
-
-    def repeated(self) -> bool:
-        """Tell whether this pass brought the very rows of the one before, as many as were counted.
-
-        Then the server really has a row twice, or rows that nothing tells apart, and will have them tomorrow: pages
-        that overlap by chance would overlap elsewhere in a second pass.
-        """
-        if len(self._passes) == 1 or self._counts[0] != self._counts[-1] or len(self._keys) < self._counts[-1]:
+    def proven(self) -> bool:
+        """Tell whether nothing can be missing."""
+        *earlier, last = self._keys
+        rows = distinct([last])
+        if not earlier or self._counts != {rows}:
             return False
-        return fingerprint(self._passes[-2]) == fingerprint(self._keys)
-
-
-def fingerprint(keys: "array[int]") -> tuple[int, int]:
-    """Return what stays the same of a pass's rows in any order: their number and the sum of their keys."""
-    return len(keys), sum(keys)
+        before = distinct(earlier)
+        return distinct(self._keys) == before and (before == rows or not self._bounded)
 
 
 SHARES = 16
@@ -1059,40 +1252,77 @@ def distinct(passes: "list[array[int]]") -> int:
     return sum(len(set(share)) for share in shares)
 
 
-MAX_PASSES = 10
-MAX_PASSES_UNBOUNDED = 2
+PAGES_A_SEGMENT = 80  # with what steering costs a minute's calls: what a sync that is killed may have to read again
+MOST_PASSES = 10
+MOST_REPEATED_CALLS = 100
+MINUTE = 60 * SECOND
 
 
 @dataclass
-class SteadyRetriever(SimpleRetriever):
-    """Reads a campaign with as few calls as it takes, and a slice again when its leads changed while it was paged.
+class CampaignProgress:
+    """What the windows of a campaign know of each other: what of it is read or being read, and what went wrong."""
 
-    A lead that is processed anew leaves the window and every lead behind it moves up one place: the one that moves from
-    the next page's first place to this page's last is never sent. The CDK does not notice.
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    failed: AirbyteTracedException | None = None
+    until: int | None = None
+    claimed: list[tuple[int, int]] = field(default_factory=list)
 
-    Windows keep a sync's progress, but each costs a call, be it empty, and those of a campaign that is quiet are empty
-    again in the next sync. So the first window to be read asks for all that is left of its campaign; where that takes
-    no more pages than there are windows, it is read as one piece, and the others have nothing left to do. The state
-    cannot move before the piece is read: the piece belongs to its first window, and the state ends at an open window.
 
-    `bounded` says whether slices have an upper bound, so that what changes meanwhile belongs to the next sync. Without
-    one the set may always change: it is read twice at most, then a warning says so.
+@dataclass
+class Answer:
+    """The first page of what the API has between two times."""
+
+    window: StreamSlice
+    start: int
+    end: int
+    response: requests.Response
+
+    def __post_init__(self) -> None:
+        page = read_body(self.response, "lead_page")
+        self.rows = len(page.rows)
+        self.count: int = page.parsed["count"]
+        self.full = page.parsed.get("next") is not None
+        self.whole = is_whole(self.response)
+        moments = [parse_time(row.get("processed_at")) for row in page.rows]
+        times = [microseconds(moment) for moment in moments if moment]
+        self.times = [time for time in times if self.start <= time < self.end]
+        self.beside = len(times) - len(self.times)
+        self.far_beside = any(not self.start - DAY < time < self.end + DAY for time in times)
+
+
+@dataclass
+class Segment:
+    """A part of a campaign that is read in one go: a window, or several of which the others have nothing left to do."""
+
+    sizer: WindowSizer
+    answer: Answer
+
+
+@dataclass
+class StableWindowRetriever(SimpleRetriever):
+    """Reads leads so that none can slip from one page to another: in windows that a single page answers.
+
+    One answer is one moment. Leads that are processed anew leave their place while pages are read, late ones come, and
+    no count tells: so a window is cut by time until its first page says that there is no other (`WindowSizer`). Only
+    what cannot be cut is paged, a second (or millisecond) fuller than a page and the leads without any window, and read
+    again until that proves that nothing is missing (`Passes`).
+
+    The CDK's windows keep a sync's progress. The first of a campaign asks for all that is left of it and reads that as
+    one segment; of what takes more than `PAGES_A_SEGMENT` it reads as many windows as take fewer, and the next one
+    begins another. The state cannot move before a segment is read: it ends at an open window, the segment's first.
+
+    `bounded` says whether slices have an upper bound, so that what changes meanwhile belongs to the next sync.
     """
 
     bounded: bool = True
-    _failed: dict[str, AirbyteTracedException] = field(init=False, repr=False, default_factory=dict)
-    _locks: dict[str, threading.Lock] = field(init=False, repr=False, default_factory=dict)
-    _covered_from: dict[str, str] = field(init=False, repr=False, default_factory=dict)
-    _first_pages: dict[int, requests.Response | None] = field(init=False, repr=False, default_factory=dict)
+    _campaigns: dict[str, CampaignProgress] = field(init=False, repr=False, default_factory=dict)
 
     def _read_pages(
         self,
-        records_generator_fn: Callable[[requests.Response | None], Iterable[Record]],
+        records_generator_fn: Callable[[requests.Response | None], Iterable[Record]],  # noqa: ARG002  # its slice is fixed
         stream_slice: StreamSlice,
     ) -> Iterable[Record]:
         def select(response: requests.Response, piece: StreamSlice) -> Iterable[Record]:
-            if piece is stream_slice:
-                return records_generator_fn(response)
             return self.record_selector.select_records(
                 response=response, stream_state={}, records_schema={}, stream_slice=piece
             )
@@ -1103,120 +1333,242 @@ class SteadyRetriever(SimpleRetriever):
         self, select: Callable[[requests.Response, StreamSlice], Iterable[Any]], stream_slice: StreamSlice
     ) -> Iterable[Any]:
         """Yield what `select` makes of each page that is read for a slice; it is told the piece to cut the rows to."""
-        campaign = str(stream_slice.partition.get("campaign_id"))
+        campaign = self._campaigns.setdefault(str(stream_slice.partition.get("campaign_id")), CampaignProgress())
         try:
-            with self._locks.setdefault(campaign, threading.Lock()):
-                if campaign in self._failed:
+            if not self.bounded:
+                yield from self._read_unbounded(select, stream_slice)
+                return
+            with campaign.lock:
+                if campaign.failed:
                     # The state cannot pass the window that failed; reading later ones would only spend calls.
-                    raise self._failed[campaign]
-                piece = self._piece(campaign, stream_slice)
-            if piece is not None:
-                yield from self._read_until_steady(select, piece)
+                    raise campaign.failed
+                segment = self._claim(campaign, stream_slice)
+            if segment is not None:
+                yield from self._read_segment(select, segment)
         except AirbyteTracedException as error:
-            self._failed[campaign] = error
+            campaign.failed = error
             raise
 
-    def _piece(self, campaign: str, window: StreamSlice) -> StreamSlice | None:
-        """Return what to read for a window: itself, all that is left of its campaign, or nothing if that is read."""
-        if not self.bounded:
-            return window
-        start, end = window.cursor_slice["start_time"], window.cursor_slice["end_time"]
-        until = self.config["__read_until"]
-        if campaign in self._covered_from:
-            return window if start < self._covered_from[campaign] else None
-        if end == until:
-            return window
-        rest = StreamSlice(partition=window.partition, cursor_slice={"start_time": start, "end_time": until})
-        response = self._fetch_next_page(rest, self._get_initial_next_page_token())
-        assert response is not None  # noqa: S101  # no error filter of the manifest ignores a response
-        if pages_to_come(response) > min(windows_in(rest, window), MOST_PAGES_AT_ONCE):
-            self._covered_from[campaign] = until
-            return window
-        self._covered_from[campaign] = start
-        self._first_pages[id(rest)] = response
-        return rest
-
-    def _fetch_next_page(
-        self,
-        stream_slice: StreamSlice,
-        next_page_token: Mapping[str, Any] | None = None,
-        page_size_override: int | None = None,
-    ) -> requests.Response | None:
-        asked = self._first_pages.pop(id(stream_slice), None)
-        return super()._fetch_next_page(stream_slice, next_page_token, page_size_override) if asked is None else asked
-
-    def _read_until_steady(
+    def _read_unbounded(
         self, select: Callable[[requests.Response, StreamSlice], Iterable[Any]], stream_slice: StreamSlice
     ) -> Iterable[Any]:
-        passes = WindowPasses(("lead_id", "processed_at") if self.bounded else ("lead_id",))
+        response = self._fetch(stream_slice, self._get_initial_next_page_token())
+        if is_whole(response):
+            yield from select(response, stream_slice)
+        else:
+            yield from self._read_in_passes(select, stream_slice, response)
 
-        def watched(response: requests.Response | None) -> Iterable[Any]:
-            assert response is not None  # noqa: S101  # no error filter of the manifest ignores a response
-            passes.see(read_body(response, "lead_page").parsed)
-            return select(response, stream_slice)
+    def _claim(self, campaign: CampaignProgress, window: StreamSlice) -> Segment | None:
+        """Return what to read for a window: as much as is left of its campaign, or nothing if it is read already."""
+        start, window_end = bounds_of(window)
+        read_until = microseconds(datetime.fromisoformat(self.config["__read_until"])) + 1
+        until = read_until if campaign.until is None else campaign.until
+        if start >= until or any(first <= start < end for first, end in campaign.claimed):
+            return None
+        end = min([until, *(first for first, _ in campaign.claimed if first > start)])
+        answer = self._ask(window, start, end)
+        if campaign.until is None:
+            campaign.until = min(read_until, server_until(answer.response, read_until))
+            if not answer.count:
+                self._prove_unit(window, start, end)
+        sizer = WindowSizer(start, min(end, campaign.until), int(self._paginator.get_page_size() or 1), self._unit())
+        while not answer.whole:
+            self._note_overflow(sizer, answer)
+            most = PAGES_A_SEGMENT * max(answer.rows, 1)
+            if window_end >= sizer.end or answer.far_beside or sizer.rows_before(sizer.end)[0] <= most:
+                break
+            length = window_end - start
+            windows = first_true(
+                lambda number: sizer.rows_before(start + number * length)[0] > most,  # noqa: B023  # called here
+                2,
+                -(-(sizer.end - start) // length),
+            )
+            sizer.end = start + (windows - 1) * length
+            if windows == 2:  # noqa: PLR2004  # one window, which is the least to claim
+                break
+            answer = self._ask(window, start, sizer.end)
+        campaign.claimed.append((start, max(sizer.end, window_end)))
+        return Segment(sizer, answer) if start < sizer.end else None
 
-        most = MAX_PASSES if self.bounded else MAX_PASSES_UNBOUNDED
-        for number in range(1, most + 1):
-            if number > 1:
-                LOGGER.info(
-                    "Stream %s: the leads of %s changed while they were paged; reading them again (pass %d of %d).",
-                    self.name,
-                    describe_slice(stream_slice),
-                    number,
-                    most,
-                )
-            passes.start_pass()
+    def _read_segment(
+        self, select: Callable[[requests.Response, StreamSlice], Iterable[Any]], segment: Segment
+    ) -> Iterable[Any]:
+        """Read a segment from its start to its end, each window beginning where the last whole answer ended."""
+        sizer, answer = segment.sizer, segment.answer
+        window, calls = answer.window, 0
+        # Steering needs half as many calls as there are pages. Where it needs thrice as many, something fills every
+        # window, as leads without a time would if the API gave them to each; it would go on down to each second.
+        most_calls = 60 + 3 * (answer.count // max(answer.rows, 1))
+        while True:
+            if answer.whole:
+                end = min(answer.end, sizer.end)
+                yield from select(answer.response, part_of(window, sizer.start, end))
+                sizer.note_whole(end, [time for time in answer.times if time < end])
+            elif answer.end <= sizer.shortest_end:
+                yield from self._read_in_passes(select, answer.window, answer.response)
+                sizer.note_whole(answer.end, [], answer.count - answer.beside)
+            elif answer.far_beside or calls > most_calls:
+                yield from self._read_in_passes(select, part_of(window, sizer.start, sizer.end))
+                sizer.note_whole(sizer.end, [])
+            elif calls:
+                self._note_overflow(sizer, answer)
+            if sizer.start >= sizer.end:
+                return
+            answer, calls = self._ask(window, sizer.start, sizer.next_end()), calls + 1
+
+    def _note_overflow(self, sizer: WindowSizer, answer: Answer) -> None:
+        page_rows = answer.rows if answer.full else 0
+        sizer.note_overflow(answer.end, answer.count - answer.beside, answer.times, page_rows)
+
+    def _ask(self, window: StreamSlice, start: int, end: int) -> Answer:
+        piece = part_of(window, start, end)
+        answer = Answer(piece, start, end, self._fetch(piece, self._get_initial_next_page_token()))
+        if answer.far_beside:
+            say_once(
+                f"SquadStack sends leads of campaign {window.partition.get('campaign_id')} that were processed days "
+                "before or after the time asked for, as if it did not know the time filter. Test the connection to "
+                "verify `squadstack.timestamp_unit`. The leads that were not asked for are left out."
+            )
+        return answer
+
+    def _fetch(self, piece: StreamSlice, token: Mapping[str, Any] | None) -> requests.Response:
+        response = self._fetch_next_page(piece, token)
+        assert response is not None  # noqa: S101  # no error filter of the manifest ignores a response
+        return response
+
+    def _unit(self) -> int:
+        return SECOND if self.config["squadstack"].get("timestamp_unit") == "seconds" else SECOND // 1000
+
+    def _prove_unit(self, window: StreamSlice, start: int, end: int) -> None:
+        """Ask in the other unit where the first read of a campaign finds nothing: in the wrong one it never would.
+
+        A campaign with a state has shown leads, so a quiet one costs no call.
+        """
+        if start > microseconds(parse_time(self.config["squadstack"]["start_date"]) or EPOCH):
+            return
+        other = SECOND // 1000 if self._unit() == SECOND else SECOND
+        asked = {"processed_after": start // other - 1, "processed_before": end // other + 1}
+        piece = StreamSlice(
+            partition=window.partition,
+            cursor_slice=window.cursor_slice,
+            extra_fields={**window.extra_fields, REQUEST_PARAMETERS: asked},
+        )
+        answer = Answer(piece, start, end, self._fetch(piece, self._get_initial_next_page_token()))
+        if answer.times:
+            names = ("milliseconds", "seconds") if other == SECOND else ("seconds", "milliseconds")
+            raise AirbyteTracedException(
+                message=f"`squadstack.timestamp_unit` is {names[0]}, but campaign "
+                f"{window.partition.get('campaign_id')} answers time filters in {names[1]}: with the wrong unit leads "
+                f"would be missed. Set it to {names[1]}.",
+                failure_type=FailureType.config_error,
+            )
+
+    def _pages(self, piece: StreamSlice, first: requests.Response | None) -> Iterable[requests.Response]:
+        token = self._get_initial_next_page_token()
+        response = first or self._fetch(piece, token)
+        while True:
+            yield response
+            token = self._next_page_token(response, 0, None, token and token["next_page_token"])
+            if token is None:
+                return
+            response = self._fetch(piece, token)
+
+    def _read_in_passes(
+        self,
+        select: Callable[[requests.Response, StreamSlice], Iterable[Any]],
+        piece: StreamSlice,
+        first: requests.Response | None = None,
+    ) -> Iterable[Any]:
+        """Page what no single answer holds, until a pass proves that nothing is missing; `first` is a first page."""
+        passes = Passes(("lead_id", "processed_at") if self.bounded else ("lead_id",), self.bounded)
+        what = describe_slice(piece)
+        repeated_calls = 0
+        for number in range(1, MOST_PASSES + 1):
+            passes.start()
             try:
-                yield from super()._read_pages(watched, stream_slice)
-                if passes.complete():
-                    return
-                if passes.repeated():
-                    LOGGER.warning(
-                        "Stream %s: two passes over the leads of %s brought the same rows, some of them twice or "
-                        "without an id: taken as they are.",
-                        self.name,
-                        describe_slice(stream_slice),
-                    )
+                for response in self._pages(piece, first):
+                    repeated_calls += number > 1
+                    passes.see(response)
+                    yield from select(response, piece)
+                if passes.proven():
                     return
             except WindowChangedError:
-                continue
+                pass
+            first = None
+            if not self.bounded and repeated_calls >= MOST_REPEATED_CALLS:
+                break
+            LOGGER.info("Stream %s: the leads of %s are read again, pass %d.", self.name, what, number + 1)
         if self.bounded:
             raise AirbyteTracedException(
-                message=f"The leads of {describe_slice(stream_slice)} changed in each of {most} passes over them, so "
-                "some may be missing. Sync again at a quieter time, or make the windows smaller (`window_days`) or the "
-                "pages larger (`page_size`).",
+                message=f"The leads of {what} came differently in each of {MOST_PASSES} passes over their pages, so "
+                "some may be missing. Sync again at a quieter time, or make the pages larger (`squadstack.page_size`): "
+                "what fits into one page needs no passes.",
                 failure_type=FailureType.transient_error,
             )
         LOGGER.warning(
-            "Stream %s: the leads of %s changed in both passes over them; some may be missing until the next sync.",
+            "Stream %s: the leads of %s changed in each of %d passes over them; some may be missing until the next "
+            "sync.",
             self.name,
-            describe_slice(stream_slice),
+            what,
+            number,
         )
 
 
-MOST_PAGES_AT_ONCE = 100  # a minute's calls: what a sync that is killed may have to read again
-
-
-def pages_to_come(response: requests.Response) -> int:
-    """Return how many pages a set takes, its first among them."""
+def is_whole(response: requests.Response) -> bool:
+    """Tell whether a first page is all that there is: its `next` is null, and it has as many rows as it counts."""
     page = read_body(response, "lead_page")
-    return 1 if page.parsed.get("next") is None else -(-page.parsed["count"] // max(len(page.rows), 1))
+    return page.parsed.get("next") is None and page.parsed["count"] == len(page.rows)
 
 
-def windows_in(piece: StreamSlice, window: StreamSlice) -> int:
-    """Return how many windows like one that a piece begins with it holds."""
-    start, end, until = (
-        datetime.fromisoformat(moment) for moment in (*window.cursor_slice.values(), piece.cursor_slice["end_time"])
+def server_until(response: requests.Response, read_until: int) -> int:
+    """Return a minute before the server's own time: what it processes while it is read is stamped by that.
+
+    Where the server's clock is behind ours, leads would else change within the windows of this sync.
+    """
+    try:
+        told = email.utils.parsedate_to_datetime(response.headers.get("Date", ""))
+    except (TypeError, ValueError):
+        return read_until
+    until = microseconds(told if told.tzinfo else told.replace(tzinfo=UTC)) - MINUTE
+    if until < read_until - DAY:
+        say_once(
+            "SquadStack's answers carry a date that is more than a day in the past; this machine's clock is taken "
+            "instead. If that one is wrong, set it: leads may be missed."
+        )
+        return read_until
+    if until < read_until - MINUTE:
+        say_once(
+            f"SquadStack's clock is {round((read_until - until) / MINUTE)} minutes behind this machine's, so leads are "
+            f"read until {format_time(EPOCH + timedelta(microseconds=until))}; later ones belong to the next sync."
+        )
+    return until
+
+
+def microseconds(moment: datetime) -> int:
+    """Return a time as microseconds since 1970."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def bounds_of(window: StreamSlice) -> tuple[int, int]:
+    """Return a window's start and its end, which is no longer its own; the CDK names its last microsecond."""
+    first, last = (datetime.fromisoformat(window.cursor_slice[name]) for name in ("start_time", "end_time"))
+    return microseconds(first), microseconds(last) + 1
+
+
+def part_of(window: StreamSlice, start: int, end: int) -> StreamSlice:
+    """Return the slice of another time of a window's campaign."""
+    first, last = (EPOCH + timedelta(microseconds=moment) for moment in (start, end - 1))
+    return StreamSlice(
+        partition=window.partition,
+        cursor_slice={"start_time": first.strftime(STATE_FORMAT), "end_time": last.strftime(STATE_FORMAT)},
+        extra_fields=window.extra_fields,
     )
-    return int(-(-(until - start) // (end - start)))
 
 
 def describe_slice(stream_slice: StreamSlice) -> str:
     """Name a slice in a message: the campaign and its window."""
-    window = stream_slice.cursor_slice
-    return (
-        f"campaign {stream_slice.partition.get('campaign_id')}, {window.get('start_time')} to {window.get('end_time')}"
-    )
+    campaign, window = stream_slice.partition.get("campaign_id"), stream_slice.cursor_slice
+    return f"campaign {campaign}" + (f", {window['start_time']} to {window['end_time']}" if window else "")
 
 
 # --- requests -------------------------------------------------------------------------------------------------------
@@ -1281,23 +1633,30 @@ class ApiRequester(HttpRequester):
         self._varies_by_page = any("next_page_token" in str(template) for template in templates)
 
     def send_request(self, *given: Any, **context: Any) -> requests.Response | None:
-        """Send a request, once its error handler knows to which address, and has nothing against it."""
-        if isinstance(self.error_handler, ApiErrorHandler):
-            names = ("stream_state", "stream_slice", "next_page_token")
-            self.error_handler.begin(self.get_url(**{name: context.get(name) for name in names}))
-        try:
-            return super().send_request(*given, **context)
-        except OSError as error:
-            if isinstance(error, requests.RequestException):
-                raise
-            raise environment_error() from None  # requests looks for the file before it sends anything
+        """Send a request, once its error handler knows to which address, and has nothing against it.
+
+        It waits until fewer than `num_workers` are under way: the pool has a thread more than one worker.
+        """
+        with requests_under_way(int(self.config.get("num_workers", 10))):
+            if isinstance(self.error_handler, ApiErrorHandler):
+                names = ("stream_state", "stream_slice", "next_page_token")
+                self.error_handler.begin(self.get_url(**{name: context.get(name) for name in names}))
+            try:
+                return super().send_request(*given, **context)
+            except OSError as error:
+                if isinstance(error, requests.RequestException):
+                    raise
+                raise environment_error() from None  # requests looks for the file before it sends anything
 
     def get_url(self, **context: Any) -> str:
         """Return the address, evaluated once a slice."""
         return str(self._once_a_slice("url", super().get_url, context))
 
     def get_request_params(self, **context: Any) -> MutableMapping[str, Any]:
-        """Return the manifest's parameters, evaluated once a slice."""
+        """Return the manifest's parameters, evaluated once a slice, or those that the slice brings along."""
+        stream_slice = context.get("stream_slice")
+        if stream_slice is not None and REQUEST_PARAMETERS in stream_slice.extra_fields:
+            return dict(stream_slice.extra_fields[REQUEST_PARAMETERS])
         return dict(self._once_a_slice("parameters", super().get_request_params, context))
 
     def get_request_headers(self, **context: Any) -> Mapping[str, Any]:
@@ -1325,7 +1684,14 @@ class ApiRequester(HttpRequester):
         return super()._request_body_json(*context, **more) if self._http_method != HttpMethod.GET else None
 
 
+@functools.cache
+def requests_under_way(most: int) -> threading.Semaphore:
+    """Return the process's one count of requests that may be under way: the CDK makes a requester for each stream."""
+    return threading.Semaphore(most)
+
+
 MOST_EVALUATED = 1_000
+REQUEST_PARAMETERS = "request_parameters"
 
 
 def once_a_host(merge: Callable[..., Any]) -> Callable[..., Any]:
@@ -1835,10 +2201,13 @@ class PerCampaignState(StateMigration):
     """Keeps the campaigns' own cursors, those that can be read, and drops the global one.
 
     The CDK starts a campaign that has no cursor of its own at the global cursor, so the history of one that is added
-    later would be skipped; without a global cursor it starts at `start_date`. Beyond 10,000 campaigns the CDK keeps
-    the global cursor only, and that one stays. A cursor that is no time would end the stream; without it the campaign
-    is read from `start_date` again.
+    later would be skipped; without a global cursor it starts at `start_date`. Beyond 10,000 cursors the CDK goes over
+    to the global one by itself: cursors of campaigns that are not configured any more are kept, the latest first, as
+    long as there is room for all that are. A cursor that is no time would end the stream; without it the campaign is
+    read from `start_date` again.
     """
+
+    config: Config = field(default_factory=dict)
 
     def should_migrate(self, stream_state: Mapping[str, Any]) -> bool:
         """Tell whether the state holds something that it can do without."""
@@ -1847,6 +2216,10 @@ class PerCampaignState(StateMigration):
     def migrate(self, stream_state: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the state with nothing but the campaigns' readable cursors, spelled as the CDK reads them."""
         if stream_state.get("use_global_cursor"):
+            say_once(
+                "The state holds one progress for all campaigns, as the CDK writes it for more than 10,000: a campaign "
+                "that was added later is read from there on. Refresh the stream to read all from the start date."
+            )
             return stream_state
         kept = {key: value for key, value in stream_state.items() if key not in {"state", "lookback_window"}}
         if "states" in kept:
@@ -1854,14 +2227,26 @@ class PerCampaignState(StateMigration):
             for entry, moment in cursors:
                 partition = entry.get("partition")
                 warn_of_future(f"campaign {partition.get('campaign_id')}" if partition else "a campaign", moment)
-            kept["states"] = [
+            states = [
                 {**entry, "cursor": {"processed_at": moment.strftime(STATE_FORMAT)}}
                 for entry, moment in cursors
                 if moment is not None
             ]
+            kept["states"] = self._with_room_for_all(states)
         return kept
 
+    def _with_room_for_all(self, states: list[Row]) -> list[Row]:
+        configured = set(self.config.get("squadstack", {}).get("campaign_ids", ()))
+        gone = [entry for entry in states if (entry.get("partition") or {}).get("campaign_id") not in configured]
+        too_many = len(configured) + len(gone) - MOST_CURSORS
+        if too_many <= 0:
+            return states
+        gone.sort(key=lambda entry: str(entry["cursor"]["processed_at"]))
+        dropped = set(map(id, gone[:too_many]))
+        return [entry for entry in states if id(entry) not in dropped]
 
+
+MOST_CURSORS = 10_000  # of the CDK's ConcurrentPerPartitionCursor: SWITCH_TO_GLOBAL_LIMIT
 STATE_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 

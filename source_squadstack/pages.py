@@ -30,7 +30,7 @@ from airbyte_cdk.sources.streams.concurrent.partitions.types import PartitionCom
 from airbyte_cdk.sources.types import Record, StreamSlice
 from airbyte_cdk.utils.stream_status_utils import as_airbyte_message as status_message
 
-from source_squadstack.components import KeyedRetriever, Row, SteadyRetriever, in_order, written_time
+from source_squadstack.components import KeyedRetriever, Row, StableWindowRetriever, in_order, written_time
 
 if TYPE_CHECKING:
     from queue import Queue
@@ -79,7 +79,7 @@ def rows_of(partition: Partition) -> Iterator[list[Row]]:
     """Read a partition a page at a time; where the CDK's own way is needed, in groups of records."""
     retriever = getattr(partition, "_retriever", None)
     stream_slice = partition.to_slice()
-    if isinstance(retriever, SteadyRetriever | KeyedRetriever) and isinstance(stream_slice, StreamSlice):
+    if isinstance(retriever, StableWindowRetriever | KeyedRetriever) and isinstance(stream_slice, StreamSlice):
         selector = retriever.record_selector
         if isinstance(selector, RecordSelector) and selects_alone(selector):
             return whole_pages(retriever, selector, stream_slice)
@@ -110,7 +110,7 @@ def selects_alone(selector: RecordSelector) -> bool:
 
 
 def whole_pages(
-    retriever: SteadyRetriever | KeyedRetriever, selector: RecordSelector, stream_slice: StreamSlice
+    retriever: StableWindowRetriever | KeyedRetriever, selector: RecordSelector, stream_slice: StreamSlice
 ) -> Iterator[list[Row]]:
     """Read a slice's pages by its retriever, each page's rows taken for the one record of the page.
 

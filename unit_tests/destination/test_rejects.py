@@ -8,7 +8,6 @@ from pathlib import Path
 
 import fsspec
 import pytest
-from botocore.exceptions import ClientError
 from s3fs.errors import translate_boto_error
 
 from destination_squadstack.config import parse_config
@@ -263,8 +262,9 @@ def test_a_try_to_reach_an_object_store_ends(kit):
 
 
 def refused_by_s3(code, status):
-    answer = {"Error": {"Code": code, "Message": "it says"}, "ResponseMetadata": {"HTTPStatusCode": status}}
-    return translate_boto_error(ClientError(answer, "PutObject"))
+    error = Exception("refused")
+    error.response = {"Error": {"Code": code, "Message": "it says"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return translate_boto_error(error)
 
 
 @pytest.mark.parametrize(

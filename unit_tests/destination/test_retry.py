@@ -1,5 +1,7 @@
 """Outages told by call or row by row, calls of ours that are still at work, leads that the API cannot answer for."""
 
+import random
+
 import pytest
 
 from destination_squadstack.errors import ConfigError, TransientError
@@ -83,6 +85,39 @@ def test_an_outage_that_begins_in_the_middle_of_a_call_is_one_too(bench, kit):
 
     play(b, answers)
     assert (b.report.written, b.report.rejected_total) == (300, 0)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.7, 0.9])
+@pytest.mark.parametrize("said", [ISSUES, BUSY])
+def test_an_outage_of_a_part_of_all_rows_rejects_nobody_although_others_get_through(bench, kit, said, share):
+    chance = random.Random(7)
+    b = bench()
+    feed(b, kit, 2_000)
+
+    def answers(call):
+        b.now += 0.5
+        if not call.records:
+            return every_row(kit, call, MISSING_ID)
+        return kit.rows(call, *[said if b.now < 300 and chance.random() < share else None for _ in call.records])
+
+    play(b, answers)
+    assert (b.report.written, b.report.rejected_total) == (2_000, 0)
+
+
+@pytest.mark.parametrize("silence", [LOST, Reply(500, None, "x")])
+def test_an_outage_of_half_of_all_calls_rejects_nobody_although_others_get_through(bench, kit, silence):
+    chance = random.Random(7)
+    b = bench()
+    feed(b, kit, 2_000)
+
+    def answers(call):
+        b.now += 0.5
+        if b.now < 300 and chance.random() < 0.5:
+            return silence
+        return kit.rows(call) if call.records else every_row(kit, call, MISSING_ID)
+
+    play(b, answers)
+    assert (b.report.written, b.report.rejected_total) == (2_000, 0)
 
 
 def test_leads_that_fail_while_others_get_through_are_rejected_as_retryable(bench, kit):

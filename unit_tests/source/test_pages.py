@@ -1,5 +1,6 @@
 """A page: what counts as one, and when a window's pages are enough."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -10,8 +11,8 @@ from hypothesis import strategies as st
 from source_squadstack.components import (
     BodyExtractor,
     NextPageNumber,
+    Passes,
     UnreadableBodyError,
-    WindowPasses,
     read_body,
     say_once,
 )
@@ -77,54 +78,72 @@ def test_a_next_without_end_is_an_error():
 
 
 def page(count, *lead_ids):
-    return {"count": count, "next": None, "results": [{"lead_id": lead, "processed_at": "t"} for lead in lead_ids]}
+    rows = [{"lead_id": lead, "processed_at": "t"} for lead in lead_ids]
+    return SimpleNamespace(content=json.dumps({"count": count, "next": None, "results": rows}).encode())
 
 
-def passes(*page_lists):
-    window = WindowPasses()
+def passes(*page_lists, bounded=True):
+    found = Passes(("lead_id", "processed_at"), bounded)
     for pages in page_lists:
-        window.start_pass()
+        found.start()
         for one in pages:
-            window.see(one)
-    return window
+            found.see(one)
+    return found
 
 
-def test_a_pass_with_the_same_count_on_its_first_and_last_page_is_complete():
-    assert passes([page(3, "a", "b"), page(3, "c")]).complete()
+WHOLE = [page(3, "a", "b"), page(3, "c")]
 
 
-def test_an_empty_window_is_complete():
-    assert passes([page(0)]).complete()
+def again(*pages):
+    return [response(one.content) for one in pages]
 
 
-def test_a_count_that_shrank_while_paging_means_that_a_lead_may_be_missing():
-    assert not passes([page(3, "a", "b"), page(2)]).complete()
+def test_two_passes_that_bring_the_same_rows_as_many_as_counted_prove_a_window():
+    assert passes(again(*WHOLE), again(*WHOLE)).proven()
 
 
-def test_several_passes_are_complete_together_when_they_saw_as_many_as_the_first_page_counted():
-    assert passes([page(3, "a", "b"), page(2)], [page(2, "a", "c"), page(1)]).complete()
+def test_one_pass_proves_nothing_because_a_lead_may_have_left_and_another_have_come():
+    assert not passes(again(*WHOLE)).proven()
 
 
-def test_a_row_sent_twice_in_place_of_another_is_noticed_though_the_count_stays():
-    assert not passes([page(3, "a", "b"), page(3, "b")]).complete()
+def test_a_count_that_changed_between_two_pages_proves_nothing():
+    assert not passes(again(*WHOLE), [page(4, "a", "b"), page(3, "c")]).proven()
+
+
+def test_a_second_pass_that_brings_another_row_proves_nothing():
+    assert not passes(again(*WHOLE), [page(3, "a", "b"), page(3, "d")]).proven()
+
+
+def test_a_pass_that_lacks_a_row_of_the_one_before_proves_nothing_in_a_window():
+    assert not passes([page(3, "a", "b"), page(3, "c", "d")], again(*WHOLE)).proven()
+
+
+def test_a_row_that_is_repeated_in_place_of_another_in_each_pass_proves_nothing():
+    repeated = [page(3, "a", "b"), page(3, "b")]
+    assert not passes(again(*repeated), again(*repeated), again(*repeated)).proven()
+
+
+def test_without_a_window_a_row_that_has_gone_meanwhile_is_no_sign_of_a_loss():
+    assert passes([page(4, "a", "b"), page(4, "c", "d")], again(*WHOLE), bounded=False).proven()
+
+
+def test_without_a_window_a_row_that_no_earlier_pass_brought_is_one():
+    assert not passes(again(*WHOLE), [page(3, "a", "b"), page(3, "d")], bounded=False).proven()
+
+
+def test_a_later_pass_passes_on_only_what_has_changed():
+    found = passes([page(3, "a", "b", "c")])
+    found.start()
+    later = page(3, "a", "b", "d")
+    found.see(later)
+    assert read_body(later, "lead_page").rows == [{"lead_id": "d", "processed_at": "t"}]
 
 
 @given(st.permutations(range(20)), st.integers(1, 7))
 def test_the_order_of_rows_makes_no_difference(order, size):
     pages = [page(20, *order[start : start + size]) for start in range(0, 20, size)]
-    assert passes(pages).complete()
-    assert not passes(pages[:-1]).complete()
-
-
-def test_a_row_that_the_server_has_twice_is_taken_as_it_is_after_a_second_pass():
-    pages = [page(3, "a", "b"), page(3, "b")]
-    assert not passes(pages).repeated()
-    assert passes(pages, pages).repeated()
-    assert not passes(pages, pages).complete()
-
-
-def test_pages_that_overlap_by_chance_are_no_repetition():
-    assert not passes([page(4, "a", "b"), page(4, "b", "c")], [page(4, "a", "c"), page(4, "c", "b")]).repeated()
+    assert passes(again(*pages), again(*pages)).proven()
+    assert not passes(again(*pages[:-1]), again(*pages[:-1])).proven()
 
 
 def test_half_of_an_emoji_does_not_cost_the_page():

@@ -1,7 +1,9 @@
 """State: a campaign has its own cursor or starts at the start date, never at another's."""
 
 import pytest
+from airbyte_cdk.sources.declarative.incremental.concurrent_partition_cursor import ConcurrentPerPartitionCursor
 
+from source_squadstack import components
 from source_squadstack.components import PerCampaignState, ReadableState, say_once
 
 STATES = [{"partition": {"campaign_id": "0PT711"}, "cursor": {"processed_at": "2024-02-01T00:00:00.000000Z"}}]
@@ -12,6 +14,22 @@ def test_the_global_cursor_is_dropped_so_that_a_new_campaign_starts_at_the_start
     state = {"use_global_cursor": False, "states": STATES, **GLOBAL}
     assert PerCampaignState().should_migrate(state)
     assert PerCampaignState().migrate(state) == {"use_global_cursor": False, "states": STATES}
+
+
+def cursor_of(campaign, processed_at):
+    return {"partition": {"campaign_id": campaign}, "cursor": {"processed_at": f"{processed_at}T00:00:00.000000Z"}}
+
+
+def test_campaigns_that_are_gone_leave_room_for_all_that_are_configured(monkeypatch):
+    monkeypatch.setattr(components, "MOST_CURSORS", 4)
+    gone = [cursor_of(f"GONE{month}", f"2024-0{month}-01") for month in (3, 1, 2)]
+    read = cursor_of("READ", "2023-01-01")
+    migration = PerCampaignState(config={"squadstack": {"campaign_ids": ["READ", "ADDED"]}})
+    assert migration.migrate({"states": [*gone, read]}) == {"states": [gone[0], gone[2], read]}
+
+
+def test_the_limit_of_cursors_is_the_one_beyond_which_the_cdk_takes_its_global_cursor():
+    assert ConcurrentPerPartitionCursor.SWITCH_TO_GLOBAL_LIMIT == components.MOST_CURSORS
 
 
 def test_the_global_cursor_stays_where_it_is_the_only_one():
