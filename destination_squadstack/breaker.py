@@ -9,10 +9,12 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
+from destination_squadstack.advice import advice
 from destination_squadstack.errors import ConfigError
 from destination_squadstack.operations import LOOKS_LIKE_A_RESTART
 from destination_squadstack.reasons import Reason
 from destination_squadstack.routing import Lane
+from destination_squadstack.verdict import config_problem
 
 TRIP_AT = 200
 # Lists are refused as a whole, and taken apart to find who is to blame. Once so many leads were refused alone for one
@@ -27,6 +29,8 @@ class _Suspicion:
     reason: str
     failures: int
     until: float
+    # The key in `advice` of what the reason says of the config.
+    problem: str | None
     # The newest batch that was open when the last of the failures was read.
     batch: float = 0
 
@@ -54,7 +58,7 @@ class Breaker:
         """Note that a record of a lane was refused, read while no newer batch than the given one was open."""
         if lane.index in self._cleared or reason.cause in LOOKS_LIKE_A_RESTART:
             return
-        suspicion = self._suspects.setdefault(lane.index, _Suspicion(reason.text, 0, now + self._hold_seconds))
+        suspicion = self._suspects.setdefault(lane.index, self._suspicion(status, reason, now))
         if status not in _COUNTED or suspicion.reason != reason.text:
             self.passed(lane)
             return
@@ -80,6 +84,9 @@ class Breaker:
         if sum(lists.values()) >= self._trip_at and oldest_unanswered > batch:
             raise self._tripped(lane, suspicion)
 
+    def _suspicion(self, status: int, reason: Reason, now: float) -> _Suspicion:
+        return _Suspicion(reason.text, 0, now + self._hold_seconds, config_problem(status, reason.cause))
+
     def check(self, lane: Lane, oldest_unsettled: float) -> None:
         """Look at a lane again, given its oldest batch that has a record without an outcome.
 
@@ -98,10 +105,12 @@ class Breaker:
             if acknowledged
             else "none of these records has been acknowledged"
         )
+        what = f"Check {lane.at} and its field_map, then sync again"
+        if suspicion.problem is not None:
+            what = advice(suspicion.problem, "", lane.where).rstrip(".")
         return ConfigError(
             f"The first {self._trip_at} records for {lane.operation.endpoint} were all refused for one reason: "
-            f"{suspicion.reason.rstrip('.')}. "
-            f"Check {lane.at} and its field_map, then sync again; {fate}."
+            f"{suspicion.reason.rstrip('.')}. {what}; {fate}."
         )
 
     def acknowledged(self, lane: Lane, count: int) -> None:

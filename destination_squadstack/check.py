@@ -118,7 +118,7 @@ def _explain_row(lane: Lane, refusal: Refusal | None) -> str | None:
     endpoint = lane.operation.endpoint
     if refusal is None:
         return f"SquadStack accepted a lead without an id at {endpoint}: {lane.ref_at} is not safe to use."
-    if (problem := config_problem(refusal)) is not None:
+    if (problem := config_problem(refusal.status, refusal.reason.cause)) is not None:
         return advice(problem, refusal.reason.text, lane.where)
     if refusal.status in _REACHED:
         return None

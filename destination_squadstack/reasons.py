@@ -18,6 +18,7 @@ from destination_squadstack.operations import Cause, documented_fields
 _NESTED = 5
 _LONGEST = 300
 NOTHING_SAID = "no reason given"
+UNREPEATED = "… (words that may be a lead's are not repeated)"
 
 _KNOWN: tuple[tuple[re.Pattern[str], Cause, str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), cause, sentence)
@@ -62,7 +63,7 @@ _VOCABULARY = frozenset(
     detail dictionary digit digits disable disabled do does doesn't don't duplicate e each email empty enable enabled
     endpoint ensure equal error exceed exceeded exceeds exist existing exists expected expired failed false few
     field fields for forbidden format found from future given greater has have hour id ids in inactive incorrect
-    information
+    information malformed
     input instead integer integration internal invalid is isn't issue issues it item items its json key keys last
     later lead leads least length less limit list long longer mandatory many may message minute minutes missing
     mobile month more most must name no non not null number numbers object of off on one only or other out parse
@@ -99,6 +100,8 @@ def read_reason(said: Any, field_names: Collection[str] = ()) -> Reason:
             if pattern.search(text):
                 return Reason(cause, sentence)
     words = dict.fromkeys(_clean(field, text, field_names) for field, text in statements)
+    if not any(any(map(str.isalpha, text)) for text in words):
+        words = dict.fromkeys([UNREPEATED] if words else [])
     return Reason(Cause.OTHER, "; ".join(words)[:_LONGEST] or NOTHING_SAID)
 
 

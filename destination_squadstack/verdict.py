@@ -146,10 +146,9 @@ class Mismatch:
     """The API answered for another lead than the one at this position: nothing it says can be relied on."""
 
 
-def config_problem(refusal: Refusal) -> str | None:
+def config_problem(status: int, cause: Cause) -> str | None:
     """Return the key in `advice` of what a refusal of any lead whatever says of the config; None if it says nothing."""
-    of_status = _PROBLEMS.get(refusal.status) if refusal.status in (_UNAUTHORIZED, _FORBIDDEN) else None
-    return _WRONG_REF.get(refusal.reason.cause, of_status)
+    return _WRONG_REF.get(cause, _PROBLEMS[status] if status in (_UNAUTHORIZED, _FORBIDDEN) else None)
 
 
 Verdict = Settled | Ambiguous | ListRefused | Throttled | Refused | Mismatch

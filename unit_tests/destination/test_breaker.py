@@ -95,9 +95,10 @@ def test_what_is_said_of_one_row_rejects_that_row_and_of_all_of_them_stops_the_s
     for index in range(300):
         b.feed(kit.record(f"L{index}"), kit.state(index))
     b.end()
-    with pytest.raises(ConfigError, match="The first 200 records for lead-upserted were all refused"):
+    with pytest.raises(ConfigError, match="The first 200 records for lead-upserted were all refused") as raised:
         run_all(b, lambda call: kit.rows(call, *[said] * len(call.records)))
     assert b.marks() == []
+    assert ("squadstack.token" if said[0] in (401, 403) else "default.ref_id") in str(raised.value)
 
 
 @pytest.mark.parametrize("status", [400, 404, 410])

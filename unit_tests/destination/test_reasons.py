@@ -114,3 +114,7 @@ def test_a_field_named_in_the_middle_of_a_sentence_keeps_its_underscore():
 def test_a_documented_field_that_the_record_lacks_is_named(name):
     assert read_reason({name: ["This field is required."]}, {"x"}).text == f"{name}: This field is required."
     assert read_reason({"asha": ["This field is required."]}, {"x"}).text == "…: This field is required."
+
+
+def test_a_text_of_which_nothing_can_be_repeated_says_so():
+    assert read_reason({"error_msg": "Quux."}).text == "… (words that may be a lead's are not repeated)"
