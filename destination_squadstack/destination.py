@@ -331,13 +331,23 @@ class Sync:
             self._events.put(_EndOfInput(None))
 
     def _work(self) -> None:
-        while (call := self._outgoing.get()) is not None:
-            try:
-                answer = self._api.send(call.lane, call.bodies)
-                self._events.put(_Answered(call, answer))
-            except Exception as error:  # noqa: BLE001 - it has to reach the thread that can act on it
-                self._events.put(_Broken(call, error))
+        while self._make_next_call():
+            pass
         self._api.close()
+
+    def _make_next_call(self) -> bool:
+        """Wait for a call and make it; false if there are no more.
+
+        A function of its own: in a loop each idle worker would hold on to its last call and answer, of 80 MB or so.
+        """
+        call = self._outgoing.get()
+        if call is None:
+            return False
+        try:
+            self._events.put(_Answered(call, self._api.send(call.lane, call.bodies)))
+        except Exception as error:  # noqa: BLE001 - it has to reach the thread that can act on it
+            self._events.put(_Broken(call, error))
+        return True
 
 
 def _limiter(config: Config) -> Limiter:

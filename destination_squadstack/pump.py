@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from destination_squadstack.advice import advice
-from destination_squadstack.batcher import RECORD_OVERHEAD, Batcher, Problem, Record
+from destination_squadstack.batcher import BYTES_PER_CALL, RECORD_OVERHEAD, Batcher, Problem, Record
 from destination_squadstack.calls import SQUADSTACK, Call, api_of
 from destination_squadstack.errors import ConfigError, SyncError, TransientError
 from destination_squadstack.ledger import Ledger
@@ -62,8 +62,9 @@ from destination_squadstack.verdict import (
 MOST_RECORDS = 10_000
 MOST_BYTES = 64 * 1024 * 1024
 MOST_STATES = 10_000
-# Each byte of a lead under way is also one of the body that is sent and up to ten of an answer that repeats it.
-MOST_BYTES_UNDER_WAY = 16 * 1024 * 1024
+# Each byte of a lead under way is also one of the body that is sent, two of an answer that repeats it, and up to
+# fifteen of that answer parsed: 16 MB of leads with thousands of fields took 600 MB.
+MOST_BYTES_UNDER_WAY = BYTES_PER_CALL
 
 
 @dataclass(frozen=True, slots=True)

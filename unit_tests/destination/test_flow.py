@@ -52,8 +52,8 @@ def test_a_call_is_bounded_by_bytes_and_a_lead_beyond_them_goes_alone(bench, kit
 
 def test_bytes_under_way_are_bounded_but_for_one_call(bench, kit):
     b = bench(kit.config(workers=8))
-    for index in range(30):
-        b.feed(kit.record(f"L{index}", note="x" * 1_000_000))
+    for index in range(2_000):
+        b.feed(kit.record(f"L{index}", note="x" * 12_000))
     b.end()
     under_way = b.calls()
     assert 1 < len(under_way) < 8

@@ -24,8 +24,25 @@ DUPLICATE = "Duplicate Lead ID shared: A lead with the given Lead ID: 'x' is alr
 BUSY = '{"error_type":1,"detail":"Another request for the same lead is getting processed already"}'
 TROUBLE = (
     "lost before", "lost after", "500 before", "500 after", "half then silent", "wrong length", "html", "empty",
-    "metadata", "429", "busy", "row 500 after", "no connection",
+    "metadata", "429", "busy", "row 500 after", "no connection", "503", "400", "rows 500", "rows 503", "rows 429",
+    "rows busy",
 )  # fmt: skip
+
+NOT_CARRIED_OUT = {
+    "lost before": Silence("reset", may_be_applied=True),
+    "no connection": Silence("no connection", may_be_applied=False),
+    "500 before": Reply(500, None, "no JSON"),
+    "503": Reply(503, None, "no JSON"),
+    "400": Reply(400, {"error_msg": "x"}),
+    "429": Reply(429, None, "no JSON", retry_after=3.0),
+}
+# An outage told row by row.
+ROWS = {
+    "rows 500": (500, "We're facing some technical issues."),
+    "rows 503": (503, "maintenance"),
+    "rows 429": (429, "Request was throttled. Please try after 60 seconds"),
+    "rows busy": (409, BUSY),
+}
 
 
 def number_of(text):
@@ -54,14 +71,12 @@ class Server:
     def arrive(self, call, trouble):
         """Do the work of a call; return the answer that it will get."""
         records = call.records
-        if trouble == "lost before":
-            return Silence("reset", may_be_applied=True)
-        if trouble == "no connection":
-            return Silence("no connection", may_be_applied=False)
-        if trouble == "500 before":
-            return Reply(500, None, "no JSON")
-        if trouble == "429":
-            return Reply(429, None, "no JSON", retry_after=3.0)
+        if trouble in NOT_CARRIED_OUT:
+            return NOT_CARRIED_OUT[trouble]
+        if trouble in ROWS:
+            status, said = ROWS[trouble]
+            rows = [{"status_code": status, "data": {"error_msg": said}} for _ in records or [None]]
+            return Reply(200, {"result": rows})
         if trouble == "half then silent":
             for record in records[: len(records) // 2]:
                 self.apply(call.lane, record)
@@ -162,8 +177,10 @@ class Run:
             # Twelve in a row end the sync, which has tests of its own.
             fair = (call.about or call).unheard >= 8
             trouble = self.chance.choice(TROUBLE) if self.chance.random() < self.trouble_rate and not fair else None
+            if trouble == "400" and len(call.records) == 1:
+                trouble = None  # a refusal of that lead, which is final
             if not call.records:
-                trouble = trouble and "500 before"
+                trouble = self.chance.choice(("500 before", *ROWS)) if trouble else None
             refused = Reply(400, {"detail": "a lead without an id"})
             answer = self.server.arrive(call, trouble) if call.records or trouble else refused
             self.under_way.append((call, answer))
