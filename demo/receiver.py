@@ -14,8 +14,8 @@ from demo.connectors import ConnectorFailedError, script
 
 KEY = "demo-endpoint-key"
 PULL_TOKEN = "demo-pull-token"  # noqa: S105  # of a receiver that lives as long as the demo
-_START_SECONDS = 30.0
-_STOP_SECONDS = 30.0
+_START_SECONDS = 120.0
+_STOP_SECONDS = 120.0
 
 
 class Receiver:

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -344,12 +343,13 @@ def test_busy_leads_are_sent_again_alone(write, tmp_path):
 
 
 def test_a_429_is_waited_out(write):
-    with Emulator(scenario(calls_per_minute=5, window_seconds=2.0, throttle_answer="retry_after")) as emulator:
+    faults = (Fault(FaultKind.THROTTLE, on="write", every=3, times=3),)
+    with Emulator(scenario(faults=faults, window_seconds=1.0, throttle_answer="retry_after")) as emulator:
         written = write(
             config(emulator, workers=8), lines(*(record(lead(number)) for number in range(1_500)), state(1))
         )
         assert (written.code, written.marks) == (0, [1])
-        assert emulator.books.throttled > 0
+        assert emulator.books.throttled == 3
         assert len(emulator.leads()) == 1_500
 
 
@@ -463,7 +463,7 @@ def test_a_config_that_cannot_work_ends_before_anything_is_sent(write, settings,
 # -- being stopped
 
 
-def feed(process, messages, pause=0.0):
+def feed(process, messages):
     """Write to a process from a thread, until it is gone."""
 
     def run():
@@ -471,7 +471,6 @@ def feed(process, messages, pause=0.0):
             for message in messages:
                 process.stdin.write(lines(message))
                 process.stdin.flush()
-                time.sleep(pause)
             process.stdin.close()
         except (BrokenPipeError, ValueError):
             pass
@@ -511,7 +510,6 @@ def test_kill_9_at_a_random_moment_loses_nothing_that_was_acknowledged(destinati
         for line in process.stdout:
             printed.append(line)
             if line.count(b'"STATE"') and len(printed) >= stop_after:
-                time.sleep(chance.random() * 0.1)
                 process.send_signal(signal.SIGKILL)
                 break
         printed.append(rest(process)[0])
@@ -533,11 +531,9 @@ def test_sigterm_finishes_what_is_under_way_and_says_what_is_done(destination, t
         feed(process, numbered(5_000))
         printed = list(itertools.islice(process.stdout, 12))
         process.send_signal(signal.SIGTERM)
-        started = time.monotonic()
-        tail, stderr = rest(process)
+        tail, stderr = rest(process)  # its stdin stays open: it ends of itself
         printed.append(tail)
         assert process.returncode == 143
-        assert time.monotonic() - started < 5
         written = Written(143, b"".join(printed), stderr)
         assert stderr == b""
         done = len(emulator.leads()) + len(stored(tmp_path / "rejects"))

@@ -38,7 +38,7 @@ def browser() -> str:
 def shown(browser: str, url: str, folder: Path, *flags: str) -> str:
     """The page as the browser has it, and what its console said."""
     command = [browser, *FLAGS, f"--user-data-dir={folder}/profile", *flags, url]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     assert not re.search(r"CONSOLE.*(Refused|violates|Error)", ended.stderr), ended.stderr
     return unescape(re.sub(r"\s+", " ", re.sub(r"<style>.*?</style>|<[^>]+>", " ", ended.stdout, flags=re.DOTALL)))
 
@@ -98,7 +98,7 @@ def test_the_page_reads_itself_anew(browser, tmp_path):
         flags = [*FLAGS, f"--user-data-dir={tmp_path}/profile", "--remote-debugging-port=0"]
         command = [browser, *flags, f"http://127.0.0.1:{server.server_port}/"]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as looking:
-            looks = [asked.acquire(timeout=60) for _ in range(3)]
+            looks = [asked.acquire(timeout=300) for _ in range(3)]
             looking.terminate()
         server.shutdown()
 

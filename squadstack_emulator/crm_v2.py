@@ -42,7 +42,8 @@ def leads_in(body: object) -> list[object]:
 def lead_keys(ref_id: str, body: object) -> Iterable[LeadKey]:
     """What identifies the leads of a body."""
     for entry in leads_in(body):
-        if isinstance(entry, dict) and isinstance(entry.get("lead_id"), (str, int)):
+        # An empty one identifies nothing: whoever asks what a lead without an id would be answered may ask at any time.
+        if isinstance(entry, dict) and isinstance(entry.get("lead_id"), (str, int)) and entry["lead_id"] != "":
             yield LeadKey(ref_id, text_of(entry["lead_id"]))
 
 

@@ -11,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 if TYPE_CHECKING:
     from squadstack_emulator.app import App
 
-_START_SECONDS = 10.0
+_START_SECONDS = 120.0
 _FOR_EVER = 3600
 
 

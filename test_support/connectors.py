@@ -116,7 +116,8 @@ class Connector:
 
     def killed_after(self, lines: int, command: str, **files: Any) -> Outcome:
         """Run a command and kill it once it has printed so many lines."""
-        with self.start(command, **files) as process:
+        # It must not get to its end before it is killed, however late that is.
+        with Process(self._script, self.arguments(command, (), files), stdout_bytes=4096) as process:
             head = b"".join(process.stdout.readline() for _ in range(lines))
             process.send_signal(signal.SIGKILL)
             # Not communicate(): it would lose what readline() has buffered.

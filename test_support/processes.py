@@ -4,6 +4,7 @@ A forked process has its own memory, pipes, signals and exit code. What it has n
 import the connector, which takes more than a second. Tests of just that start it anew.
 """
 
+import fcntl
 import multiprocessing
 import os
 import subprocess
@@ -29,7 +30,15 @@ _CONTEXT.set_forkserver_preload(["test_support.preloaded"])
 
 
 class Process:
-    """A running console script; the part of `subprocess.Popen` that tests use, and nothing that buffers for them."""
+    """A running console script; the part of `subprocess.Popen` that tests use.
+
+    Args:
+        script: Its name, or `module:function`.
+        arguments: Its command line.
+        environment: Its environment; by default this process's.
+        clock: What it takes for the time; by default the machine's clock.
+        stdout_bytes: How much it may print that nobody has read, before it has to wait.
+    """
 
     def __init__(
         self,
@@ -38,9 +47,12 @@ class Process:
         environment: Mapping[str, str] | None = None,
         *,
         clock: SleptClock | None = None,
+        stdout_bytes: int | None = None,
     ) -> None:
         stdin_read, stdin_write = os.pipe()
         stdout_read, stdout_write = os.pipe()
+        if stdout_bytes:
+            fcntl.fcntl(stdout_write, fcntl.F_SETPIPE_SZ, stdout_bytes)
         stderr_read, stderr_write = os.pipe()
         theirs = [Connection(stdin_read, writable=False), *_writable(stdout_write, stderr_write)]
         self._process = _CONTEXT.Process(

@@ -8,6 +8,7 @@ Hypothesis runs the same examples each time. `--hypothesis-profile=endurance` ru
 
 import random
 from itertools import groupby
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,12 +27,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Draw the seed, in the main process alone: workers are given its options, and must agree on the order."""
+    """Draw the seed, in the main process alone: workers must agree on the order, and are told of it."""
+    if told := getattr(config, "workerinput", {}).get("order_seed"):
+        config.option.order_seed = told
     if config.option.order_seed == "random":
         config.option.order_seed = str(random.SystemRandom().randrange(10**6))
     # Not over a profile that the command line names: hypothesis has loaded that one.
     if not config.getoption("--hypothesis-profile", default=None):
         settings.load_profile("repeatable")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist the seed."""
+    node.workerinput["order_seed"] = node.config.option.order_seed
 
 
 def pytest_report_header(config: pytest.Config) -> str:

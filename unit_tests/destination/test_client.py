@@ -15,6 +15,7 @@ from destination_squadstack.operations import OPERATIONS, Operation, Request
 from destination_squadstack.transport import Transport, read_reply
 from destination_squadstack.verdict import NotLoggedIn, Reply, Silence
 
+HANG = 300  # seconds after which a test that hangs fails: no bound on how slow a machine may be
 BODY = b'{"result": []}'
 
 
@@ -35,7 +36,7 @@ def server(*answers):
                 with connection:
                     seen.append(receive(connection))
                     if answer is None:
-                        done.wait(5)
+                        done.wait(HANG)
                     elif answer == "reset":
                         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
                     else:
@@ -47,7 +48,7 @@ def server(*answers):
             yield f"http://127.0.0.1:{listener.getsockname()[1]}", seen
         finally:
             done.set()
-            thread.join(5)
+            thread.join(HANG)
 
 
 def receive(connection):
@@ -73,7 +74,7 @@ TO = To(OPERATIONS["crm_v2", "upsert"])
 
 
 def send(url, **timeouts):
-    client = Client(url, "the-token", **{"connect_seconds": 0.5, "read_seconds": 0.3, **timeouts})
+    client = Client(url, "the-token", **{"connect_seconds": HANG, "read_seconds": HANG, **timeouts})
     try:
         return client.send(TO, [b'{"lead_id":"a"}', b'{"lead_id":"b"}'])
     finally:
@@ -148,10 +149,10 @@ def test_one_connection_serves_all_calls_of_a_thread():
 
         thread = threading.Thread(target=serve)
         thread.start()
-        client = Client(f"http://127.0.0.1:{listener.getsockname()[1]}", "t", connect_seconds=0.5, read_seconds=0.5)
+        client = Client(f"http://127.0.0.1:{listener.getsockname()[1]}", "t", connect_seconds=HANG, read_seconds=HANG)
         assert [client.send(TO, [b"{}"]) for _ in range(calls)] == [Reply(200, {"result": []})] * calls
         client.close()
-        thread.join(5)
+        thread.join(HANG)
 
 
 def test_a_call_that_cannot_be_repeated_leaves_on_a_connection_of_its_own():
@@ -165,16 +166,16 @@ def test_a_call_that_cannot_be_repeated_leaves_on_a_connection_of_its_own():
                     connection = kept.enter_context(listener.accept()[0])
                     receive(connection)
                     connection.sendall(response())
-                done.wait(5)
+                done.wait(HANG)
 
         thread = threading.Thread(target=serve)
         thread.start()
-        transport = Transport(f"http://127.0.0.1:{listener.getsockname()[1]}", connect_seconds=0.5, read_seconds=0.5)
+        transport = Transport(f"http://127.0.0.1:{listener.getsockname()[1]}", connect_seconds=HANG, read_seconds=HANG)
         request = Request("PUT", "/lead", b"{}")
         answers = [transport.send(request, {}, once=once) for once in (False, True, True)]
         done.set()
         transport.close()
-        thread.join(5)
+        thread.join(HANG)
     assert answers == [Reply(200, {"result": []})] * 3
 
 
@@ -189,7 +190,7 @@ def odd_server(answer):
             with connection:
                 connection.recv(65536)
                 if answer is None:
-                    done.wait(5)
+                    done.wait(HANG)
                 else:
                     connection.sendall(answer)
 
@@ -199,7 +200,7 @@ def odd_server(answer):
             yield f"127.0.0.1:{listener.getsockname()[1]}"
         finally:
             done.set()
-            thread.join(5)
+            thread.join(HANG)
 
 
 @pytest.mark.parametrize(
@@ -259,7 +260,7 @@ def test_a_redirect_is_not_followed(status):
 )
 def test_a_lost_answer_is_a_silence_that_may_have_been_applied(answer, silence):
     with server(answer) as (url, _):
-        assert send(url) == silence
+        assert send(url, **({"read_seconds": 0.05} if answer is None else {})) == silence
 
 
 def test_an_answer_that_stops_half_way_is_a_timeout():
@@ -271,13 +272,13 @@ def test_an_answer_that_stops_half_way_is_a_timeout():
             with connection:
                 receive(connection)
                 connection.sendall(response()[:-3])
-                done.wait(5)
+                done.wait(HANG)
 
         thread = threading.Thread(target=serve)
         thread.start()
-        answer = send(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        answer = send(f"http://127.0.0.1:{listener.getsockname()[1]}", read_seconds=0.05)
         done.set()
-        thread.join(5)
+        thread.join(HANG)
     assert answer == Silence("no answer in time", may_be_applied=True, timed_out=True)
 
 

@@ -127,7 +127,7 @@ def test_threads_share_one_login(portal):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(5)
+        thread.join(300)
     assert transport.tokens == 1
 
 

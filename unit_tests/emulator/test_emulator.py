@@ -24,7 +24,7 @@ def processed(emulator: Emulator) -> list[datetime | None]:
 
 def read(emulator: Emulator, **parameters: Any) -> list[Any]:
     url = f"{emulator.url}/api/v4/leads/responses/0PT711/"
-    rows: list[Any] = requests.get(url, params=parameters, headers=TOKEN, timeout=5).json()["results"]
+    rows: list[Any] = requests.get(url, params=parameters, headers=TOKEN, timeout=300).json()["results"]
     return rows
 
 
@@ -104,8 +104,8 @@ def test_a_changed_scenario_holds_from_the_next_call_on(serve: Callable[..., Emu
     assert [row["processed_at"] for row in read(emulator)] == [1704067200, 1705795200]
     emulator.set_scenario(Scenario(campaigns=(Campaign("other", responses=1),)))
     url = f"{emulator.url}/api/v4/leads/responses"
-    assert requests.get(f"{url}/0PT711/", headers=TOKEN, timeout=5).status_code == 404
-    assert requests.get(f"{url}/other/", headers=TOKEN, timeout=5).json()["count"] == 1
+    assert requests.get(f"{url}/0PT711/", headers=TOKEN, timeout=300).status_code == 404
+    assert requests.get(f"{url}/other/", headers=TOKEN, timeout=300).json()["count"] == 1
 
 
 def test_switches_that_are_named_count_from_the_beginning_and_others_go_on(serve: Callable[..., Emulator]) -> None:
@@ -113,7 +113,7 @@ def test_switches_that_are_named_count_from_the_beginning_and_others_go_on(serve
     emulator = serve(faults=(fault,))
 
     def status() -> int:
-        return requests.get(f"{emulator.url}/api/v4/leads/responses/0PT711/", headers=TOKEN, timeout=5).status_code
+        return requests.get(f"{emulator.url}/api/v4/leads/responses/0PT711/", headers=TOKEN, timeout=300).status_code
 
     assert [status(), status()] == [500, 200]
     emulator.change(next_scheme="https")
@@ -127,7 +127,7 @@ def test_switches_that_are_named_count_from_the_beginning_and_others_go_on(serve
 def test_a_violation_fails_the_test_that_asks(serve: Callable[..., Emulator]) -> None:
     emulator = serve()
     emulator.assert_clean()
-    requests.get(f"{emulator.url}/api/v9/", headers=TOKEN, timeout=5)
+    requests.get(f"{emulator.url}/api/v9/", headers=TOKEN, timeout=300)
     with pytest.raises(AssertionError, match=r"- GET /api/v9/: there is no such path"):
         emulator.assert_clean()
 
@@ -139,11 +139,11 @@ def test_the_contact_center_is_served_at_the_same_address(serve: Callable[..., E
 
     def log_in() -> dict[str, str]:
         body = {"username": portal.username, "password": portal.password, "domain": portal.domain}
-        token = requests.post(f"{emulator.url}/api/v2/login", json=body, timeout=5).json()["access_token"]
+        token = requests.post(f"{emulator.url}/api/v2/login", json=body, timeout=300).json()["access_token"]
         return {"Authorization": f"Bearer {token}", "X-Account-ID": portal.account_id}
 
     def get(path: str, headers: dict[str, str], **parameters: Any) -> Any:
-        return requests.get(emulator.url + path, params=parameters, headers=headers, timeout=5)
+        return requests.get(emulator.url + path, params=parameters, headers=headers, timeout=300)
 
     headers = log_in()
     leads = f"/api/v2/config/campaigns/{PortalCampaign.id}/leads"

@@ -258,9 +258,9 @@ def test_a_created_lead_comes_back_called(serve: Callable[..., Emulator]) -> Non
     headers = {"Authorization": "Bearer emulator-token"}
     lead = {"lead_id": "77", "phone_number": "9899550412", "contact_name": "John Doe", "city": "Pune"}
     create = f"{emulator.url}/voice/crm-integration-v2/ref-0PT711/lead-created"
-    assert requests.post(create, json=[lead], headers=headers, timeout=5).ok
+    assert requests.post(create, json=[lead], headers=headers, timeout=300).ok
     emulator.call_leads()
-    row = requests.get(emulator.url + READ, headers=headers, timeout=5).json()["results"][0]
+    row = requests.get(emulator.url + READ, headers=headers, timeout=300).json()["results"][0]
     assert (row["lead_id"], row["phone_number"], row["city"]) == (77, "919899550412", "Pune")
     assert len(row["call_attempt_Loans_1"]) == 1
     emulator.assert_clean()

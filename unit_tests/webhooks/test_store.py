@@ -117,11 +117,11 @@ def test_a_later_writer_waits_for_an_earlier_one_that_has_not_committed(postgres
     @listens_for(slow._database.writing, "commit")
     def wait(_connection: Connection) -> None:
         about_to_commit.set()
-        assert go_on.wait(9)
+        assert go_on.wait(300)
 
     first = threading.Thread(target=slow.append, args=([event(1)],))
     first.start()
-    assert about_to_commit.wait(9)
+    assert about_to_commit.wait(300)
     second = threading.Thread(target=fast.append, args=([event(2)],))
     second.start()
     second.join(0.3)
