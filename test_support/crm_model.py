@@ -281,7 +281,7 @@ class Server:
         self.exchanges: list[Exchange] = []
         self.weather = Weather()
         self.poison: Callable[[Any], str | None] = _harmless
-        self._chance = random.Random(seed)  # noqa: S311
+        self._chance = random.Random(seed)
         self._open: list[Exchange] = []
         self._allowance = allowance
         self._retry_after = retry_after

@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def shuffled(items: list[pytest.Item], seed: str) -> list[pytest.Item]:
     """Return the tests in the order of a seed; where a test stands depends on nothing but the seed and the tests."""
-    draw = random.Random(seed)  # noqa: S311  # an order is no secret
+    draw = random.Random(seed)  # an order is no secret
     files = [list(tests) for _, tests in groupby(items, lambda item: item.path)]
     draw.shuffle(files)
     for tests in files:
