@@ -82,7 +82,7 @@ def _spec(_: argparse.Namespace, __: Emitter) -> int:
 def _discover(_: argparse.Namespace, emitter: Emitter) -> int:
     operations = [
         {
-            "object_name": f"{row.api}.{row.name}",
+            "object_name": row.object_name,
             "sync_mode": row.sync_mode,
             "json_schema": row.schema,
             "matching_keys": [[row.key]],

@@ -106,7 +106,10 @@ class Sync:
         )
         self._pump = Pump(
             routes,
-            [Shaper(route.lane.operation, route.renames, send_nulls=config.send_nulls) for route in routes],
+            [
+                Shaper(route.lane.operation, route.renames, send_nulls=config.send_nulls, mapped=route.mapped)
+                for route in routes
+            ],
             settings=Settings(
                 workers=config.workers,
                 ignore_duplicates=config.ignore_duplicates,

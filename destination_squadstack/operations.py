@@ -122,6 +122,11 @@ class Operation:
     repeatable: bool = True
     integer_key: bool = False
 
+    @property
+    def object_name(self) -> str:
+        """Return its name in the catalog of `discover`, and so in the mapping form of a platform."""
+        return f"{self.api}.{self.name}"
+
     def path(self, target: str) -> str:
         """Return the path of the endpoint for one campaign; that of a lead is filled in by `request`."""
         return self.template.replace("{target}", target)

@@ -9,7 +9,8 @@ from destination_squadstack.advice import Where
 from destination_squadstack.config import Config, StreamEntry, Target, operation_of
 from destination_squadstack.errors import ConfigError
 from destination_squadstack.ledger import StreamKey
-from destination_squadstack.operations import CRM_V2, OPERATIONS, V1, V4, Operation
+from destination_squadstack.operations import CONTACT_CENTER, CRM_V2, OPERATIONS, V1, V4, Operation
+from destination_squadstack.operations import Target as Needs
 from destination_squadstack.shaping import Rename
 
 # With no operation in the config the sync mode decides; append says nothing about what is meant.
@@ -51,11 +52,13 @@ class Route:
     # None: the config's default.
     entry: StreamEntry | None
     key: StreamKey
+    # The fields that are sent, where the platform's form has mapped them; None: all.
+    mapped: frozenset[str] | None = None
 
     @property
     def renames(self) -> tuple[Rename, ...]:
-        """The fields that are sent under other names."""
-        return self.entry.renames if self.entry else ()
+        """The fields that are sent under other names: those of the config, unless the platform has mapped them."""
+        return self.entry.renames if self.entry and self.mapped is None else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ def _refuse_strays(
     strays = [
         route
         for route, configured in zip(routes, streams, strict=True)
-        if _may_mean(entry, route) and _goes_elsewhere(config, entry, route, configured.get("destination_sync_mode"))
+        if _may_mean(entry, route) and _goes_elsewhere(config, entry, route, configured)
     ]
     if not strays:
         return
@@ -132,13 +135,14 @@ def _may_mean(entry: StreamEntry, route: Route) -> bool:
     return same and _bare(entry.namespace or "") == _bare(route.namespace or "")
 
 
-def _goes_elsewhere(config: Config, entry: StreamEntry, route: Route, sync_mode: object) -> bool:
+def _goes_elsewhere(config: Config, entry: StreamEntry, route: Route, configured: Mapping[str, Any]) -> bool:
     """Tell whether a stream's records would be sent otherwise if the entry were theirs."""
     try:
-        choice = _choose(config, entry, route.stream, sync_mode)
+        choice = _choose(config, entry, configured)
     except ConfigError:
         return True
-    meant = (choice.operation, choice.operation.path(choice.target), entry.renames)
+    renames = entry.renames if route.mapped is None else ()
+    meant = (choice.operation, choice.operation.path(choice.target), renames)
     return meant != (route.lane.operation, route.lane.path, route.renames)
 
 
@@ -175,7 +179,7 @@ def _is_configured_stream(entry: object) -> bool:
 def _route(config: Config, configured: Mapping[str, Any], index: int, lanes: dict[tuple[str, str, str], Lane]) -> Route:
     name, namespace = configured["stream"]["name"], configured["stream"].get("namespace") or None
     entry = _entry(config.streams, name, namespace)
-    choice = _choose(config, entry, name, configured.get("destination_sync_mode"))
+    choice = _choose(config, entry, configured)
     return Route(
         index=index,
         stream=name,
@@ -184,6 +188,7 @@ def _route(config: Config, configured: Mapping[str, Any], index: int, lanes: dic
         lane=_lane(choice, lanes),
         entry=entry,
         key=(namespace, name),
+        mapped=_mapped_fields(configured) if configured.get("destination_object_name") else None,
     )
 
 
@@ -194,17 +199,23 @@ def _entry(entries: Sequence[StreamEntry], name: str, namespace: str | None) -> 
     return next(exact, None) or next((entry for entry in named if entry.namespace is None), None)
 
 
-def _choose(config: Config, entry: StreamEntry | None, name: str, sync_mode: object) -> _Choice:
+def _choose(config: Config, entry: StreamEntry | None, configured: Mapping[str, Any]) -> _Choice:
+    name, sync_mode = configured["stream"]["name"], configured.get("destination_sync_mode")
     if sync_mode == "overwrite":
         raise ConfigError(
             f"The stream '{name}' is set to overwrite, but leads cannot be replaced as a whole: "
             "choose append or append + deduped for it."
         )
     target = entry.target if entry else config.default
+    named = _operation_of_the_catalog(config, configured)
+    if named is not None and target is None and named.target is Needs.NOTHING:
+        return _Choice(named, "", "default", "default")
     if target is None:
         raise ConfigError(
             f"The stream '{name}' has no entry in streams and there is no default: add one, or leave the stream out."
         )
+    if named is not None:
+        return _choice(config, target, named)
     operation = operation_of(config, target, _BY_SYNC_MODE.get(str(sync_mode)))
     if operation is None:
         mode = "append + deduped" if sync_mode == "append_dedup" else str(sync_mode)
@@ -213,6 +224,36 @@ def _choose(config: Config, entry: StreamEntry | None, name: str, sync_mode: obj
             f"which does not say what {target.api} is to do with its records."
         )
     return _choice(config, target, OPERATIONS[target.api, operation])
+
+
+def _operation_of_the_catalog(config: Config, configured: Mapping[str, Any]) -> Operation | None:
+    """Return the operation that the platform's mapping form chose for a stream: it goes before the config's."""
+    chosen = configured.get("destination_object_name")
+    if not chosen:
+        return None
+    named = f"The stream '{configured['stream']['name']}' is mapped to '{chosen}'"
+    operation = next((row for row in OPERATIONS.values() if row.object_name == chosen), None)
+    if operation is None:
+        raise ConfigError(f"{named}, which is no operation of this destination: choose another in the connection.")
+    section = CONTACT_CENTER if operation.api == CONTACT_CENTER else "squadstack"
+    if (config.contact_center is None) if section == CONTACT_CENTER else not config.squadstack.token:
+        raise ConfigError(f"{named}, but {section} is missing: the api {operation.api} needs it.")
+    if operation.needs_allow_delete and not config.allow_delete:
+        raise ConfigError(f"{named}, which purges leads for ever: set allow_delete to true if that is meant.")
+    if (mode := configured.get("destination_sync_mode")) != operation.sync_mode:
+        raise ConfigError(f"{named} in {mode} mode, but that is an operation of {operation.sync_mode} mode: choose it.")
+    keys = [part for path in configured.get("primary_key") or [] for part in path]
+    if keys and keys != [operation.key]:
+        raise ConfigError(f"{named} and matched by {', '.join(keys)}, but it can be matched by {operation.key} only.")
+    if missing := [field for field in operation.schema["required"] if field not in _mapped_fields(configured)]:
+        raise ConfigError(f"{named}, but no field is mapped to {', '.join(missing)}: map one.")
+    return operation
+
+
+def _mapped_fields(configured: Mapping[str, Any]) -> frozenset[str]:
+    """Return the names that the platform's form has mapped fields to: its catalog lists no others."""
+    schema = configured["stream"].get("json_schema")
+    return frozenset(schema.get("properties") or ()) if isinstance(schema, dict) else frozenset()
 
 
 def _choice(config: Config, target: Target, operation: Operation) -> _Choice:

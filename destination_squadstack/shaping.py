@@ -98,7 +98,14 @@ class _Field:
 class Shaper:
     """Turns records of one stream into leads of one operation."""
 
-    def __init__(self, operation: Operation, renames: Sequence[Rename] = (), *, send_nulls: bool = False) -> None:
+    def __init__(
+        self,
+        operation: Operation,
+        renames: Sequence[Rename] = (),
+        *,
+        send_nulls: bool = False,
+        mapped: frozenset[str] | None = None,
+    ) -> None:
         schema = operation.schema
         self._key = operation.key
         self._integer_key = operation.integer_key
@@ -106,7 +113,8 @@ class Shaper:
         self._in_path = operation.body is Body.IN_PATH
         self._validator: Draft7Validator = RecordValidator(schema)
         self._fields = tuple(_fields(schema))
-        self._only = frozenset(schema["properties"]) if schema.get("additionalProperties") is False else None
+        only = frozenset(schema["properties"]) if schema.get("additionalProperties") is False else None
+        self._only = only if mapped is None else mapped if only is None else only & mapped
         self._renames = tuple(renames)
         self._hidden = frozenset(rename.source for rename in renames) | frozenset(rename.to for rename in renames)
         self._send_nulls = send_nulls

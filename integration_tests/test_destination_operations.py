@@ -143,6 +143,43 @@ def portal(*names, **more):
 ALL_V4 = ("create", "update", "convert", "disable", "delete")
 
 
+def test_a_stream_that_the_platform_has_mapped_goes_by_its_catalog(emulator, tmp_path):
+    server = emulator(campaigns=(Campaign(unprocessed=1),))
+    names = ("lead_id", "phone_number", "contact_name", "city")
+    mapped = {
+        "stream": {
+            "name": "customers",
+            "namespace": "public",
+            "json_schema": {"type": "object", "properties": {name: {"type": "string"} for name in names}},
+            "supported_sync_modes": ["full_refresh", "incremental"],
+        },
+        "sync_mode": "incremental",
+        "destination_sync_mode": "append_dedup",
+        "cursor_field": ["updated_at"],
+        "primary_key": [["lead_id"]],
+        "generation_id": 1,
+        "minimum_generation_id": 0,
+        "sync_id": 7,
+        "destination_object_name": "crm_v2.upsert",
+    }
+    config = {
+        "squadstack": {"token": TOKEN, "base_url": server.url, "calls_per_minute": 1_000_000},
+        "default": {"operation": "disable", "ref_id": "ref-0PT711"},
+    }
+    for name, content in {"config": config, "catalog": {"streams": [mapped]}}.items():
+        (tmp_path / f"{name}.json").write_bytes(orjson.dumps(content))
+    record = {**lead("canary1", city="Pune"), "updated_at": "2026-11-20"}
+    messages = [
+        {"type": "RECORD", "record": {"stream": "customers", "namespace": "public", "emitted_at": 1, "data": record}},
+        {"type": "STATE", "state": {"type": "GLOBAL", "global": {"shared_state": {}}, "id": 1}},
+    ]
+    arguments = ["write", "--config", str(tmp_path / "config.json"), "--catalog", str(tmp_path / "catalog.json")]
+    written = Run(arguments, b"".join(orjson.dumps(message) + b"\n" for message in messages))
+    assert (written.code, written.marks) == (0, [1])
+    assert [(done.operation, done.lead_id) for done in server.books.applied] == [("upsert", "canary1")]
+    assert server.leads()["canary1"].custom == {"city": "Pune"}
+
+
 # -- v4 and v1
 
 
