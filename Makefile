@@ -117,13 +117,15 @@ bench-destination: venv $(PEERS)  ## The destination's part of it, printed only.
 	@.venv/bin/python -m benchmarks --only destination $(BENCH_ARGS)
 
 # Each client lives in an environment of its own, as at its users: neither the connectors nor the clients must fit the others.
-CLIENTS = pyairbyte airbyte_serverless airbyte_cdk dagster
+CLIENTS = pyairbyte airbyte_serverless airbyte_cdk builder_cdk jsonschema dagster
 CLIENT_REQUIREMENTS = $(wildcard clients/*/requirements.in examples/*/requirements.in)
 
+# Without dependencies, which the file lists all: of a package that one asks for with an extra and another without, pip
+# would take the second for unpinned as soon as a newer one is out.
 define CLIENT
 @echo "Making $(@D) …"
 @$(PYTHON) -m venv --clear $(@D)
-@$(@D)/bin/python -m pip --disable-pip-version-check -qq install --require-hashes --only-binary :all: --requirement $<
+@$(@D)/bin/python -m pip --disable-pip-version-check -qq install --no-deps --require-hashes --only-binary :all: --requirement $<
 @touch $@
 endef
 

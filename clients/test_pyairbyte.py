@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from squadstack_emulator import Emulator, Fault, FaultKind
+from tools.builder_manifest import main as write_builder_files
 
 HERE = Path(__file__).with_name("pyairbyte")
 REF = "ref-0PT711"
@@ -73,6 +74,21 @@ def test_a_second_read_takes_only_what_is_new_and_duckdb_holds_every_response_on
     assert due == 5 + 1 + 1  # called, called again, and the last one of the first read by the lookback
     assert second.stdout.endswith(f"{due} records read\n")
     assert rows(warehouse) == responses(emulator)
+
+
+def test_the_builders_files_are_read_without_the_connector(pyairbyte, kept, source_config, emulator, tmp_path):
+    write_builder_files(tmp_path / "builder")
+    arguments = (kept("source.json", source_config), tmp_path / "warehouse.duckdb", tmp_path / "builder/manifest.yaml")
+    unsafe = {"AIRBYTE_ENABLE_UNSAFE_CODE": "true"}
+    first = pyairbyte.run(HERE / "read_from_manifest.py", *arguments, **unsafe)
+    assert first.stdout.endswith("250 records read\n")
+    assert rows(tmp_path / "warehouse.duckdb") == responses(emulator)
+
+    assert emulator.call_leads(last_at=datetime(2026, 3, 2, tzinfo=UTC)) == 5
+    second = pyairbyte.run(HERE / "read_from_manifest.py", *arguments, **unsafe)
+    # PyAirbyte hands no state to a source that it runs from a manifest.
+    assert second.stdout.endswith("255 records read\n")
+    assert rows(tmp_path / "warehouse.duckdb") == responses(emulator)
 
 
 def test_leads_go_out_once_each_and_the_next_run_goes_on_after_a_failure(

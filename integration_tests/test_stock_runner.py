@@ -4,9 +4,7 @@ Compared with `source-squadstack` record for record: who starts in the Builder a
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +12,11 @@ import pytest
 from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 
 from integration_tests.webhook_receiver import Receiver, stored
-from squadstack_emulator import Campaign, Emulator, Portal, PortalCampaign, Scenario
+from squadstack_emulator import Emulator
 from test_support.connectors import Connector, Outcome
+from test_support.every_stream import SCENARIO, catalog, config_of, everything_of, final_states, records
 from tools.builder_manifest import main as write_builder_files
 
-SEEDED = {"seed_from": datetime(2026, 1, 1, tzinfo=UTC), "seed_to": datetime(2026, 3, 1, tzinfo=UTC)}
-SCENARIO = Scenario(
-    campaigns=(
-        Campaign(responses=120, unprocessed=5, **SEEDED),
-        Campaign(id="OTHER", ref_id="ref-other", responses=30, **SEEDED),
-    ),
-    calls_per_minute=None,
-    portal=Portal(campaigns=(PortalCampaign(leads=12, activities=15, **SEEDED),), queues=2),
-)
 EVERY_STREAM = {
     *("lead_responses", "leads", "outreach_events", "contact_center_campaigns", "contact_center_leads"),
     *("contact_center_activity", "contact_center_queues", "contact_center_queue_agents"),
@@ -46,28 +36,6 @@ def config(emulator: Emulator) -> Iterator[Callable[..., dict[str, Any]]]:
     """Return what makes a config in which every stream exists."""
     with Receiver(stored(2500)) as receiver:
         yield lambda api_version="v1": {**config_of(emulator, api_version), **receiver.config}
-
-
-def config_of(emulator: Emulator, api_version: str) -> dict[str, Any]:
-    portal = emulator.scenario.portal
-    return {
-        "squadstack": {
-            "token": emulator.scenario.token,
-            "campaign_ids": ["0PT711", "OTHER"],
-            "start_date": "2026-01-01T00:00:00Z",
-            "api_version": api_version,
-            "base_url": emulator.url,
-            "calls_per_minute": 100_000,
-        },
-        "contact_center": {
-            "portal_url": emulator.url,
-            "username": portal.username,
-            "password": portal.password,
-            "domain": portal.domain,
-            "account_id": portal.account_id,
-            "start_date": "2026-01-01T00:00:00Z",
-        },
-    }
 
 
 Run = Callable[..., Outcome]
@@ -106,46 +74,6 @@ def injected(manifest: Path, components: Path) -> dict[str, Any]:
             "sha256": hashlib.sha256(code.encode()).hexdigest(),
         },
     }
-
-
-def catalog(outcome: Outcome) -> list[dict[str, Any]]:
-    (found,) = outcome.of("CATALOG")
-    return sorted(found["streams"], key=lambda stream: stream["name"])
-
-
-def everything_of(streams: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return a configured catalog of all streams, incremental where they can."""
-    return {
-        "streams": [
-            {
-                "stream": stream,
-                "sync_mode": "incremental" if "incremental" in stream["supported_sync_modes"] else "full_refresh",
-                "destination_sync_mode": "append",
-            }
-            for stream in streams
-        ]
-    }
-
-
-def records(outcome: Outcome) -> list[str]:
-    """Return every record with its stream, in an order of its own; `read_at` is the moment of the very run."""
-    found = [(record["stream"], record["data"]) for record in outcome.of("RECORD")]
-    return sorted(
-        json.dumps([stream, {**row, "read_at": "now"} if "read_at" in row else row], sort_keys=True)
-        for stream, row in found
-    )
-
-
-def final_states(outcome: Outcome) -> dict[str, str]:
-    """Return each stream's last state; partitions in an order of their own."""
-    last = {}
-    for state in outcome.states:
-        content = dict(state["stream"]["stream_state"])
-        content.pop("lookback_window", None)  # the seconds that the sync took
-        partitions = sorted(content.get("states", []), key=lambda each: str(each["partition"]))
-        ordered = {**content, "states": partitions} if partitions else content
-        last[state["stream"]["stream_descriptor"]["name"]] = json.dumps(ordered, sort_keys=True)
-    return last
 
 
 def test_the_stock_command_checks_with_the_builder_manifest(stock, config):

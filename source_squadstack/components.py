@@ -660,6 +660,11 @@ class NextPageNumber(PaginationStrategy):
         return self._page_size
 
 
+def page_size_of(paginator: Any) -> int:
+    """Return the page size asked for: its strategy tells; that a paginator does is newer than the Builder's CDK."""
+    return int(paginator.pagination_strategy.get_page_size())
+
+
 def next_start_key(response: requests.Response, shape: str) -> str | None:
     """Return the key of the next page, `next_start_key` of the body or else of the headers; `None` without one."""
     parsed = read_body(response, shape).parsed
@@ -944,7 +949,7 @@ class ActivityRetriever(SimpleRetriever):
         return rows_for(self.name, response, "activity")
 
     def _asked(self) -> int:
-        return int(self._paginator.get_page_size() or 0)
+        return page_size_of(self._paginator)
 
     def _too_full(self, second: int) -> AirbyteTracedException:
         moment = format_time(datetime.fromtimestamp(second, UTC))
@@ -1323,9 +1328,12 @@ class StableWindowRetriever(SimpleRetriever):
         stream_slice: StreamSlice,
     ) -> Iterable[Record]:
         def select(response: requests.Response, piece: StreamSlice) -> Iterable[Record]:
-            return self.record_selector.select_records(
+            for record in self.record_selector.select_records(
                 response=response, stream_state={}, records_schema={}, stream_slice=piece
-            )
+            ):
+                # Of the slice, whatever piece of it was read: else the Builder's CDK sees no record of the slice, and
+                # keeps its state where it was.
+                yield Record(data=record.data, stream_name=record.stream_name, associated_slice=stream_slice)
 
         yield from self.read_slice(select, stream_slice)
 
@@ -1371,7 +1379,7 @@ class StableWindowRetriever(SimpleRetriever):
             campaign.until = min(read_until, server_until(answer.response, read_until))
             if not answer.count:
                 self._prove_unit(window, start, end)
-        sizer = WindowSizer(start, min(end, campaign.until), int(self._paginator.get_page_size() or 1), self._unit())
+        sizer = WindowSizer(start, min(end, campaign.until), page_size_of(self._paginator), self._unit())
         while not answer.whole:
             self._note_overflow(sizer, answer)
             most = PAGES_A_SEGMENT * max(answer.rows, 1)

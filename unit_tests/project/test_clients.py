@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 
 PAGE = "docs/clients.md"
-# The package that is the client -> the folder of its requirements.
+# The folder of a client's requirements -> the package that is the client.
 CLIENTS = {
-    "airbyte": "clients/pyairbyte",
-    "airbyte-serverless": "clients/airbyte_serverless",
-    "airbyte-cdk": "clients/airbyte_cdk",
-    "dagster": "examples/dagster",
+    "clients/pyairbyte": "airbyte",
+    "clients/airbyte_serverless": "airbyte-serverless",
+    "clients/airbyte_cdk": "airbyte-cdk",
+    "clients/builder_cdk": "airbyte-cdk",
+    "clients/jsonschema": "jsonschema",
+    "examples/dagster": "dagster",
 }
 ROW = re.compile(r"^\| .*\(`([a-z-]+)`\) \| (\S+) \| ([a-z, ]+) \| .+ \|$", re.MULTILINE)
 COMMANDS = {"spec", "check", "discover", "read", "write"}
@@ -29,9 +31,9 @@ def pinned(root: Path, package: str, requirements: str) -> str:
 
 
 def test_the_table_names_every_client_with_the_version_that_is_tested(root: Path, page: str):
-    listed = {package: version for package, version, _ in ROW.findall(page)}
+    listed = {(package, version) for package, version, _ in ROW.findall(page)}
 
-    assert listed == {package: pinned(root, package, f"{at}/requirements.txt") for package, at in CLIENTS.items()}
+    assert listed == {(package, pinned(root, package, f"{at}/requirements.txt")) for at, package in CLIENTS.items()}
 
 
 def test_the_table_names_commands_that_a_connector_has(page: str):
@@ -43,7 +45,7 @@ def test_every_client_that_has_requirements_is_tested_and_in_the_table(root: Pat
     folders = {path.parent.relative_to(root).as_posix() for path in root.glob("*/*/requirements.in")}
     targets = re.search(r"^CLIENTS = (.+)$", (root / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
 
-    assert folders == set(CLIENTS.values())
+    assert folders == set(CLIENTS)
     assert targets
     assert {Path(folder).name for folder in folders} == set(targets[1].split())
 
@@ -52,7 +54,7 @@ def test_the_scripts_on_the_page_are_those_that_are_tested(root: Path, page: str
     shown = dict(re.findall(r"<!-- (\S+) -->\n```python\n(.*?)```", page, re.DOTALL))
 
     assert shown == {path: (root / path).read_text(encoding="utf-8") for path in shown}
-    assert len(shown) == 3
+    assert len(shown) == 4
 
 
 def test_the_cdk_whose_suite_is_run_is_the_one_that_the_connectors_use(root: Path):

@@ -34,6 +34,8 @@ CLIENT_REQUIREMENTS = [
     "clients/pyairbyte/requirements.txt",
     "clients/airbyte_serverless/requirements.txt",
     "clients/airbyte_cdk/requirements.txt",
+    "clients/builder_cdk/requirements.txt",
+    "clients/jsonschema/requirements.txt",
     "examples/dagster/requirements.txt",
 ]
 REQUIREMENTS = ["requirements.txt", "requirements-dev.txt", "requirements-webhooks.txt", "requirements-release.txt"]

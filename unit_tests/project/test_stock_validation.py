@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft7Validator, ValidationError
 from jsonschema.exceptions import best_match, relevance
 
-from unit_tests.project.wrong_configs import CONFIGS, NUMBER, SECRET, wrong_configs
+from test_support.wrong_configs import CONFIGS, NUMBER, SECRET, wrong_configs
 
 
 def by_depth(error: ValidationError) -> Any:

@@ -66,8 +66,8 @@ CONFIGS: dict[str, list[Config]] = {
         {},
     ],
 }
-WRONG_VALUES = (None, 0, 1.5, True, "", "no pattern takes this", [], ["a b", "c d"], [1, 2], {"a": 1})
-WRONG_SECRETS = (None, NUMBER, f"{SECRET} ", f"Bearer {SECRET}", [SECRET], {"a": SECRET}, "")
+WRONG_VALUES: tuple[Any, ...] = (None, 0, 1.5, True, "", "no pattern takes this", [], ["a b", "c d"], [1, 2], {"a": 1})
+WRONG_SECRETS: tuple[Any, ...] = (None, NUMBER, f"{SECRET} ", f"Bearer {SECRET}", [SECRET], {"a": SECRET}, "")
 
 
 GONE = object()
