@@ -324,7 +324,15 @@ def _unknowable(run: Run, read: Read) -> bool:
         if other.key == read.key and other.operation == read.operation
         for attempt in run.attempts.get(other.number, [])
     ]
-    return not any(attempt.answer is not None and attempt.answer.final for attempt in earlier)
+    return not any(attempt.answer is not None and _tells_that_it_is_so(attempt.answer) for attempt in earlier)
+
+
+def _tells_that_it_is_so(row: Row) -> bool:
+    """Whether an answer shows what the record asks for to be done, by whomever: a wrong number does not."""
+    said = str(row.data)
+    return row.accepted or any(
+        words in said for words in ("already present", "marked as converted", "has been deleted")
+    )
 
 
 def _judge_rejected(run: Run, read: Read, rejection: Any, applied: bool) -> None:
