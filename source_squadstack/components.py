@@ -444,6 +444,11 @@ class LeadFilter(RecordFilter):
         first, last = (start and in_order(start), end and in_order(end))
         for row in records:
             written = normalize_lead(row, campaign_id, self._api_version)  # type: ignore[arg-type]  # the extractor's dicts
+            if not isinstance(row.get("lead_id"), str):
+                say_once(
+                    f"Campaign {campaign_id} has leads without a `lead_id`: they are read as they come, and a warehouse "
+                    "that deduplicates by the key keeps one of them. Ask SquadStack's support about them."
+                )
             if written is None or first is None or last is None or first <= in_order(written) <= last:
                 yield row
 

@@ -19,6 +19,7 @@ from airbyte_cdk.models import ConfiguredAirbyteCatalogSerializer
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_squadstack.components import say_once
+from source_squadstack.pages import Page
 from source_squadstack.source import SourceSquadstack
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -99,8 +100,14 @@ class Sync:
     log: str
 
 
-def sync(campaigns: list[str], stream: str = "lead_responses", state: Any = None, **section: Any) -> Sync:
-    """Read a stream in this process, as the stock runner reads it."""
+def sync(
+    campaigns: list[str],
+    stream: str = "lead_responses",
+    state: Any = None,
+    kind: type[SourceSquadstack] = SourceSquadstack,
+    **section: Any,
+) -> Sync:
+    """Read a stream in this process, record by record as the stock runner does, or in pages by `PagedSource`."""
     config = {
         "squadstack": {
             "token": "t",
@@ -117,10 +124,13 @@ def sync(campaigns: list[str], stream: str = "lead_responses", state: Any = None
     catalog = ConfiguredAirbyteCatalogSerializer.load(
         {"streams": [{"stream": described, "sync_mode": mode, "destination_sync_mode": "append"}]}
     )
-    source = SourceSquadstack(catalog=catalog, config=config, state=state)
+    source = kind(catalog=catalog, config=config, state=state)
     records, states, log, error = [], [], [], None
     try:
         for message in source.read(LOGGER, config, catalog, state):
+            if isinstance(message, Page):
+                records += [json.loads(line)["record"]["data"] for line in message.lines.splitlines()]
+                continue
             if message.record:
                 records.append(dict(message.record.data))
             if message.state:

@@ -1,10 +1,17 @@
 """Leads that move while they are read: each is in this sync or the next, or the sync fails."""
 
+import json
 import random
+import threading
 from datetime import UTC, datetime, timedelta
+from itertools import count
+from types import SimpleNamespace
 
 import pytest
+from airbyte_cdk.sources.concurrent_source.thread_pool_manager import ThreadPoolManager
+from airbyte_cdk.sources.streams.concurrent import partition_enqueuer
 
+from source_squadstack.command import PagedSource
 from unit_tests.source.leads_server import LeadsServer, sync
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -179,3 +186,51 @@ def test_a_campaign_of_many_pages_is_read_in_segments_of_its_windows(monkeypatch
     found = sync(["C"], page_size=20, window_days=30)
     assert (found.error, len(found.records), len(ids(found))) == (None, 3000, 3000)
     assert len(server.asked) <= 1.25 * 150 + 2
+
+
+def test_pages_bring_what_records_bring_at_the_same_calls(monkeypatch):
+    server = LeadsServer({"C": leads(450), "D": leads(120, timedelta(0))}).install(monkeypatch)
+    records, calls = sync(["C", "D"]).records, len(server.asked)
+    pages = sync(["C", "D"], kind=PagedSource).records
+    assert len(server.asked) == 2 * calls
+    assert sorted(map(str, pages)) == sorted(map(str, records))
+    assert len(records) == 570
+
+
+def test_one_worker_reads_more_windows_than_the_pool_takes_at_once_a_request_at_a_time(monkeypatch):
+    polls, under_way, most = count(), threading.Semaphore(1), ThreadPoolManager.__init__
+
+    def pause(_):
+        if next(polls) > 20_000:
+            raise TimeoutError  # ends the sync, where nobody but the thread that waits here could read
+        threading.Event().wait(0.001)
+
+    def change(server, asked):
+        assert under_way.acquire(blocking=False)
+        threading.Event().wait(0)
+        under_way.release()
+
+    monkeypatch.setattr(partition_enqueuer, "time", SimpleNamespace(sleep=pause))
+    monkeypatch.setattr(most, "__defaults__", (3,))
+    LeadsServer({"C": leads(5), "D": leads(5)}, before_answer=change).install(monkeypatch)
+    found = sync(["C", "D"], window_days=10)
+    assert (found.error, len(found.records)) == (None, 10)
+
+
+@pytest.mark.parametrize("lead_id", [None, {"a": 1}, ["a"]])
+def test_leads_without_a_key_are_spoken_of_once(monkeypatch, caplog, lead_id):
+    server = LeadsServer({"C": leads(3)}).install(monkeypatch)
+    answer = server.answer
+
+    def without_key(request):
+        response = answer(request)
+        body = response.json()
+        for row in body["results"]:
+            row["lead_id"] = lead_id
+        response._content = json.dumps(body).encode()
+        return response
+
+    server.answer = without_key
+    found = sync(["C"])
+    assert (found.error, len(found.records)) == (None, 3)
+    assert caplog.text.count("leads without a `lead_id`") == 1
