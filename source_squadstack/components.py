@@ -446,7 +446,7 @@ class LeadFilter(RecordFilter):
             written = normalize_lead(row, campaign_id, self._api_version)  # type: ignore[arg-type]  # the extractor's dicts
             if not isinstance(row.get("lead_id"), str):
                 say_once(
-                    f"Campaign {campaign_id} has leads without a `lead_id`: they are read as they come, and a warehouse "
+                    f"Campaign {campaign_id} has leads without a `lead_id`: they are read as they come; a warehouse "
                     "that deduplicates by the key keeps one of them. Ask SquadStack's support about them."
                 )
             if written is None or first is None or last is None or first <= in_order(written) <= last:

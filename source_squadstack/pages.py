@@ -7,10 +7,14 @@ message.
 """
 
 import json
+import logging
 import re
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from queue import Empty
 from threading import Semaphore
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +24,7 @@ from airbyte_cdk.models import AirbyteMessage, AirbyteStreamStatus
 from airbyte_cdk.sources.concurrent_source.concurrent_read_processor import ConcurrentReadProcessor
 from airbyte_cdk.sources.concurrent_source.concurrent_source import ConcurrentSource
 from airbyte_cdk.sources.concurrent_source.stream_thread_exception import StreamThreadException
+from airbyte_cdk.sources.concurrent_source.thread_pool_manager import ThreadPoolManager
 from airbyte_cdk.sources.declarative.extractors.record_selector import RecordSelector
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.sources.streams.concurrent.cursor import Cursor
@@ -227,6 +232,26 @@ class PageReader(PartitionReader):
         with self._queue.mutex:
             self._queue.maxsize = 0
             self._queue.not_full.notify_all()
+
+
+class OneThread(ThreadPoolManager):
+    """The pool of `num_workers` 1: its thread reads partitions itself when it has generated as many as the pool takes.
+
+    The CDK's thread that generates partitions waits until others have read some. Where there are no others, that is for
+    ever; with a second thread the one worker's order would be lost.
+    """
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="workerpool")
+        super().__init__(self._executor, logger)
+
+    def prune_to_validate_has_reached_futures_limit(self) -> bool:
+        """Tell whether generating has to wait; reads the oldest partition first, where it would have to."""
+        if not super().prune_to_validate_has_reached_futures_limit():
+            return False
+        with suppress(Empty):
+            self._executor._work_queue.get_nowait().run()  # noqa: SLF001  # what the thread would run next
+        return super().prune_to_validate_has_reached_futures_limit()
 
 
 class PageProcessor(ConcurrentReadProcessor):

@@ -25,6 +25,7 @@ from source_squadstack.checkpoints import with_checkpoints
 from source_squadstack.components import ApiRequester
 from source_squadstack.config import problems, without_empty_sections
 from source_squadstack.manifest import load_manifest
+from source_squadstack.pages import OneThread
 
 # The name under which the stock runner injects components.py, so that one manifest serves both.
 sys.modules["source_declarative_manifest.components"] = components
@@ -49,6 +50,8 @@ class SourceSquadstack(ConcurrentDeclarativeSource):
             state=state or [],
             source_config=manifest,
         )
+        if self._filled_in.get("num_workers") == 1:
+            self._concurrent_source._threadpool = OneThread(logging.getLogger("airbyte"))  # noqa: SLF001  # likewise
         # The CDK keeps up to 10,000 records between its threads; a tenth of them is as fast, and 10 MB less.
         self._concurrent_source._queue.maxsize = 1_000  # noqa: SLF001  # the CDK has no setting for it
 
