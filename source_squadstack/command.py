@@ -4,6 +4,7 @@ import logging
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
@@ -54,10 +55,21 @@ class Entrypoint(AirbyteEntrypoint):
         """Yield messages; pages go straight to stdout, in between."""
         for message in super().read(source_spec, config, catalog, state):
             if isinstance(message, Page):
-                sys.stdout.buffer.write(message.lines)
-                sys.stdout.buffer.flush()
+                write_lines(message.lines)
             else:
                 yield message
+
+
+def write_lines(lines: bytes) -> None:
+    """Write whole lines to stdout while no other thread logs there: its line would stand in the midst of one."""
+    with ExitStack() as stack:
+        for handler in logging.getLogger().handlers:
+            if handler.lock is not None:
+                stack.enter_context(handler.lock)
+        sys.stdout.flush()
+        sys.stdout.buffer.write(lines)
+        # On a pipe a state would else lie in the buffer while the source waits for its next call.
+        sys.stdout.buffer.flush()
 
 
 def source_of(arguments: Sequence[str], kind: type[SourceSquadstack] = PagedSource) -> SourceSquadstack:
@@ -112,6 +124,4 @@ def run(arguments: Sequence[str]) -> None:
     ensure_temporary_directory()
     entrypoint = Entrypoint(source_of(arguments))
     for message in entrypoint.run(entrypoint.parse_args(list(arguments))):
-        sys.stdout.write(f"{message}\n")
-        # On a pipe a state would else lie in the buffer while the source waits for its next call.
-        sys.stdout.flush()
+        write_lines(f"{message}\n".encode())

@@ -1,6 +1,9 @@
 """Pages on their way to stdout: the lines are the CDK's, and the cursor learns what it would from each row."""
 
+import io
 import json
+import logging
+import sys
 from itertools import chain
 from types import SimpleNamespace
 
@@ -12,6 +15,7 @@ from airbyte_cdk.sources.utils.record_helper import stream_data_to_airbyte_messa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from source_squadstack.command import write_lines
 from source_squadstack.pages import GROUP, Newest, groups, page_of
 
 ROWS = [
@@ -120,3 +124,18 @@ def test_records_before_an_error_come_before_it():
     assert next(found) == [{"number": 1}]
     with pytest.raises(RuntimeError):
         next(found)
+
+
+def test_no_thread_can_log_to_stdout_while_lines_are_written(monkeypatch):
+    handler, owned = logging.StreamHandler(), []
+
+    class Buffer(io.BytesIO):
+        def write(self, data):
+            owned.append(handler.lock._is_owned())
+            return super().write(data)
+
+    monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(Buffer()))
+    write_lines(b"one\n")
+    assert owned == [True]
+    assert sys.stdout.buffer.getvalue() == b"one\n"
