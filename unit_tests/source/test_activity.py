@@ -95,7 +95,7 @@ def read(portal, page_size=1000, start=START, end=END):
         parameters={},
         name="contact_center_activity",
         primary_key=None,
-        paginator=SimpleNamespace(get_page_size=lambda: page_size),
+        paginator=SimpleNamespace(pagination_strategy=SimpleNamespace(get_page_size=lambda: page_size)),
     )
     retriever._fetch_next_page = portal.page
     window = StreamSlice(partition={}, cursor_slice={"start_time": str(start), "end_time": str(end)})
