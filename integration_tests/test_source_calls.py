@@ -10,11 +10,11 @@ import pytest
 from squadstack_emulator import Campaign, Emulator, Scenario
 from test_support.connectors import configured
 
-PAGE = (Path(__file__).parents[1] / "docs/sources/squadstack.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[1] / "docs/performance.md").read_text(encoding="utf-8")
 TABLE = [
     tuple(map(int, cells))
     for cells in re.findall(
-        r"^\| (\d+) \| (\d+) \| (\d+) \|$", PAGE.split("### Calls\n")[1].split("\n## ")[0], re.MULTILINE
+        r"^\| (\d+) \| (\d+) \| (\d+) \|$", PAGE.split("## Calls of the source\n")[1].split("\n## ")[0], re.MULTILINE
     )
 ]
 LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)

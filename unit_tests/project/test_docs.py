@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -56,6 +57,11 @@ def rows(text: str) -> list[list[str]]:
     return [row for index, row in enumerate(cells) if index not in heads and not set("".join(row)) <= set("- ")]
 
 
+def entries(text: str) -> list[str]:
+    """Return the names that a text's lists explain."""
+    return re.findall(r"^- `(\w+)`: ", text, re.MULTILINE)
+
+
 def fields(prefix: str, schema: dict) -> dict[str, tuple[str, str]]:
     """Return each field of a spec with what the README's table says of it: required or its default."""
     found = {}
@@ -85,9 +91,8 @@ def test_the_readme_lists_every_field_of_the_destination_with_its_default():
 
 
 def test_the_destinations_page_says_what_to_enter_in_every_field():
-    table = rows(section(DESTINATION_PAGE, "## Set up"))
-    listed = [row[0] for row in table if len(row) == 2]
-    assert listed == [f"`{name}`" for name in load_spec()["connectionSpecification"]["properties"]]
+    listed = entries(section(DESTINATION_PAGE, "## Fields").split("\n### ")[0])
+    assert sorted(listed) == sorted(load_spec()["connectionSpecification"]["properties"])
 
 
 def test_the_destinations_page_says_what_to_enter_for_every_store():
@@ -102,16 +107,57 @@ def test_the_destinations_page_has_a_row_for_every_operation():
 
 
 @pytest.mark.parametrize(
-    ("heading", "name"), [("SquadStack", "squadstack"), ("Contact center", "contact_center"), ("Webhooks", "webhooks")]
+    ("heading", "name"),
+    [("SquadStack campaigns", "squadstack"), ("Contact center", "contact_center"), ("Webhooks", "webhooks")],
 )
 def test_the_page_says_what_to_enter_in_every_field(heading, name):
-    table = rows(section(PAGE, f"### {heading}"))
-    assert [row[0] for row in table] == [f"`{field}`" for field in SPEC["properties"][name]["properties"]]
+    assert entries(section(PAGE, f"### {heading}")) == list(SPEC["properties"][name]["properties"])
+
+
+@pytest.mark.parametrize(
+    ("page", "spec"),
+    [(PAGE, SPEC), (DESTINATION_PAGE, load_spec()["connectionSpecification"])],
+    ids=["source", "destination"],
+)
+def test_whatever_field_is_in_focus_airbytes_panel_finds_its_place_on_the_page(page, spec):
+    anchors = re.findall(r'^<FieldAnchor field="(.+)">$', page, re.MULTILINE)
+    assert sorted(",".join(anchors).split(",")) == sorted(focused(spec))
+
+
+def focused(schema: dict, prefix: str = "") -> Iterator[str]:
+    """Yield what Airbyte's form says is in focus: a field by its path, an option by its constant."""
+    for name, rule in schema.get("properties", {}).items():
+        path = f"{prefix}{name}"
+        if "oneOf" in rule:
+            found = set()
+            for option in rule["oneOf"]:
+                constant = next(field["const"] for field in option["properties"].values() if "const" in field)
+                found |= {f"{path}[{constant}]", *focused(option, f"{path}.")}
+            yield from found
+        elif rule["type"] == "object":
+            yield from focused(rule, f"{path}.")
+        elif "const" not in rule:
+            yield path
+
+
+STANDARD_ORDER = [
+    *("Prerequisites", "Setup guide", "Set up SquadStack", "Set up the SquadStack connector in Airbyte", "Fields"),
+    *("Supported sync modes", "Supported {streams}", "IP allow list", "Limitations & Troubleshooting", "Changelog"),
+]
+
+
+@pytest.mark.parametrize(
+    ("page", "streams"), [(PAGE, "Streams"), (DESTINATION_PAGE, "streams")], ids=["source", "destination"]
+)
+def test_the_pages_have_the_order_of_airbytes_own(page, streams):
+    assert page.startswith("# SquadStack\n")
+    wanted = [heading.format(streams=streams) for heading in STANDARD_ORDER]
+    assert [heading for heading in re.findall(r"^## (.+)$", page, re.MULTILINE) if heading in wanted] == wanted
 
 
 def test_the_page_lists_every_stream_with_key_cursor_and_sync_modes():
     catalog = SourceSquadstack(config=CONFIG).discover(None, CONFIG)
-    listed = [row for row in rows(section(PAGE, "## Streams")) if len(row) == 4]
+    listed = [row for row in rows(section(PAGE, "## Supported sync modes")) if len(row) == 4]
     assert listed == [
         [
             f"`{stream.name}`",
@@ -123,10 +169,15 @@ def test_the_page_lists_every_stream_with_key_cursor_and_sync_modes():
     ]
 
 
+# Streams with the fields of another.
+FIELDS_OF = {"leads": "lead_responses"}
+
+
 @pytest.mark.parametrize("stream", [path.stem for path in sorted((MANIFEST.parent / "schemas").glob("*.json"))])
 def test_the_page_describes_every_field_of_a_stream_and_so_does_its_schema(stream):
     schema = json.loads((MANIFEST.parent / f"schemas/{stream}.json").read_text(encoding="utf-8"))
-    assert [row[0] for row in rows(section(PAGE, f"### {stream}"))] == [f"`{name}`" for name in schema["properties"]]
+    described = FIELDS_OF.get(stream, stream)
+    assert [row[0] for row in rows(section(PAGE, f"### {described}"))] == [f"`{name}`" for name in schema["properties"]]
     assert not [name for name, rule in schema["properties"].items() if "Source: " not in rule["description"]]
     keys = schema["required"]
     assert not [name for name, rule in schema["properties"].items() if ("null" in rule["type"]) == (name in keys)]
@@ -135,11 +186,11 @@ def test_the_page_describes_every_field_of_a_stream_and_so_does_its_schema(strea
 def test_the_page_has_a_row_for_every_status_of_the_manifests_error_tables():
     tables = safe_load_yaml(MANIFEST.read_text(encoding="utf-8"))["definitions"]["error_handlers"].values()
     statuses = {code for table in tables for entry in table["response_filters"] for code in entry["http_codes"]}
-    said = " ".join(row[0] for row in rows(section(PAGE, "## When something fails")))
+    said = " ".join(row[0] for row in rows(section(PAGE, "## Limitations & Troubleshooting")))
     assert not [code for code in statuses if str(code) not in said]
 
 
-MAPPING = section(DESTINATION_PAGE, "## Mapping examples")
+MAPPING = (ROOT / "docs/destinations/mapping.md").read_text(encoding="utf-8")
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -147,9 +198,9 @@ def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("source", re.findall(r"^### (.+)$", MAPPING, re.MULTILINE))
+@pytest.mark.parametrize("source", re.findall(r"^## (.+)$", MAPPING, re.MULTILINE))
 def test_a_mapping_example_makes_the_lead_that_it_shows(source):
-    entry, record, lead = map(json.loads, blocks(section(MAPPING, f"### {source}"), "json"))
+    entry, record, lead = map(json.loads, blocks(section(MAPPING, f"## {source}"), "json"))
     config = parse_config({"squadstack": {"token": "token-of-the-docs"}, "streams": [entry]})
     stream = {"name": entry["stream"], "namespace": entry.get("namespace")}
     (route,) = plan(config, {"streams": [{"stream": stream, "destination_sync_mode": "append_dedup"}]})
@@ -158,7 +209,7 @@ def test_a_mapping_example_makes_the_lead_that_it_shows(source):
 
 
 def test_the_view_of_the_postgres_example_makes_its_record():
-    text = section(MAPPING, "### Postgres")
+    text = section(MAPPING, "## Postgres")
     (view,) = blocks(text, "sql")
     record = json.loads(blocks(text, "json")[1])
     with duckdb.connect() as database:
