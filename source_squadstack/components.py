@@ -667,6 +667,7 @@ class NextPageNumber(PaginationStrategy):
 
 def page_size_of(paginator: Any) -> int:
     """Return the page size asked for: its strategy tells; that a paginator does is newer than the Builder's CDK."""
+    paginator = getattr(paginator, "_decorated", paginator)  # what limits the pages of a test read stands before it
     return int(paginator.pagination_strategy.get_page_size())
 
 
@@ -824,6 +825,7 @@ ASKED_AFTER = 12 * 3600
 DEAD_KEY = frozenset({400, 404, 410, 422})
 # Fewer rows than any portal would cap a page at.
 FEW_ROWS = 10
+MOST_ROWS = 1000  # of `contact_center.page_size`
 
 
 @dataclass
@@ -831,10 +833,11 @@ class ActivityRetriever(SimpleRetriever):
     """Reads a window of activity in every shape that the endpoint is known to answer in.
 
     With a key, in an envelope or a header, pages are read until there is none. A bare array says nothing of whether it
-    is all: it is trusted when it is shorter than a page already seen (a server caps pages at one size), else its range
-    is halved and each half read likewise, down to a second. So is the range of a server that ignores `startKey`, which
-    shows by its giving the same key again, or that does not know its own key any more. The CDK's own splitting ends
-    after ten halvings, which 30 days outlast.
+    is all: it is trusted when it has fewer than `FEW_ROWS`, or is shorter than a page already seen (a server caps pages
+    at one size), else its range is halved and each half read likewise, down to a second. So is the range of a server
+    that ignores `startKey`, which shows by its giving the same key again, or that does not know its own key any more.
+    The CDK's own splitting ends after ten halvings, which 30 days outlast. A server that does not filter by time gives
+    the same rows for each half; most of them lie outside of it, which is an error at once.
 
     A range is one of the time that the portal filters by, whichever that is: the window and a margin around it. What is
     halved is the range, so a half needs no margin; what is kept is what belongs to the window by `timestamp`.
@@ -910,15 +913,17 @@ class ActivityRetriever(SimpleRetriever):
             return True
         rows = len(self._rows(response))
         longest, self._longest = self._longest, max(self._longest, rows)
-        return rows == 0 or rows < longest
+        return rows < longest or rows == 0 or (rows < min(FEW_ROWS, self._asked()) and rows != self._cap)
 
     def _read_halves(self, window: StreamSlice, span: "Span", response: requests.Response) -> Iterable["ActivityPage"]:
         if span.first == span.last:
             yield from self._read_second(window, span, response)
             return
+        rows = self._rows(response)
+        if mostly_outside(rows, span):
+            raise self._not_filtered(span)
         halves = span.halves()
         responses = [self._ask(window, half) for half in halves]
-        rows = self._rows(response)
         known = {stable_hash(row) for row in rows}
         if any(stable_hash(row) not in known for half in responses for row in self._rows(half)):
             self._cap = len(rows)  # the whole range gave fewer rows than its halves: its page was full
@@ -935,10 +940,6 @@ class ActivityRetriever(SimpleRetriever):
         whole if each of them is whole by itself and they bring together what the wider one brought.
         """
         rows = self._rows(response)
-        has_key = next_start_key(response, "activity") is not None
-        if not has_key and len(rows) < min(FEW_ROWS, self._asked()) and len(rows) != self._cap:
-            yield ActivityPage(rows, of_a_part=True)
-            return
         at = second.first
         known = {stable_hash(row) for row in rows}
         for spans in ((Span(at - 1, at), Span(at, at + 1)), (Span(at - 1, at - 1), second, Span(at + 1, at + 1))):
@@ -948,7 +949,7 @@ class ActivityRetriever(SimpleRetriever):
             if known <= found.keys() and len(answers) == len(spans) and all(map(self._is_whole, answers)):
                 yield ActivityPage(list(found.values()), of_a_part=True)
                 return
-        raise self._too_full(at)
+        raise self._too_full(at, len(rows))
 
     def _rows(self, response: requests.Response) -> list[Row]:
         return rows_for(self.name, response, "activity")
@@ -956,14 +957,39 @@ class ActivityRetriever(SimpleRetriever):
     def _asked(self) -> int:
         return page_size_of(self._paginator)
 
-    def _too_full(self, second: int) -> AirbyteTracedException:
+    def _too_full(self, second: int, rows: int) -> AirbyteTracedException:
         moment = format_time(datetime.fromtimestamp(second, UTC))
+        if self._asked() <= rows and self._asked() < MOST_ROWS:
+            found = f"as many activities around the second {moment} as `contact_center.page_size` asks for"
+            advice = "Make `contact_center.page_size` larger"
+        else:
+            found = f"{rows} activities around the second {moment} and no longer page in this sync"
+            advice = "A larger `contact_center.page_size` does not help. Ask the portal's support how many a page holds"
         return AirbyteTracedException(
-            message=f"The contact center has more activity around the second {moment} than a page holds, as far as can "
-            "be told, and no way to read on, so some would be missing. Make `contact_center.page_size` larger, or ask "
-            "the portal's support about the endpoint's `startKey`.",
+            message=f"The contact center gives {found}, and no way to read on: whether these are all cannot be told, "
+            f"so some may be missing. {advice}, or how the endpoint's `startKey` is used.",
             failure_type=FailureType.config_error,
         )
+
+    @staticmethod
+    def _not_filtered(span: "Span") -> AirbyteTracedException:
+        first, last = (format_time(datetime.fromtimestamp(second, UTC)) for second in (span.first, span.last))
+        return AirbyteTracedException(
+            message=f"The contact center was asked for the activity from {first} to {last}, and most of what it gives "
+            "lies outside: it does not apply `startDate` and `endDate`, and gives no way to read on, so some would be "
+            "missing. Ask the portal's support about the endpoint.",
+            failure_type=FailureType.config_error,
+        )
+
+
+def mostly_outside(rows: list[Row], span: "Span") -> bool:
+    """Tell whether most rows lie so far outside of a range that the portal cannot have filtered by any of their times.
+
+    Not all, because some of them may belong there by chance; not any, because one row's clock may be wrong.
+    """
+    times = [moment.timestamp() for row in rows if (moment := parse_time(row.get("timestamp"))) is not None]
+    within = sum(span.first - ASKED_AFTER - 1 <= at <= span.last + ASKED_BEFORE + 1 for at in times)
+    return 2 * within < len(times)
 
 
 @dataclass(frozen=True)

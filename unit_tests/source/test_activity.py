@@ -5,7 +5,9 @@ from types import SimpleNamespace
 
 import orjson
 import pytest
+from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.declarative.extractors.record_selector import RecordSelector
+from airbyte_cdk.sources.declarative.requesters.paginators.default_paginator import PaginatorTestReadDecorator
 from airbyte_cdk.sources.types import StreamSlice
 from airbyte_cdk.sources.utils.transform import TransformConfig, TypeTransformer
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
@@ -21,6 +23,7 @@ from source_squadstack.components import (
     UnreadableBodyError,
     activity_id,
     normalize_activity,
+    page_size_of,
     read_body,
 )
 
@@ -120,7 +123,7 @@ KEYED = {"data", "cdrs", "number"}
 @settings(max_examples=25)
 @given(
     times=st.lists(st.integers(START - 3, END + 3), max_size=60, unique_by=lambda at: at // 4),
-    cap=st.integers(4, 30),
+    cap=st.integers(10, 30),
     bounds=st.sampled_from(BOUNDS),
 )
 def test_each_record_of_a_window_comes_once(shape, times, cap, bounds):
@@ -152,7 +155,7 @@ def test_a_crowded_window_is_read_whole_or_fails_loudly(seconds, cap, shape, bou
 @given(
     calls=st.lists(st.tuples(st.integers(START - 40_000, END + 14_000), st.integers(0, 40_000)), max_size=40),
     shape=st.sampled_from(SHAPES),
-    cap=st.integers(4, 30),
+    cap=st.integers(10, 30),
     bounds=st.sampled_from(BOUNDS),
 )
 def test_a_portal_that_filters_by_a_calls_end_loses_none_or_fails_loudly(calls, shape, cap, bounds):
@@ -199,15 +202,78 @@ def test_an_empty_window_costs_one_call():
     assert (read(portal), portal.calls) == (Counter(), 1)
 
 
-def test_a_few_records_far_apart_cost_three_calls():
-    portal = Portal([START + 86_400, END - 86_400], 1000, "bare")
-    assert (read(portal), portal.calls) == (once(portal), 3)
+def test_fewer_than_ten_records_cost_one_call_in_a_window_of_any_length():
+    portal = Portal([START + day * 86_400 for day in range(1, 10)], 1000, "bare")
+    assert (read(portal), portal.calls) == (once(portal), 1)
 
 
-def test_a_full_second_is_an_error_that_says_what_to_do():
+def test_ten_records_in_the_longest_page_are_not_believed_at_once():
+    portal = Portal([START + day * 86_400 for day in range(1, 11)], 10, "bare")
+    assert read(portal) == once(portal)
+    assert portal.calls > 1
+
+
+def test_as_many_records_as_asked_for_are_not_believed_though_they_are_few():
+    portal = Portal([START + day * 86_400 for day in range(1, 6)], 3, "bare")
+    assert read(portal, page_size=3) == once(portal)
+
+
+class UnfilteredPortal(Portal):
+    """A portal that gives the same first rows whatever time it is asked for."""
+
+    def lies(self, row, more, low, high):
+        return True
+
+
+@pytest.mark.parametrize("rows", [1, 9])
+def test_a_few_records_of_a_portal_that_does_not_filter_by_time_cost_one_call_a_window(rows):
+    portal = UnfilteredPortal([START + at for at in range(rows)], 1000, "bare")
+    before = START - 30 * 86_400
+    assert (read(portal, start=before, end=START - 1), portal.calls) == (Counter(), 1)
+    assert (read(portal), portal.calls) == (once(portal), 2)
+
+
+@pytest.mark.parametrize("shape", ["bare", "ignores startKey", "forgets keys"])
+@pytest.mark.parametrize(
+    "apart", [1, 60, 86_400, 3 * 86_400], ids=["a minute in all", "an hour", "two months", "half a year"]
+)
+def test_a_portal_that_does_not_filter_by_time_is_an_error_that_says_so_after_a_few_calls(shape, apart):
+    portal = UnfilteredPortal([START + 10 * 86_400 + number * apart for number in range(60)], 50, shape)
+    with pytest.raises(AirbyteTracedException, match="does not apply `startDate` and `endDate`") as caught:
+        read(portal)
+    assert caught.value.failure_type == FailureType.config_error
+    assert portal.calls < 12
+
+
+@pytest.mark.parametrize("shape", ["data", "header"])
+def test_a_portal_that_does_not_filter_by_time_is_read_where_its_keys_lead_on(shape):
+    portal = UnfilteredPortal([START + number * 86_400 for number in range(-30, 60)], 50, shape)
+    assert read(portal) == once(portal)
+
+
+def test_a_record_whose_clock_is_wrong_does_not_fail_a_window():
+    times = sorted([START + 5, START + 86_400, *range(START + 9 * 86_400, START + 9 * 86_400 + 20)])
+    portal = Portal(times, 15, "bare", filtered_by=[0] * 10 + [-40 * 86_400] + [0] * 11)
+    portal.rows[10]["timestamp"] += 40 * 86_400
+    assert read(portal) == once(portal)
+
+
+def test_the_page_size_is_known_in_a_test_read_that_limits_the_pages():
+    paginator = SimpleNamespace(pagination_strategy=SimpleNamespace(get_page_size=lambda: 7))
+    assert page_size_of(paginator) == page_size_of(PaginatorTestReadDecorator(paginator)) == 7
+
+
+def test_a_second_with_as_many_records_as_asked_for_is_an_error_that_names_the_page_size():
     portal = Portal([START] * 9, 3, "bare")
-    with pytest.raises(AirbyteTracedException, match=r"contact_center\.page_size"):
+    with pytest.raises(AirbyteTracedException, match=r"Make `contact_center\.page_size` larger"):
         read(portal, page_size=3)
+
+
+@pytest.mark.parametrize(("rows", "cap"), [(12, 1000), (60, 50), (2000, 1000)], ids=["no cap", "own cap", "largest"])
+def test_a_second_that_a_larger_page_size_would_not_help_is_an_error_that_says_so(rows, cap):
+    with pytest.raises(AirbyteTracedException, match=r"larger `contact_center\.page_size` does not help") as caught:
+        read(Portal([START + 5] * rows, cap, "bare"))
+    assert f"gives {min(rows, cap)} activities around the second" in caught.value.message
 
 
 @pytest.mark.parametrize("bounds", BOUNDS)
