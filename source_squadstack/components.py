@@ -959,15 +959,13 @@ class ActivityRetriever(SimpleRetriever):
 
     def _too_full(self, second: int, rows: int) -> AirbyteTracedException:
         moment = format_time(datetime.fromtimestamp(second, UTC))
+        advice = "A larger `contact_center.page_size` does not help. Ask the portal's support how many a page holds"
         if self._asked() <= rows and self._asked() < MOST_ROWS:
-            found = f"as many activities around the second {moment} as `contact_center.page_size` asks for"
-            advice = "Make `contact_center.page_size` larger"
-        else:
-            found = f"{rows} activities around the second {moment} and no longer page in this sync"
-            advice = "A larger `contact_center.page_size` does not help. Ask the portal's support how many a page holds"
+            advice = "Make `contact_center.page_size` larger, or ask the portal's support how many a page holds"
         return AirbyteTracedException(
-            message=f"The contact center gives {found}, and no way to read on: whether these are all cannot be told, "
-            f"so some may be missing. {advice}, or how the endpoint's `startKey` is used.",
+            message=f"The contact center gives {rows} activities around the second {moment} and no way to read on: no "
+            "longer page in this sync shows that these are all, so some may be missing. "
+            f"{advice} and how the endpoint's `startKey` is used.",
             failure_type=FailureType.config_error,
         )
 
