@@ -712,6 +712,33 @@ class NextStartKey(PaginationStrategy):
         return self._page_size
 
 
+MOST_IDLE_PAGES = 100
+
+
+class IdlePages:
+    """A count of pages in a row that bring nothing: a server that gives a fresh key with each is read for ever.
+
+    Nothing is a page without rows, or one that begins and ends with the rows of the page before.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._last = ""
+
+    def note(self, rows: list[Row], what: str) -> None:
+        """Count a page that has a key to the next one; raises when there were too many that brought nothing."""
+        content = stable_hash(len(rows), rows[0], rows[-1]) if rows else ""
+        self._count = self._count + 1 if content in {"", self._last} else 0
+        self._last = content
+        if self._count >= MOST_IDLE_PAGES:
+            raise AirbyteTracedException(
+                message=f"The contact center gives the key of yet another page of {what} with each of "
+                f"{MOST_IDLE_PAGES} pages that brought nothing: they cannot be read to their end. Sync again later; if "
+                "it happens again, ask the portal's support about the endpoint.",
+                failure_type=FailureType.transient_error,
+            )
+
+
 MOST_STARTS = 3
 GONE = frozenset({404, 410})
 
@@ -720,9 +747,10 @@ GONE = frozenset({404, 410})
 class KeyedRetriever(SimpleRetriever):
     """Reads a campaign's pages by their keys, and tells what only this campaign is to be blamed for.
 
-    A key that comes twice is refused: the sync would never end, and no row be new. A key that the portal does not know
-    any more costs the pages before it: they are read again, `MOST_STARTS` times at most, because what has changed since
-    may lie among them. A campaign that was deleted after the report named it has no leads.
+    A key that comes twice is refused, and so are `IdlePages`: the sync would never end, and no row be new. A key that
+    the portal does not know any more costs the pages before it: they are read again, `MOST_STARTS` times at most,
+    because what has changed since may lie among them. A campaign that was deleted after the report named it has no
+    leads.
     """
 
     _lock: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
@@ -778,6 +806,8 @@ class KeyedRetriever(SimpleRetriever):
         keys: set[str],
     ) -> Iterable[Any]:
         """Read a campaign's pages from the first one on; `keys` takes those that were given."""
+        campaign = stream_slice.partition.get("campaign_id")
+        idle = IdlePages()
 
         def watched(response: requests.Response | None) -> Iterable[Any]:
             assert response is not None  # noqa: S101  # no error filter of the manifest ignores a response
@@ -786,12 +816,13 @@ class KeyedRetriever(SimpleRetriever):
             if key in keys:
                 raise AirbyteTracedException(
                     message="The contact center gives the same `next_start_key` twice for the leads of campaign "
-                    f"{stream_slice.partition.get('campaign_id')}: they cannot be read to their end. Sync again later; "
+                    f"{campaign}: they cannot be read to their end. Sync again later; "
                     "if it happens again, ask the portal's support about the endpoint.",
                     failure_type=FailureType.transient_error,
                 )
             if key is not None:
                 keys.add(key)
+                idle.note(read_body(response, "campaign_leads").rows, f"the leads of campaign {campaign}")
             return select(response, stream_slice)
 
         yield from super()._read_pages(watched, stream_slice)
@@ -880,8 +911,10 @@ class ActivityRetriever(SimpleRetriever):
         """Yield the rows of a range, whose first page was asked for, in the order of the range's parts."""
         key = next_start_key(response, "activity")
         seen: set[str] = set()
+        idle = IdlePages()
         while key is not None:
             seen.add(key)
+            idle.note(self._rows(response), "activity")
             following = self._ask_if_taken(window, span, key)
             next_key = key if following is None else next_start_key(following, "activity")
             if following is None or next_key in seen:

@@ -49,6 +49,7 @@ def serving():
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # one packet an answer: of two, the second waits for the first to be acknowledged, 40 ms
 
         def do_GET(self):
             self.rfile.read(int(self.headers.get("Content-Length", 0)))

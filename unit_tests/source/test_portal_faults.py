@@ -94,6 +94,38 @@ def test_a_campaign_whose_keys_always_die_fails_alone_and_in_time(portal, read):
     assert portal.paths[leads_of("c1")] == 6
 
 
+@pytest.mark.parametrize(("names", "calls"), [([], 100), (["a1", "a2"], 101)], ids=["empty pages", "the same page"])
+def test_a_campaign_whose_fresh_keys_lead_to_nothing_new_for_ever_fails_alone_and_in_time(portal, read, names, calls):
+    portal.answers[leads_of("c1")] = lambda query: page(*names, key=query.get("next_start_key", "k") + "+")
+    outcome = read(LEADS)
+    assert [error.failure_type.value for error in outcome.errors] == ["transient_error"]
+    assert "the leads of campaign c1" in outcome.errors[0].message
+    assert "b" in ids(outcome)
+    assert portal.paths[leads_of("c1")] == calls
+
+
+def test_empty_pages_in_between_cost_no_lead(portal, read):
+    def answer(query):
+        number = int(query.get("next_start_key", "0"))
+        names = [] if number % 100 else [f"a{number}"]
+        return page(*names, key=str(number + 1) if number < 200 else None)
+
+    portal.answers[leads_of("c1")] = answer
+    outcome = read(LEADS)
+    assert (outcome.errors, sorted(ids(outcome))) == ([], ["a0", "a100", "a200", "b"])
+
+
+def test_activity_whose_fresh_keys_lead_to_nothing_for_ever_fails_in_time(portal, read):
+    portal.answers[HISTORY] = lambda query: (
+        200,
+        {"data": [], "next_start_key": str(int(query.get("startKey", "0")) + 1)},
+    )
+    outcome = read("contact_center_activity")
+    assert {error.failure_type.value for error in outcome.errors} == {"transient_error"}
+    assert "yet another page of activity" in outcome.errors[0].message
+    assert portal.paths[HISTORY] % 100 == 0
+
+
 def test_a_campaign_that_is_deleted_while_it_is_paged_keeps_the_leads_that_were_read(portal, read):
     answers = [page("a1", key="k1"), (404, {"error": "bad_identifier"}), (404, {"error": "bad_identifier"})]
     portal.answers[leads_of("c1")] = lambda _: answers.pop(0) if len(answers) > 1 else answers[0]
