@@ -18,7 +18,7 @@ ENGINE ?= $(firstword $(foreach name,docker podman buildah,$(if $(shell $(name) 
 REPOSITORY ?= squadstack
 
 PYTEST_ARGS ?=
-# A worker that is done takes over what another has not begun: a few tests wait out a minute. PYTEST_ARGS=-n0 is one process.
+# A worker that is done takes over what another has not begun. PYTEST_ARGS=-n0 is one process.
 ON_ALL_CORES = -n auto --dist worksteal
 IMAGE_ARGS ?=
 SOAK_ARGS ?=
@@ -79,6 +79,18 @@ tools/spec_form/node_modules/.package-lock.json: tools/spec_form/package-lock.js
 .PHONY: spec-form
 spec-form: venv tools/spec_form/node_modules/.package-lock.json  ## Fill in both specifications as a form in Chromium; PICTURES=docs/images keeps what it looks like.
 	@PICTURES=$(abspath $(PICTURES)) npm --prefix tools/spec_form --loglevel=error test
+
+.PHONY: endurance
+endurance: venv  ## Run what takes its time: real minutes, kill -9 again and again, odd bodies, properties with ten times the examples.
+	@.venv/bin/python -m pytest $(ON_ALL_CORES) endurance_tests $(PYTEST_ARGS)
+	@.venv/bin/python -m pytest $(ON_ALL_CORES) -m hypothesis --hypothesis-profile=endurance unit_tests $(PYTEST_ARGS)
+	@.venv/bin/python -m benchmarks.webhooks.kills --kills 5
+	@.venv/bin/python -m benchmarks.webhooks.fuzz --bodies 3000
+
+RUNS ?= 10
+.PHONY: test-busy
+test-busy: venv  ## Run every test ten times, each time in a new order, while other processes keep all cores busy; RUNS=3 is fewer.
+	@.venv/bin/python -m tools.busy --runs $(RUNS) -- $(ON_ALL_CORES) $(PYTEST_ARGS)
 
 .PHONY: soak
 soak: venv  ## Test the destination's endurance: every fault at once, and kill -9, in a quarter of an hour; SOAK_ARGS=--quick is short.

@@ -11,16 +11,17 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
 
-from demo.receiver import KEY, PULL_TOKEN, Receiver
-from squadstack_emulator import Campaign, Emulator, Scenario, Webhook
-from test_support.connectors import Connector, Outcome
+from demo.receiver import KEY, Receiver
+from squadstack_emulator import Emulator
+from test_support.connectors import Connector
+from test_support.processes import HANG
+from test_support.webhook_loop import call, committed, config, position, posted, spelt, webhook_loop
 
 # What the receiver's page says to do after a restore.
 RAISE = re.search(
@@ -44,49 +45,8 @@ def catalog(catalog_of):
 @pytest.fixture
 def loop(tmp_path: Path) -> Iterator[Callable[..., tuple[Emulator, Receiver]]]:
     """Start a receiver, and an emulator with so many leads that posts to it."""
-    started: list[Any] = []
-
-    def start(leads: int, **settings: str) -> tuple[Emulator, Receiver]:
-        receiver = Receiver(tmp_path, **settings)
-        receiver.start()
-        # 32 posts at once: group commit takes as many with one write to the disk.
-        webhook = Webhook(f"{receiver.url}/events/{KEY}", repeat_every=7, connections=32, attempts=100)
-        emulator = Emulator(Scenario(campaigns=(Campaign(unprocessed=leads),), webhook=webhook))
-        started.extend((emulator, receiver))
-        return emulator, receiver
-
-    yield start
-    for each in started:
-        each.stop() if isinstance(each, Emulator) else each.end(signal.SIGTERM)
-
-
-def config(receiver: Receiver) -> dict[str, Any]:
-    return {"webhooks": {"url": receiver.url, "token": PULL_TOKEN}}
-
-
-def posted(emulator: Emulator) -> Counter[str]:
-    """Return every event that was answered 201, once, as text in one spelling."""
-    bodies = {post.event: post.body for post in emulator.books.posts if post.status == 201}
-    return Counter(spelt(json.loads(body)) for body in bodies.values())
-
-
-def spelt(payload: object) -> str:
-    return json.dumps(payload, sort_keys=True)
-
-
-def position(read: Outcome) -> int:
-    return read.states[-1]["stream"]["stream_state"]["sequence"] if read.states else 0
-
-
-def committed(read: Outcome, after: int = 0) -> Counter[str]:
-    """Return what lies before a sync's last state; `after` is where the sync began."""
-    to = max(position(read), after)
-    return Counter(spelt(record["payload"]) for record in read.records if record["sequence"] <= to)
-
-
-def call(emulator: Emulator, leads: int) -> None:
-    emulator.call_leads(limit=leads)
-    assert emulator.wait_for_posts(120)
+    with ExitStack() as stack:
+        yield lambda leads, **settings: stack.enter_context(webhook_loop(tmp_path, leads, **settings))
 
 
 def test_every_event_that_was_acknowledged_is_read_once_over_two_syncs_repeats_and_all(source, catalog, loop):
@@ -139,48 +99,20 @@ def test_a_read_ends_while_events_stream_in_and_the_next_goes_on_behind_it(sourc
     stop = threading.Event()
 
     def go_on() -> None:
-        while not stop.is_set() and emulator.call_leads(limit=5):
-            emulator.wait_for_posts(10)
+        while not stop.is_set():
+            if not emulator.call_leads(limit=5):
+                emulator.reprocess(None, list(emulator.leads())[:5])  # there is always more to come
+            emulator.wait_for_posts(HANG)
 
     streaming = threading.Thread(target=go_on)
     streaming.start()
     reads = [source.run("read", config=config(receiver), catalog=catalog)]
-    arriving_still = streaming.is_alive()
     stop.set()
     streaming.join()
     reads.append(source.run("read", config=config(receiver), catalog=catalog, state=[reads[0].states[-1]]))
-    assert arriving_still
     assert [read.code for read in reads] == [0, 0]
     assert committed(reads[0]) + committed(reads[1]) == posted(emulator)
     assert reads[1].records
-
-
-def test_kill_9_of_the_receiver_again_and_again_under_posts_and_syncs_loses_and_doubles_nothing(source, catalog, loop):
-    emulator, receiver = loop(400)
-    over = threading.Event()
-
-    def kill_and_start() -> None:
-        while not over.wait(1.5):
-            receiver.end(signal.SIGKILL)
-            receiver.start()
-
-    killing = threading.Thread(target=kill_and_start)
-    killing.start()
-    reads: list[Outcome] = []
-    states: list[Any] = []
-    for _ in range(4):
-        emulator.call_leads(limit=100)  # posted while the sync runs
-        reads.append(source.run("read", config=config(receiver), catalog=catalog, state=states[-1:]))
-        states += reads[-1].states
-    assert emulator.wait_for_posts(120)
-    over.set()
-    killing.join()
-    reads.append(source.run("read", config=config(receiver), catalog=catalog, state=states[-1:]))
-    # A sync may meet it down six times in a row: that is an outage, and nothing else may be said of it.
-    assert {error["failure_type"] for read in reads for error in read.errors} <= {"transient_error"}
-    assert reads[-1].code == 0
-    assert sum((committed(read) for read in reads), Counter()) == posted(emulator)
-    assert any(post.status is None for post in emulator.books.posts)
 
 
 def restarted(receiver: Receiver) -> None:

@@ -3,7 +3,7 @@
 `--order-seed=N` names the order, `--order-seed=random` draws a new one, `--order-seed=none` keeps that of the files.
 The seed is printed. Files are shuffled, and the tests within each, so that what a file sets up is made once.
 
-Hypothesis runs the same examples each time. `--hypothesis-profile=endurance` runs a hundred times as many, new ones.
+Hypothesis runs the same examples each time. `--hypothesis-profile=endurance` runs ten times as many, new ones.
 """
 
 import random
@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 # Speed decides nothing: a busy machine may take seconds for an example, and for drawing its input.
 _UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("repeatable", _UNHURRIED, derandomize=True, database=None)
-settings.register_profile("endurance", _UNHURRIED, max_examples=10_000, print_blob=True)
+settings.register_profile("endurance", _UNHURRIED, max_examples=1_000, print_blob=True)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

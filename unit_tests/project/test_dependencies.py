@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "test_support": {"connectors", "emulator", "dev"},
     "unit_tests": {"connectors", "emulator", "dev"},
     "integration_tests": {"connectors", "emulator", "dev"},
+    "endurance_tests": {"connectors", "emulator", "dev"},
     "image_tests": {"connectors", "emulator", "dev"},
     "clients": {"connectors", "emulator", "dev"},
 }

@@ -48,6 +48,7 @@ def test_continuous_integration_installs_anew_and_runs_lint_tests_clients_releas
         "make venv",
         "make lint",
         "make test",
+        "make endurance",
         "make clients-test",
         "make release-check",
         "make image-test",

@@ -11,7 +11,16 @@ from zipfile import ZipFile
 import pytest
 
 CONNECTORS = ["source_squadstack", "destination_squadstack", "webhooks_squadstack"]
-WORKSHOP = ["squadstack_emulator", "demo", "tools", "benchmarks", "test_support", "unit_tests", "integration_tests"]
+WORKSHOP = [
+    "squadstack_emulator",
+    "demo",
+    "tools",
+    "benchmarks",
+    "test_support",
+    "unit_tests",
+    "integration_tests",
+    "endurance_tests",
+]
 FILES = ["setup.py", "pyproject.toml", "README.md", "LICENSE"]
 
 
