@@ -151,6 +151,10 @@ endef
 clients-test: venv $(CLIENTS:%=.clients/%/.requirements)  ## Run the connectors under clients that others wrote, each in an environment of its own.
 	@.venv/bin/python -m pytest $(ON_ALL_CORES) clients $(PYTEST_ARGS)
 
+.PHONY: airbyte-qa
+airbyte-qa: venv .clients/airbyte_qa/.requirements  ## Run Airbyte's own checks on both connectors, offline; what is stood in for is printed.
+	@.venv/bin/python -m tools.airbyte_qa
+
 .PHONY: image
 image:  ## Build the images with docker, podman or buildah; IMAGE_ARGS go to the build.
 	@test -n "$(ENGINE)" || { echo "No docker, podman or buildah answers; name one with ENGINE=…" >&2; exit 1; }

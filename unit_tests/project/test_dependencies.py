@@ -35,6 +35,7 @@ CLIENT_REQUIREMENTS = [
     "clients/pyairbyte/requirements.txt",
     "clients/airbyte_serverless/requirements.txt",
     "clients/airbyte_cdk/requirements.txt",
+    "clients/airbyte_qa/requirements.txt",
     "clients/builder_cdk/requirements.txt",
     "clients/jsonschema/requirements.txt",
     "examples/dagster/requirements.txt",

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -98,7 +99,33 @@ def test_it_says_all_that_a_registry_asks(metadata: dict[str, Any]):
 def test_it_says_which_of_the_two_connectors_it_is(metadata: dict[str, Any], kind: str):
     assert metadata["connectorType"] == kind
     assert metadata["githubIssueLabel"] == f"{kind}-squadstack"
-    assert metadata["documentationUrl"].endswith(f"/{kind}s/squadstack")
+
+
+def test_the_documentation_is_a_page_that_exists_and_the_one_of_the_specification(
+    metadata: dict[str, Any], kind: str, root: Path
+):
+    manifest = yaml.safe_load((root / "source_squadstack/manifest.yaml").read_text(encoding="utf-8"))
+    declared = json.loads((root / "destination_squadstack/spec.json").read_text(encoding="utf-8"))
+    of = {"source": manifest["spec"]["documentation_url"], "destination": declared["documentationUrl"]}
+    assert metadata["documentationUrl"] == of[kind]
+    # One that the vendor has: docs.airbyte.com knows no SquadStack.
+    assert metadata["documentationUrl"] in {page["url"] for page in metadata["externalDocumentationUrls"]}
+
+
+def test_what_airbytes_checks_read_in_pyproject_is_what_setup_py_says(root: Path, setup_arguments: dict[str, Any]):
+    poetry = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["poetry"]
+    (cdk,) = [each for each in setup_arguments["install_requires"] if each.startswith("airbyte-cdk")]
+    assert poetry == {
+        "name": setup_arguments["name"],
+        "version": setup_arguments["version"],
+        "license": setup_arguments["license_expression"],
+        "dependencies": {"airbyte-cdk": cdk.removeprefix("airbyte-cdk")},
+    }
+
+
+def test_the_tags_say_what_each_connector_is_made_with(metadata: dict[str, Any], kind: str):
+    made_with = {"source": "cdk:low-code", "destination": "cdk:python"}
+    assert [tag for tag in metadata["tags"] if not tag.startswith("keyword:")] == ["language:python", made_with[kind]]
 
 
 def test_the_two_connectors_have_ids_of_their_own(root: Path):

@@ -134,6 +134,19 @@ def test_no_object_is_closed_because_a_later_version_may_drop_a_field(spec: dict
     assert [each for each in everything(spec) if each.get("additionalProperties", True) is not True] == []
 
 
+def test_every_choice_wherever_it_stands_has_the_shape_that_airbytes_acceptance_tests_ask(spec: dict[str, Any]):
+    for each in everything(spec):
+        if isinstance(each.get("oneOf"), list):
+            assert each["type"] == "object"
+            shared = set.intersection(*(set(option["properties"]) for option in each["oneOf"]))
+            constants = [
+                name for name in shared if all("const" in option["properties"][name] for option in each["oneOf"])
+            ]
+            assert len(constants) == 1
+        if each.get("type") == "object":
+            assert each.get("oneOf") or each.get("properties")
+
+
 def test_what_is_not_required_and_yet_on_show_is_marked_so_and_nothing_else_is(spec: dict[str, Any]):
     assert not [path for path, rule, required in fields(spec) if rule.get("always_show") and required]
 
