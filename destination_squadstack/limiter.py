@@ -18,6 +18,8 @@ from collections.abc import Callable
 
 WINDOW_SECONDS = 61.0
 LONGEST_PAUSE = 900.0
+# So long all calls wait in pauses between which none is taken.
+LONGEST_THROTTLED = 3600.0
 # What the API's documents say after every 429, however soon there is room: the length of its window, not a wait.
 STATED_ALWAYS = 60.0
 _FIRST_PAUSE = 1.0
@@ -114,6 +116,8 @@ class Limiter:
         self._paused_until = 0.0
         self._pauses_in_a_row = 0
         self._next_step = 0.0
+        # The seconds of all pauses since a call was taken.
+        self.waited = 0.0
 
     @property
     def share(self) -> int:
@@ -144,6 +148,7 @@ class Limiter:
             pause = self._guess()
         else:
             pause = min(LONGEST_PAUSE, max(wait, 0.0) + self._share.step * self._chance())
+        self.waited += max(0.0, now + pause - max(now, self._paused_until))
         self._paused_until = max(self._paused_until, now + pause)
         return self._paused_until - now
 
@@ -155,6 +160,7 @@ class Limiter:
     def answered(self, sent_at: float) -> None:
         """Note that the API took a call: if it was sent after the last pause, the next one starts small again."""
         self._share.taken()
+        self.waited = 0.0
         if sent_at >= self._paused_until:
             self._pauses_in_a_row = 0
 

@@ -7,19 +7,18 @@ Every record ends in exactly one way: written, rejected, or unresolved when the 
 `verdict`, what to do about none in `retry`, what follows from an outcome in `settlement`.
 """
 
-import heapq
 import math
 import random
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from destination_squadstack.advice import advice
 from destination_squadstack.batcher import BYTES_PER_CALL, RECORD_OVERHEAD, Batcher, Problem, Record
+from destination_squadstack.call_queue import CallQueue
 from destination_squadstack.calls import SQUADSTACK, Call, api_of
 from destination_squadstack.errors import ConfigError, SyncError, TransientError
 from destination_squadstack.ledger import Ledger
-from destination_squadstack.limiter import LONGEST_PAUSE, Limiter
+from destination_squadstack.limiter import LONGEST_PAUSE, LONGEST_THROTTLED, Limiter
 from destination_squadstack.operations import CONTACT_CENTER, Cause
 from destination_squadstack.protocol import MalformedInput, Message
 from destination_squadstack.reasons import Reason
@@ -27,11 +26,12 @@ from destination_squadstack.rejects import RejectedStore
 from destination_squadstack.report import Report
 from destination_squadstack.retry import (
     LOST_CALL_SECONDS,
+    MOST_TRIES,
     MOST_UNKNOWN_IN_A_ROW,
     MOST_WEIGHT,
     PARTS,
-    SEEMS_DOWN_AFTER,
     TRIES_PER_CALL,
+    TRIES_THAT_TELL,
     FailureRate,
     Step,
     Trouble,
@@ -104,7 +104,11 @@ class Pump:
         }
         self._settings = settings
         self._batcher = batcher
-        self._limiters = {SQUADSTACK: limiter, CONTACT_CENTER: portal_limiter or limiter}
+        self._queues = {
+            # Each API has workers of its own, so that one that answers nothing holds up none of the other's calls.
+            api: CallQueue(own, workers=settings.workers, most_bytes=MOST_BYTES_UNDER_WAY)
+            for api, own in ((SQUADSTACK, limiter), (CONTACT_CENTER, portal_limiter or limiter))
+        }
         self._report = report
         self._jitter = jitter
         self._ledger = Ledger()
@@ -118,18 +122,10 @@ class Pump:
             max_rejected_percent=settings.max_rejected_percent,
             keep_going=settings.keep_going,
         )
-        self._ready: dict[str, deque[Call]] = {SQUADSTACK: deque(), CONTACT_CENTER: deque()}
-        self._departed = dict.fromkeys(self._ready, 0)
-        self._under_way = dict.fromkeys(self._ready, 0)
-        self._bytes_under_way = dict.fromkeys(self._ready, 0)
-        self._unknown_in_a_row = dict.fromkeys(self._ready, 0)
-        # The batches in trouble since the API gave its last usable answer.
-        self._silent: dict[str, set[int]] = {api: set() for api in self._ready}
+        self._unknown_in_a_row = dict.fromkeys(self._queues, 0)
         # How many calls of each lane brought a final answer for a record.
         self._heard: dict[int, int] = {route.lane.index: 0 for route in routes}
         self._failing = {lane: (FailureRate(), FailureRate()) for lane in self._heard}
-        self._delayed: list[tuple[float, int, Call]] = []
-        self._delays = 0
         self._input_ended = False
 
     # --- state of the flow
@@ -137,7 +133,7 @@ class Pump:
     @property
     def under_way(self) -> int:
         """How many calls have been handed out and not answered."""
-        return sum(self._under_way.values())
+        return sum(queue.under_way for queue in self._queues.values())
 
     @property
     def most_under_way(self) -> int:
@@ -148,7 +144,7 @@ class Pump:
     @property
     def calls_on_allowance(self) -> int:
         """How many calls have been handed out that are SquadStack's to count."""
-        return self._departed[SQUADSTACK]
+        return self._queues[SQUADSTACK].sent
 
     @property
     def waiting(self) -> int:
@@ -217,48 +213,23 @@ class Pump:
     def take_calls(self, now: float) -> list[Call]:
         """Return the calls that are to be made now."""
         self._batcher.seal_due(now)
-        self._collect(now)
+        self._collect()
         if self.saturated and self._make_room():
-            self._collect(now)
+            self._collect()
         calls: list[Call] = []
-        for api, ready in self._ready.items():
-            # Each API has workers of its own, so that one that answers nothing holds up none of the other's calls.
-            while ready and self._has_room(api) and self._due(api, now) <= now:
-                call = ready.popleft()
-                self._limiters[api].spend(max(1, len(call.records)), now)
+        for queue in self._queues.values():
+            while (call := queue.take(now)) is not None:
                 self._depart(call, now)
                 calls.append(call)
         return calls
 
-    def _has_room(self, api: str) -> bool:
-        if self._under_way[api] >= self._settings.workers:
-            return False
-        under_way = self._bytes_under_way[api]
-        return not under_way or under_way + self._ready[api][0].size <= MOST_BYTES_UNDER_WAY
-
-    def _due(self, api: str, now: float) -> float:
-        """Return when the next call to an API may leave."""
-        ready = self._ready[api]
-        if not ready or (ready[0].fresh and self._seems_down(api)):
-            return math.inf
-        return self._limiters[api].due(max(1, len(ready[0].records)), now)
-
-    def _seems_down(self, api: str) -> bool:
-        """Tell whether calls that have not been tried should wait until one of those that have gets through."""
-        if len(self._silent[api]) < SEEMS_DOWN_AFTER:
-            return False
-        return any(call.api == api for _, _, call in self._delayed)
-
-    def _collect(self, now: float) -> None:
-        """Line up what can be sent: repeats first, since everything behind them waits."""
-        while self._delayed and self._delayed[0][0] <= now:
-            self._again(heapq.heappop(self._delayed)[2])
+    def _collect(self) -> None:
         while (batch := self._batcher.take()) is not None:
             call = Call(batch, list(batch.records))
-            self._ready[call.api].append(call)
+            self._queues[call.api].add(call)
 
     def _again(self, call: Call) -> None:
-        self._ready[call.api].appendleft(call)
+        self._queues[call.api].first(call)
 
     def _depart(self, call: Call, now: float) -> None:
         if not call.fresh:
@@ -267,16 +238,13 @@ class Pump:
             call.heard = self._heard[call.lane.index]
         call.tries += 1
         call.sent_at = now
-        self._departed[call.api] += 1
-        self._under_way[call.api] += 1
-        self._bytes_under_way[call.api] += call.size
         self._report.calls += 1
         for record in call.records:
             record.calls += 1
 
     def _make_room(self) -> bool:
         """Go on although no more can be read, if nothing is on its way that would free memory by itself."""
-        if self.under_way or any(self._ready.values()) or self._delayed:
+        if self.under_way or any(self._queues.values()):
             return False
         if self._batcher.seal_oldest():
             return True
@@ -287,10 +255,8 @@ class Pump:
         """Return when there is something to do even if nothing happens."""
         breaker = self._settlement.breaker
         moments = [self._batcher.next_deadline(), breaker.held_until() if breaker.holds(now) else None]
-        if self._delayed:
-            moments.append(self._delayed[0][0])
-        moments += [self._due(api, now) for api, ready in self._ready.items() if ready and self._has_room(api)]
-        return min((moment for moment in moments if moment is not None), default=None)
+        moments += [queue.wake_at(now) for queue in self._queues.values()]
+        return min((moment for moment in moments if moment not in (None, math.inf)), default=None)
 
     # --- answers
 
@@ -328,12 +294,16 @@ class Pump:
 
     def abandoned(self, call: Call) -> None:
         """Note that a call is not under way any more; its records stay without an outcome."""
-        self._under_way[call.api] -= 1
-        self._bytes_under_way[call.api] -= call.size
+        self._queues[call.api].returned(call)
 
     def _throttled(self, call: Call, wait: float | None, now: float) -> None:
         self._report.throttled += 1
-        limiter, service = self._limiters[call.api], call.lane.operation.service
+        limiter, service = self._queues[call.api].limiter, call.lane.operation.service
+        if limiter.waited >= LONGEST_THROTTLED:
+            raise TransientError(
+                f"{service}'s allowance has been used up for an hour (HTTP 429): no call was taken. "
+                "What has no outcome yet has not been acknowledged."
+            )
         pause = limiter.throttled(wait, call.sent_at, now)
         share = f", then go on with {limiter.share} a minute for now" if call.api == SQUADSTACK else ""
         self._report.log(
@@ -342,19 +312,17 @@ class Pump:
 
     def _speaks(self, call: Call) -> None:
         """Note that the API gave a usable answer to a call."""
-        self._limiters[call.api].answered(call.sent_at)
-        self._silent[call.api].clear()
+        self._queues[call.api].spoke(call)
         self._unknown_in_a_row[call.api] = 0
 
     def _settle(self, call: Call, refusals: Sequence[Refusal | None] | None, now: float) -> None:
         """Take an answer that has a word for each record, or one for all of them."""
         pairs = list(zip(call.records, refusals or [None] * len(call.records), strict=True))
         later = [(record, refusal) for record, refusal in pairs if refusal is not None and refusal.try_again]
+        calls, rows = self._failing[call.lane.index]
         if call.tries == 1:
-            calls, rows = self._failing[call.lane.index]
             calls.note(1, 0)
-            if call.records[0].calls == 1:
-                rows.note(len(pairs) - len(later), len(later))
+        rows.note(_that_tell(call.records) - _that_tell([record for record, _ in later]), 0)
         if len(later) < len(pairs):
             self._speaks(call)
             self._heard[call.lane.index] += 1
@@ -383,6 +351,7 @@ class Pump:
             self._wait_for_our_own(call.only(own), now)
         if not rest:
             return
+        self._failing[call.lane.index][1].note(0, _that_tell([record for record, _ in rest]))
         statuses = sorted({refusal.status for _, refusal in rest})
         wait = max(refusal.wait or 0.0 for _, refusal in rest)
         left = call.only([record for record, _ in rest])
@@ -390,7 +359,7 @@ class Pump:
         if TOO_MANY in statuses:
             self._throttled(left, wait or None, now)
         if left.heard == self._heard[left.lane.index]:
-            self._silent[left.api].add(left.batch.number)
+            self._queues[left.api].silent(left)
         what = f"HTTP {' and '.join(map(str, statuses))} for {len(rest)} of its leads"
         self._go_on(left, Trouble(what, answered=True, by_row=True), now, now + min(wait, LONGEST_PAUSE))
 
@@ -400,7 +369,7 @@ class Pump:
     def _ambiguous(self, call: Call, verdict: Ambiguous, now: float) -> None:
         if verdict.problem and call.api == CONTACT_CENTER and not self._heard[call.lane.index]:
             raise ConfigError(advice(verdict.problem, verdict.what, call.lane.where))
-        self._silent[call.api].add(call.batch.number)
+        self._queues[call.api].silent(call)
         call.by_row = False
         if call.tries == 1:
             self._failing[call.lane.index][0].note(0, 1)
@@ -448,6 +417,13 @@ class Pump:
         given_up = [record for record in call.records if self._is_to_blame(record)]
         left = [record for record in call.records if not self._is_to_blame(record)]
         self._give_up(call, given_up, now)
+        if any(record.counted >= MOST_TRIES for record in left):
+            operation = call.lane.operation
+            raise TransientError(
+                f"{operation.service} gave no final answer for a lead of {operation.endpoint} in {MOST_TRIES} tries, "
+                f"and others failed too often for the lead to be to blame; the last time: {trouble.what}. "
+                "The lead has not been acknowledged."
+            )
         if left:
             self._send_again(call.only(left), now, earliest, meanwhile=meanwhile)
 
@@ -501,7 +477,7 @@ class Pump:
             self._speaks(question)
             self._was_told(call)
             return
-        self._silent[call.api].add(call.batch.number)
+        self._queues[call.api].silent(call)
         call.unheard += 1
         call.trouble = replace(call.trouble, what=what)
         self._send_again(call, now, now + min(wait or 0.0, LONGEST_PAUSE), meanwhile=False)
@@ -556,8 +532,7 @@ class Pump:
             self._again(part)
 
     def _delay(self, call: Call, due: float) -> None:
-        self._delays += 1
-        heapq.heappush(self._delayed, (due, self._delays, call))
+        self._queues[call.api].delay(call, due)
 
     # --- output
 
@@ -576,6 +551,11 @@ class Pump:
     def close(self) -> None:
         """Let go of what the pump holds outside its memory."""
         self._settlement.close()
+
+
+def _that_tell(records: Sequence[Record]) -> int:
+    """Return how many of these tries say something of the API and not of the lead."""
+    return sum([record.counted < TRIES_THAT_TELL for record in records])
 
 
 def _spellings(route: Route) -> tuple[str | None, ...]:

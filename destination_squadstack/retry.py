@@ -14,6 +14,8 @@ from typing import Protocol
 MOST_WEIGHT = 12
 ROW_WEIGHT = 2
 UNANSWERED_WEIGHT = 3
+# A lead that an outage of others excuses must not keep a sync going for ever: half an hour at 30 seconds a try.
+MOST_TRIES = 60
 # A call without a usable answer is sent again for three minutes or more (1, 2, 4, 8, 16, 30, … seconds).
 TRIES_PER_CALL = 12
 # Before a list is taken apart, which must not happen over a hiccup. Two without an answer have cost minutes already.
@@ -35,24 +37,27 @@ MOST_UNKNOWN_IN_A_ROW = 10
 # would be that unlikely.
 _BY_CHANCE = 1e-6
 _UNTIL_KNOWN = 20.0
+# How many tries of one record tell of the API; those of a record that is to blame would excuse it for ever.
+TRIES_THAT_TELL = 8
 _HALF_LIFE = 500.0
 
 
 class FailureRate:
-    """The share of first tries that failed of late; small until there are enough of them to tell."""
+    """The share of tries that failed of late; small until there are enough of them to tell."""
 
     def __init__(self) -> None:
         self._good = 0.0
         self._bad = 0.0
 
     def note(self, good: int, bad: int) -> None:
-        """Take the outcomes of first tries."""
+        """Take the outcomes of tries."""
         fade = 0.5 ** ((good + bad) / _HALF_LIFE)
         self._good, self._bad = self._good * fade + good, self._bad * fade + bad
 
     def explains(self, failures: int) -> bool:
         """Tell whether a record may well have failed so often in a row without being to blame."""
-        share = self._bad / (self._good + self._bad + _UNTIL_KNOWN)
+        others = max(0.0, self._bad - min(failures, TRIES_THAT_TELL))
+        share = others / (self._good + others + _UNTIL_KNOWN)
         return bool(share**failures > _BY_CHANCE)
 
 

@@ -306,3 +306,62 @@ def test_a_firewall_that_blocks_everything_is_a_config_error_at_the_second_call(
     with pytest.raises(ConfigError, match=r"squadstack\.token may not use lead-upserted"):
         play(b, lambda call: calls.append(call) or BLOCKED)
     assert len(calls) == 2
+
+
+# -- every call has its turn, and every record an end
+
+
+def test_leads_on_trial_that_need_more_calls_than_the_allowance_keep_no_other_from_being_sent(bench, kit):
+    b = bench(kit.config(workers=8), calls_per_minute=30)
+    feed(b, kit, 1_500)
+    poison = {f"L{number}" for number in range(0, 1_500, 11)}
+
+    def answers(call):
+        b.now += 0.1
+        if b.now < 5:
+            return every_row(kit, call, ISSUES)
+        if not call.records:
+            return every_row(kit, call, MISSING_ID)
+        return LOST if poison & {record.lead_id for record in call.records} else kit.rows(call)
+
+    play(b, answers, seconds=12 * 3_600)
+    assert (set(b.rejects.lead_ids), b.report.written, b.marks()) == (poison, 1_500 - len(poison), [1])
+
+
+def test_an_outage_that_all_leads_were_tried_in_excuses_none_for_ever(bench, kit):
+    b = bench(kit.config(workers=8))
+    feed(b, kit, 800)
+
+    def answers(call):
+        b.now += 0.1
+        if not call.records:
+            return every_row(kit, call, MISSING_ID)
+        return kit.rows(call, *[ISSUES if b.now < 60 or record.lead_id == "L7" else None for record in call.records])
+
+    play(b, answers)
+    assert (b.report.written, b.rejects.lead_ids, b.marks()) == (799, ["L7"], [1])
+
+
+def test_an_outage_that_lets_few_rows_through_for_ever_ends_the_sync_and_rejects_nobody(bench, kit):
+    chance = random.Random(7)
+    b = bench()
+    feed(b, kit, 300)
+
+    def answers(call):
+        if not call.records:
+            return every_row(kit, call, MISSING_ID)
+        return kit.rows(call, *[ISSUES if chance.random() < 0.97 else None for _ in call.records])
+
+    with pytest.raises(TransientError, match="SquadStack gave no final answer for a lead of lead-upserted in 60 tries"):
+        play(b, answers, seconds=12 * 3_600)
+    assert (b.report.rejected_total, b.marks()) == (0, [])
+    assert b.now < 3_600
+
+
+def test_an_allowance_that_is_used_up_for_an_hour_ends_the_sync(bench, kit):
+    b = bench()
+    feed(b, kit, 100)
+    with pytest.raises(TransientError, match="SquadStack's allowance has been used up for an hour"):
+        play(b, lambda _: Reply(429, None, "x"), seconds=12 * 3_600)
+    assert 3_600 <= b.now < 5_000
+    assert (b.report.written, b.marks()) == (0, [])
