@@ -1861,35 +1861,43 @@ SECONDS_OF_REST = 60.0
 LONGEST_WAIT = 60.0
 SECONDS_IN_TEXT = re.compile(r"after (\d+) second")
 TOO_MANY = 429
+LONGEST_STATED_WAIT = 3600.0
+REFUSED_CALLER = frozenset({401, 403})
 
 
 class HostHealth:
     """What the process has seen of a host, which tells whether a failure is the host's or that of one address alone.
 
-    An address whose request failed in all its attempts gets a single one from then on, until it answers. Once two
-    addresses did and nothing usable came from the host since, it is an outage: nobody waits for it again, until it
-    answers somebody. A host that cannot even be connected to, or says nothing at all to two addresses, is not asked
-    for `SECONDS_OF_REST` at a time: each of a thousand campaigns would wait for its own timeout.
+    An address whose request failed in all its attempts is not asked for `SECONDS_OF_REST` at a time and then gets a
+    single attempt, until it answers: each of three hundred windows would fail for itself. Once two addresses did and
+    nothing usable came from the host since, it is an outage: nobody waits for it again, until it answers somebody. A
+    host that cannot even be connected to, or says nothing at all to two addresses, rests likewise: each of a thousand
+    campaigns would wait for its own timeout. So does one that asks for a longer wait than a sync has.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._failed: set[str] = set()
+        self._failed: dict[str, tuple[float, str]] = {}
         self._failed_since_an_answer: set[str] = set()
         self._silent_since_an_answer: set[str] = set()
         self._rests_until: float | None = None
+        self._reason = ""
 
-    def is_at_rest(self) -> bool:
-        """Tell whether the host is not to be asked; who is told otherwise is the only one to try for a while."""
+    def reason_to_rest(self, address: str) -> str:
+        """Return why an address is not to be asked; who gets nothing is the only one to try for a while."""
         with self._lock:
-            if self._rests_until is None:
-                return False
             now = self._clock()
-            if now < self._rests_until:
-                return True
-            self._rests_until = now + SECONDS_OF_REST
-            return False
+            if self._rests_until is not None:
+                if now < self._rests_until:
+                    return self._reason
+                self._rests_until = now + SECONDS_OF_REST
+            elif address in self._failed:
+                until, reason = self._failed[address]
+                if now < until:
+                    return reason
+                self._failed[address] = now + SECONDS_OF_REST, reason
+            return ""
 
     def attempts(self, address: str, usual: int) -> int:
         """Return how many attempts a request to an address has."""
@@ -1905,17 +1913,23 @@ class HostHealth:
             self._silent_since_an_answer.clear()
             if usable:
                 self._failed_since_an_answer.clear()
-                self._failed.discard(address)
+                self._failed.pop(address, None)
 
-    def failed(self, address: str, *, silent: bool, reached: bool) -> None:
+    def rest(self, reason: str) -> None:
+        """Let nobody ask the host for a while."""
+        with self._lock:
+            self._rests_until, self._reason = self._clock() + SECONDS_OF_REST, reason
+
+    def failed(self, address: str, how: str, *, silent: bool, reached: bool) -> None:
         """Note a request that failed in all its attempts."""
         with self._lock:
-            self._failed.add(address)
+            self._failed[address] = self._clock() + SECONDS_OF_REST, f"{how} to another request"
             self._failed_since_an_answer.add(address)
             if silent:
                 self._silent_since_an_answer.add(address)
                 if not reached or len(self._silent_since_an_answer) > 1:
                     self._rests_until = self._clock() + SECONDS_OF_REST
+                    self._reason = "no answer to other requests"
 
 
 @functools.cache
@@ -1926,11 +1940,12 @@ def health_of(host: str) -> HostHealth:  # noqa: ARG001  # the cache's key
 
 @dataclass
 class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
-    """The manifest's error table, with four things the CDK does otherwise.
+    """The manifest's error table, with five things the CDK does otherwise.
 
     * A 200 whose body does not have the endpoint's shape is retried; the CDK reads it as an empty page.
     * A 404 behind page 1 means that the set shrank, not that the campaign is unknown.
     * A refusal raises at once with the table's sentence; the CDK first logs the whole response, lead data and all.
+    * An address that refuses its caller is not asked again: the portal may lock out who asks once for each window.
     * A 429 is waited out however often it comes; other failures get `ATTEMPTS` attempts, fewer where `HostHealth` knows
       that waiting is in vain: an outage is waited out once, not once a window. The CDK counts both together.
     """
@@ -1948,13 +1963,16 @@ class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
         self._tries = Tries()
         self._checking = bool(self.config.get("__checking"))
         self._health = HostHealth()
+        self._refused: dict[str, tuple[int, str]] = {}
 
     def begin(self, address: str) -> None:
         """Take note of where the request goes that this thread is about to send; raises where that would be in vain."""
         self._health = health_of(urlsplit(address).netloc)
         self._tries.address = address
-        if self._health.is_at_rest():
-            raise self._kept_failing("no answer to other requests")
+        if address in self._refused:
+            raise refusal(*self._refused[address], FailureType.config_error)
+        if reason := self._health.reason_to_rest(address):
+            raise self._kept_failing(reason)
 
     def interpret_response(self, response_or_exception: requests.Response | Exception | None) -> ErrorResolution:
         """Decide what an attempt's outcome means; raises for outcomes that end the request."""
@@ -1980,13 +1998,10 @@ class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
         usable = resolution.response_action in {ResponseAction.SUCCESS, ResponseAction.FAIL}
         self._health.answered(self._tries.address, usable=usable)
         if resolution.response_action == ResponseAction.FAIL:
-            refused = RefusedError(
-                message=resolution.error_message,
-                internal_message=f"HTTP {response.status_code}",
-                failure_type=resolution.failure_type or FailureType.system_error,
-            )
-            refused.status_code = response.status_code
-            raise refused
+            status, message = response.status_code, resolution.error_message or ""
+            if status in REFUSED_CALLER:
+                self._refused[self._tries.address] = status, message
+            raise refusal(status, message, resolution.failure_type or FailureType.system_error)
         if resolution.response_action == ResponseAction.SUCCESS:
             return resolution
         if resolution.response_action == ResponseAction.RATE_LIMITED:
@@ -2027,8 +2042,9 @@ class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
         self._tries.note(outcome)
         usual = ATTEMPTS_IN_CHECK if self._checking else ATTEMPTS
         if self._tries.failed >= self._health.attempts(self._tries.address, usual):
-            self._health.failed(self._tries.address, silent=not self._tries.heard, reached=self._tries.reached)
-            raise self._kept_failing(f"{self._describe(outcome)}, {self._tries.failed} attempt(s)")
+            how = self._describe(outcome)
+            self._health.failed(self._tries.address, how, silent=not self._tries.heard, reached=self._tries.reached)
+            raise self._kept_failing(f"{how}, {self._tries.failed} attempt(s)")
         return sleep_for(2 ** (self._tries.failed - 1))
 
     def _kept_failing(self, how: str) -> AirbyteTracedException:
@@ -2040,7 +2056,16 @@ class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
 
     def _wait_out_throttle(self, response: requests.Response) -> float:
         self._tries.throttled += 1
+        if (stated_wait(response) or 0) > LONGEST_STATED_WAIT:
+            self._health.rest("HTTP 429 to another request, with a wait of more than an hour")
         return sleep_for(throttle_wait(response, self._tries.throttled, self.vendor, checking=self._checking))
+
+
+def refusal(status_code: int, message: str, failure_type: FailureType) -> RefusedError:
+    """Return a new error of a refusal: one that is raised again grows by a traceback each time."""
+    refused = RefusedError(message=message, internal_message=f"HTTP {status_code}", failure_type=failure_type)
+    refused.status_code = status_code
+    return refused
 
 
 def certificate_problem(error: BaseException | None) -> str:
@@ -2076,15 +2101,23 @@ def throttle_wait(response: requests.Response, times: int, vendor: str, *, check
     """Return the seconds to wait after a 429, which came so many times in a row.
 
     Raises:
-        AirbyteTracedException: `check` has waited already, and the user waits for it.
+        AirbyteTracedException: the answer asks to wait for more than an hour, which may be a slip and would hold the
+            sync for days without a word; or `check` has waited already, and the user waits for it.
     """
+    wait = stated_wait(response) or min(2**times, LONGEST_WAIT)
+    if wait > LONGEST_STATED_WAIT:
+        raise AirbyteTracedException(
+            message=f"{vendor} answers HTTP 429 and asks to wait {wait:.0f} seconds, longer than the hour that a sync "
+            "waits at most. Nothing is skipped: sync again when that time is over, the next sync goes on from the last "
+            "state. If it is a mistake, tell the API's support.",
+            failure_type=FailureType.transient_error,
+        )
     if checking and times > 1:
         raise AirbyteTracedException(
             message=f"{vendor} still answers HTTP 429 after a minute's wait: its allowance of calls is used up, "
             "perhaps by a running sync. Test again when it is over, or let syncs make fewer calls.",
             failure_type=FailureType.transient_error,
         )
-    wait = stated_wait(response) or min(2**times, LONGEST_WAIT)
     return min(wait, LONGEST_WAIT) if checking else wait
 
 
@@ -2132,7 +2165,7 @@ def stated_wait(response: requests.Response) -> float | None:
     The text is documented ("Request was throttled. Please try after 60 seconds"), the header is not.
     """
     header = response.headers.get("Retry-After", "").strip()
-    if header.isdigit():
+    if header.isdecimal():
         return float(header)
     if header:
         try:
@@ -2170,6 +2203,7 @@ class PortalSession:
         self._token = ""
         self._accepted: set[str] = set()
         self._since = float("-inf")
+        self._in_vain = False
 
     def token(self) -> str:
         """Return a token that still has life in it."""
@@ -2181,6 +2215,11 @@ class PortalSession:
     def accepted(self, token: str) -> None:
         """Note that the portal took a token."""
         self._accepted.add(token)
+        self._in_vain = False
+
+    def gave_up(self) -> None:
+        """Note that a call was refused with tokens of two logins, neither of which was ever taken."""
+        self._in_vain = True
 
     def was_accepted(self, token: str) -> bool:
         """Tell whether the portal ever took a token: one that it did has died, one that it did not is no good."""
@@ -2189,9 +2228,13 @@ class PortalSession:
         return token in self._accepted
 
     def replace(self, refused: str) -> str:
-        """Return another token than the refused one; whoever comes first logs in for all."""
+        """Return another token than the refused one; whoever comes first logs in for all.
+
+        Once a call gave up, a token that was never taken is returned itself: logging in does not help, and each window
+        would do it again.
+        """
         with self._lock:
-            if self._token == refused:
+            if self._token == refused and (refused in self._accepted or not self._in_vain):
                 self._log_in()
             return self._token
 
@@ -2328,9 +2371,13 @@ class PortalAuthenticator(DeclarativeAuthenticator):
                 return response
             refusals += not self._session.was_accepted(token)
             if refusals == MOST_REFUSALS:
+                self._session.gave_up()
+                return response
+            another = self._session.replace(token)
+            if another == token:
                 return response
             again = response.request.copy()
-            again.headers["Authorization"] = f"Bearer {self._session.replace(token)}"
+            again.headers["Authorization"] = f"Bearer {another}"
             LOGGER.info("The contact center refused its token; repeating the call with another.")
             # To the end, so that its connection can be used again.
             response.content  # noqa: B018

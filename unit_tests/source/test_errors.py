@@ -14,7 +14,7 @@ from requests import ConnectTimeout
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
 
 from source_squadstack import components
-from source_squadstack.components import ApiErrorHandler, HostHealth, WindowChangedError, stated_wait
+from source_squadstack.components import ApiErrorHandler, HostHealth, RefusedError, WindowChangedError, stated_wait
 
 PAGE = b'{"count": 0, "next": null, "results": []}'
 CANARY = "Zed Canary +919999999999"
@@ -143,12 +143,90 @@ def host(monkeypatch):
 
 
 def test_an_address_that_fails_for_ever_is_waited_out_once_and_costs_no_other_its_attempts(host):
-    assert [host.fails("a"), host.fails("a")] == [SIX, []]
+    assert [host.fails("a"), host.fails("a")] == [SIX, None]
     assert host.fails("b") == SIX
+
+
+def test_an_address_that_fails_for_ever_is_asked_once_a_minute_however_many_windows_want_it(host):
+    asked = []
+    for host.now in range(180):
+        waits = host.fails("a")
+        asked.append(waits is not None)
+    assert [second for second, was in enumerate(asked) if was] == [0, 60, 120]
+
+
+def test_what_is_said_of_an_address_at_rest_is_how_it_failed(host):
+    host.fails("a", answer(503))
+    with pytest.raises(
+        AirbyteTracedException, match=r"SquadStack kept failing: HTTP 503 to another request\."
+    ) as caught:
+        handler().begin(f"{HOST}/a")
+    assert caught.value.failure_type == FailureType.transient_error
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_an_address_that_refuses_its_caller_is_not_asked_again(host, status):
+    errors = handler()
+    errors.response_filters.append(
+        HttpResponseFilter(
+            http_codes={401, 403},
+            action="FAIL",
+            failure_type="config_error",
+            error_message="no",
+            config={},
+            parameters={},
+        )
+    )
+    errors.begin(f"{HOST}/a")
+    with pytest.raises(RefusedError):
+        errors.interpret_response(answer(status))
+    for _ in range(2):
+        with pytest.raises(RefusedError, match="no") as caught:
+            errors.begin(f"{HOST}/a")
+        assert (caught.value.failure_type, caught.value.status_code) == (FailureType.config_error, status)
+    errors.begin(f"{HOST}/b")
+
+
+def test_an_address_that_lacks_one_thing_is_asked_for_others(host):
+    errors = handler()
+    errors.begin(f"{HOST}/a")
+    with pytest.raises(RefusedError):
+        errors.interpret_response(answer(404))
+    errors.begin(f"{HOST}/a")
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "said"),
+    [
+        ({"Retry_After": "864000"}, b"", "864000"),
+        ({}, b"Please try after 999999 seconds", "999999"),
+        ({"Retry_After": "3601"}, b"", "3601"),
+        ({"Retry_After": "9" * 400}, b"", "inf"),
+    ],
+    ids=["header", "text", "just too long", "no number of any use"],
+)
+@pytest.mark.parametrize("checking", [False, True], ids=["read", "check"])
+def test_a_429_that_asks_for_more_than_an_hour_is_a_transient_error_that_says_how_long(
+    host, headers, body, said, checking
+):
+    errors = handler(__checking=checking)
+    errors.begin(f"{HOST}/a")
+    with pytest.raises(AirbyteTracedException, match=f"asks to wait {said} seconds") as caught:
+        errors.backoff_time(answer(429, body, **headers), 1)
+    assert caught.value.failure_type == FailureType.transient_error
+    with pytest.raises(AirbyteTracedException, match="HTTP 429 to another request"):
+        handler().begin(f"{HOST}/b")
+    host.now = 60.0
+    handler().begin(f"{HOST}/b")
+
+
+def test_a_429_that_asks_for_an_hour_is_waited_out():
+    assert handler().backoff_time(answer(429, b"", Retry_After="3600"), 1) == 3599
 
 
 def test_an_address_that_answers_again_is_waited_out_again(host):
     host.fails("a")
+    host.now = 60.0
     host.answers("a")
     assert host.fails("a") == SIX
 
@@ -228,6 +306,7 @@ def test_check_waits_out_one_429_and_then_says_why_it_failed():
         ({}, b"Request was throttled. Please try after 60 seconds", 60),
         ({}, b'{"detail": "Request was throttled. Please try after 1 second"}', 1),
         ({}, b"Request was throttled", None),
+        ({"Retry_After": "\u00b2"}, b"Please try after 60 seconds", 60),
     ],
 )
 def test_the_wait_a_429_states_is_its_header_else_its_text(headers, body, seconds):

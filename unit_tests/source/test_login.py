@@ -56,6 +56,46 @@ def test_one_login_serves_all_threads(session):
     assert (tokens, portal.logins) == (["token-1"] * 8, 1)
 
 
+def test_once_a_call_gave_up_a_token_that_was_never_taken_brings_no_other_login(session):
+    portal = Portal()
+    login, _ = session(portal)
+    login.token()
+    login.replace("token-1")
+    login.gave_up()
+    assert [login.replace("token-2"), login.replace("token-2")] == ["token-2"] * 2
+    assert portal.logins == 2
+
+
+def test_tokens_that_were_taken_may_die_as_often_as_they_like(session):
+    portal = Portal()
+    login, _ = session(portal)
+    token = login.token()
+    for _ in range(9):
+        login.accepted(token)
+        token = login.replace(token)
+    assert (token, portal.logins) == ("token-10", 10)
+
+
+def test_a_token_that_is_taken_at_last_may_die_like_any_other(session):
+    portal = Portal()
+    login, _ = session(portal)
+    login.token()
+    token = login.replace("token-1")
+    login.gave_up()
+    login.accepted(token)
+    assert [login.replace("token-2"), login.replace("token-3")] == ["token-3", "token-4"]
+
+
+def test_a_login_that_asks_to_wait_for_days_is_a_transient_error_for_the_process(session):
+    portal = Portal(*[(429, b"", {"Retry-After": "864000"})] * 9)
+    login, slept = session(portal)
+    for _ in range(3):
+        with pytest.raises(AirbyteTracedException, match="asks to wait 864000 seconds") as caught:
+            login.token()
+        assert caught.value.failure_type == FailureType.transient_error
+    assert (portal.logins, slept) == (1, [])
+
+
 def test_a_token_is_renewed_before_it_dies(session):
     now = [0.0]
     portal = Portal()

@@ -2,6 +2,8 @@
 
 import pytest
 
+from source_squadstack import components
+
 STATUS = "/api/v2/reports/campaigns/leads/status"
 HISTORY = "/api/v2/reports/campaigns/leads/history"
 LEADS = "contact_center_leads"
@@ -189,6 +191,42 @@ def test_a_refused_login_is_tried_once_for_all_streams_windows_and_threads(porta
         },
     )
     assert portal.paths == {"/api/v2/login": 1}
+    assert {error.failure_type.value for error in outcome.errors} == {"config_error"}
+
+
+def test_a_token_that_each_fresh_login_gives_and_the_portal_refuses_costs_two_calls_not_two_a_window(
+    portal, read, monkeypatch
+):
+    monkeypatch.setattr(components, "GRACE", 0)
+    portal.answers[HISTORY] = (401, {"error": "invalid_credentials"})
+    tokens = iter(range(999))
+    portal.answers["/api/v2/login"] = lambda _: (200, {"access_token": f"token-{next(tokens)}"})
+    outcome = read(
+        "contact_center_activity",
+        num_workers=1,
+        contact_center={
+            "portal_url": portal.url,
+            "username": "u",
+            "password": "canary",
+            "domain": "d",
+            "account_id": "a",
+            "start_date": "2026-09-01",
+            "window_days": 1,
+        },
+    )
+    assert portal.paths == {"/api/v2/login": 2, HISTORY: 2}
+    assert {
+        (error.failure_type.value, "of a login that it has just accepted" in error.message) for error in outcome.errors
+    } == {("config_error", True)}
+
+
+def test_an_address_that_refuses_every_token_leaves_the_streams_that_the_portal_allows(portal, read, monkeypatch):
+    monkeypatch.setattr(components, "GRACE", 0)
+    portal.answers[HISTORY] = (401, {"error": "invalid_credentials"})
+    tokens = iter(range(999))
+    portal.answers["/api/v2/login"] = lambda _: (200, {"access_token": f"token-{next(tokens)}"})
+    outcome = read("contact_center_activity", LEADS, num_workers=1)
+    assert sorted(ids(outcome)) == ["a", "b"]
     assert {error.failure_type.value for error in outcome.errors} == {"config_error"}
 
 
