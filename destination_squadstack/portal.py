@@ -20,6 +20,9 @@ from destination_squadstack.verdict import Answer, NotLoggedIn, Reply, Silence
 # Public clients keep a token for 3300 s of the 3600 s that it lives; a call may take a while to get there.
 RENEW_AFTER_SECONDS = 3240.0
 _LOGIN = "/api/v2/login"
+# All calls wait for it, and one that stays silent is tried as often as a call: with a call's minute, for a quarter of
+# an hour.
+LOGIN_SECONDS = 20.0
 # Tokens may die as often as they like, but a call that is refused with each of them is refused for itself.
 _MOST_RENEWALS = 20
 _REFUSED = frozenset({400, 401, 403, 422})
@@ -50,6 +53,8 @@ class Login:
         self._lock = threading.Lock()
         self._token: Token | None = None
         self._refusal: NotLoggedIn | None = None
+        self._logins = 0
+        self._failure: Answer | None = None
 
     def token(self) -> Token | Answer:
         """Return a token that is young enough, or why there is none."""
@@ -60,23 +65,31 @@ class Login:
         return self._unless(lambda token: token != refused)
 
     def _unless(self, good: Callable[[Token], bool]) -> Token | Answer:
+        before = self._logins
         with self._lock:
             if self._token is not None and good(self._token):
                 return self._token
             if self._refusal is not None:
                 # Each worker would try for itself, and the portal may lock the user of a wrong password out.
                 return self._refusal
-            now = self._clock.monotonic()
-            answer = self._transport.send(Request("POST", _LOGIN, self._credentials), {})
-            text = _access_token(answer)
-            if text is None:
-                self._token = None
-                why = _no_token(answer)
-                self._refusal = why if isinstance(why, NotLoggedIn) else None
-                return why
-            mask(text)
-            self._token = Token(text, now)
-            return self._token
+            if self._failure is not None and self._logins > before:
+                # It was waited for and is news: one login after the other for each worker would take an hour to fail.
+                return self._failure
+            return self._log_in()
+
+    def _log_in(self) -> Token | Answer:
+        now = self._clock.monotonic()
+        answer = self._transport.send(Request("POST", _LOGIN, self._credentials), {}, at_most=LOGIN_SECONDS)
+        self._logins += 1
+        self._token = self._failure = None
+        text = _access_token(answer)
+        if text is None:
+            self._failure = _no_token(answer)
+            self._refusal = self._failure if isinstance(self._failure, NotLoggedIn) else None
+            return self._failure
+        mask(text)
+        self._token = Token(text, now)
+        return self._token
 
 
 def _access_token(answer: Answer) -> str | None:

@@ -1,6 +1,7 @@
 """One HTTP call: a request out, an answer or a silence back. Never raises for anything the network does."""
 
 import contextlib
+import math
 import ssl
 import threading
 from collections.abc import Mapping
@@ -82,14 +83,20 @@ class Transport:
         return self._patience
 
     def send(
-        self, request: Request, headers: Mapping[str, str], leads: int = 1, *, once: bool = False
+        self,
+        request: Request,
+        headers: Mapping[str, str],
+        leads: int = 1,
+        *,
+        once: bool = False,
+        at_most: float = math.inf,
     ) -> Reply | Silence | NotLoggedIn:
         """Make a call with so many leads; the headers say who is calling.
 
         A call that cannot be repeated (`once`) gets a new connection: the server may have closed the kept one, and then
-        nobody could tell whether it took the call before that.
+        nobody could tell whether it took the call before that. Its answer is waited for `at_most` so many seconds.
         """
-        patience = patience_for(leads, self._patience)
+        patience = min(at_most, patience_for(leads, self._patience))
         try:
             connection = self._connection()
         except OSError:

@@ -7,7 +7,7 @@ import pytest
 
 from destination_squadstack.config import ContactCenter
 from destination_squadstack.operations import OPERATIONS, Request
-from destination_squadstack.portal import RENEW_AFTER_SECONDS, Portal
+from destination_squadstack.portal import LOGIN_SECONDS, RENEW_AFTER_SECONDS, Portal
 from destination_squadstack.protocol import Emitter
 from destination_squadstack.verdict import NotLoggedIn, Reply, Silence
 
@@ -30,10 +30,12 @@ class Transport:
     def __init__(self, *answers, login=None):
         self.answers, self.login, self.sent, self.tokens = list(answers), login, [], 0
         self.once = []
+        self.patiences = []
         self.lock = threading.Lock()
 
-    def send(self, request, headers, *, once=False):
+    def send(self, request, headers, *, once=False, at_most=None):
         with self.lock:
+            self.patiences.append(at_most)
             self.sent.append((request, headers))
             self.once.append(once)
             if request.path == "/api/v2/login":
@@ -249,3 +251,37 @@ def test_a_login_that_fails_for_now_is_tried_again(portal, login):
     transport.login = None
     assert add(center) == OK
     assert transport.tokens == 2
+
+
+class Taken:
+    """A lock that another worker takes first, whenever somebody comes for it from outside."""
+
+    def __init__(self, other):
+        self.other, self.inside = other, False
+
+    def __enter__(self):
+        if not self.inside:
+            self.inside = True
+            self.other()
+            self.inside = False
+
+    def __exit__(self, *_):
+        pass
+
+
+def test_who_waits_for_a_login_that_fails_does_not_make_another_one_at_once(portal):
+    center, transport, _ = portal(OK, login=Silence("no answer in time", may_be_applied=True, timed_out=True))
+    login = center._login
+    failed = Silence("login: no answer in time", may_be_applied=False, timed_out=True)
+    login._lock = Taken(login.token)
+    assert login.token() == failed
+    assert transport.tokens == 1
+    login._lock = threading.Lock()
+    assert login.token() == failed
+    assert transport.tokens == 2
+
+
+def test_a_login_is_waited_for_no_longer_than_its_own_time(portal):
+    center, transport, _ = portal(OK)
+    set_status(center)
+    assert transport.patiences == [LOGIN_SECONDS, None]

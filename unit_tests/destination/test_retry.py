@@ -5,6 +5,7 @@ import random
 import pytest
 
 from destination_squadstack.errors import ConfigError, TransientError
+from destination_squadstack.portal import LOGIN_SECONDS
 from destination_squadstack.verdict import Reply, Silence
 
 LOST = Silence("connection lost", may_be_applied=True)
@@ -365,3 +366,35 @@ def test_an_allowance_that_is_used_up_for_an_hour_ends_the_sync(bench, kit):
         play(b, lambda _: Reply(429, None, "x"), seconds=12 * 3_600)
     assert 3_600 <= b.now < 5_000
     assert (b.report.written, b.marks()) == (0, [])
+
+
+def test_a_portal_whose_login_stays_silent_ends_the_sync_in_minutes_once_the_other_api_is_done(bench, kit):
+    config = kit.config(
+        streams=[{"stream": "dials", "operation": "set_status", "api": "contact_center"}], contact_center=PORTAL
+    )
+    b = bench(config, kit.catalog("leads", "dials", mode="append"))
+    for index in range(500):
+        b.feed(kit.record(f"L{index}"), kit.record(f"D{index}", "dials", status="new"))
+    b.feed(kit.state(1))
+    b.end()
+    silent = Silence("login: no answer in time", may_be_applied=False, timed_out=True)
+
+    def logins():
+        # All calls that wait for the same login get its answer together, when its time is over.
+        while True:
+            calls = b.calls()
+            dials = [call for call in calls if call.lane.operation.name == "set_status"]
+            for call in calls:
+                if call not in dials:
+                    b.answer(call, kit.rows(call))
+            if dials:
+                b.now += LOGIN_SECONDS
+                for call in dials:
+                    b.answer(call, silent)
+            else:
+                b.wait()
+
+    with pytest.raises(TransientError, match="gave no usable answer to set_status in 12 tries; the last time: login"):
+        logins()
+    assert (b.report.written, b.report.rejected_total, b.marks()) == (500, 0, [])
+    assert 180 <= b.now <= 480
