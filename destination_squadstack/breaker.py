@@ -2,11 +2,13 @@
 
 First in order of reading: records that fail our own validation have their outcome at once, and records that were read
 before them only when the API has answered. Until a lane has proved itself or its evidence has aged, states are held
-back, so that none of those records is acknowledged.
+back, so that none of those records is acknowledged. At the end of the input fewer are enough, if what the API said of
+all of them is about the config.
 """
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from destination_squadstack.advice import advice
@@ -26,6 +28,7 @@ _COUNTED = frozenset({400, 401, 403, 404})
 
 @dataclass(slots=True)
 class _Suspicion:
+    lane: Lane
     reason: str
     failures: int
     until: float
@@ -58,7 +61,7 @@ class Breaker:
         """Note that a record of a lane was refused, read while no newer batch than the given one was open."""
         if lane.index in self._cleared or reason.cause in LOOKS_LIKE_A_RESTART:
             return
-        suspicion = self._suspects.setdefault(lane.index, self._suspicion(status, reason, now))
+        suspicion = self._suspects.setdefault(lane.index, self._suspicion(lane, status, reason, now))
         if status not in _COUNTED or suspicion.reason != reason.text:
             self.passed(lane)
             return
@@ -82,10 +85,14 @@ class Breaker:
         if suspicion is None or suspicion.reason != reason.text or suspicion.failures < REFUSED_ALONE:
             return
         if sum(lists.values()) >= self._trip_at and oldest_unanswered > batch:
-            raise self._tripped(lane, suspicion)
+            raise self._tripped(
+                suspicion,
+                f"All calls for {lane.operation.endpoint} so far, with {sum(lists.values())} records, were refused as "
+                f"a whole, and {suspicion.failures} of the records alone as well,",
+            )
 
-    def _suspicion(self, status: int, reason: Reason, now: float) -> _Suspicion:
-        return _Suspicion(reason.text, 0, now + self._hold_seconds, config_problem(status, reason.cause))
+    def _suspicion(self, lane: Lane, status: int, reason: Reason, now: float) -> _Suspicion:
+        return _Suspicion(lane, reason.text, 0, now + self._hold_seconds, config_problem(status, reason.cause))
 
     def check(self, lane: Lane, oldest_unsettled: float) -> None:
         """Look at a lane again, given its oldest batch that has a record without an outcome.
@@ -96,9 +103,25 @@ class Breaker:
         suspicion = self._suspects.get(lane.index)
         if suspicion is None or suspicion.failures < self._trip_at or oldest_unsettled <= suspicion.batch:
             return
-        raise self._tripped(lane, suspicion)
+        raise self._tripped(
+            suspicion, f"The first {self._trip_at} records for {lane.operation.endpoint} were all refused"
+        )
 
-    def _tripped(self, lane: Lane, suspicion: _Suspicion) -> ConfigError:
+    def end(self, outcomes: Mapping[int, int]) -> None:
+        """Let states go at the end of the input, given how many records of each lane have an outcome.
+
+        Raises:
+            ConfigError: All of a lane's records were refused for the same reason, and that is about the config.
+        """
+        for index, suspicion in self._suspects.items():
+            if suspicion.problem is not None and suspicion.failures == outcomes.get(index):
+                what = f"All {outcomes[index]} records" if outcomes[index] > 1 else "The only record"
+                were = "were" if outcomes[index] > 1 else "was"
+                raise self._tripped(suspicion, f"{what} for {suspicion.lane.operation.endpoint} {were} refused")
+        self.release()
+
+    def _tripped(self, suspicion: _Suspicion, what_happened: str) -> ConfigError:
+        lane = suspicion.lane
         acknowledged = self._acknowledged[lane.index]
         fate = (
             f"{acknowledged} of its rejected records had been acknowledged before that"
@@ -108,10 +131,7 @@ class Breaker:
         what = f"Check {lane.at} and its field_map, then sync again"
         if suspicion.problem is not None:
             what = advice(suspicion.problem, "", lane.where).rstrip(".")
-        return ConfigError(
-            f"The first {self._trip_at} records for {lane.operation.endpoint} were all refused for one reason: "
-            f"{suspicion.reason.rstrip('.')}. {what}; {fate}."
-        )
+        return ConfigError(f"{what_happened} for one reason: {suspicion.reason.rstrip('.')}. {what}; {fate}.")
 
     def acknowledged(self, lane: Lane, count: int) -> None:
         """Note that a state has left that covers so many rejected records of a lane."""

@@ -544,8 +544,6 @@ class Pump:
         Raises:
             ConfigError: More records were rejected than the config allows.
         """
-        if self.finished:
-            self._settlement.breaker.release()
         return self._settlement.take_states(now, finished=self.finished)
 
     def close(self) -> None:

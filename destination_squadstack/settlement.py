@@ -4,7 +4,7 @@ A state leaves when all records before it have an outcome and the rejected ones 
 """
 
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -63,6 +63,8 @@ class Settlement:
         self._ending = {lane.scope for lane in lanes if lane.operation.ends_leads}
         # Records that failed our own validation before those read earlier had their answers: the newest batch then.
         self._ahead: dict[int, deque[int]] = {lane.index: deque() for lane in lanes}
+        self._outcomes: Counter[int] = Counter()
+        self._keep_going = keep_going
         self._over_limit = False
 
     # --- outcomes
@@ -200,6 +202,7 @@ class Settlement:
         size = sum([record.size for record in records])
         self._ledger.resolve(segment, records[0].route.key, size, written=written, records=count)
         batch = call.batch
+        self._outcomes[batch.lane.index] += count
         batch.unsettled -= count
         if not batch.unsettled:
             self._batcher.settle(batch)
@@ -221,11 +224,13 @@ class Settlement:
         What was rejected before them is safe.
 
         Raises:
-            ConfigError: More records were rejected than the config allows.
+            ConfigError: More records were rejected than the config allows, or all of them for what the config says.
         """
         # Nothing was rejected that these would cover: no store, breaker or limit has a say in them.
         if written := self._ledger.take_covered(all_written=True):
             return self._leaving(written)
+        if finished:
+            self.breaker.end({} if self._keep_going else self._outcomes)
         if self._over_limit or self.breaker.holds(now):
             return []
         self._check_limit(finished=finished)

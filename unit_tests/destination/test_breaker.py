@@ -126,8 +126,10 @@ def test_lists_that_are_all_refused_for_one_reason_are_not_all_taken_apart(bench
         b.feed(kit.record(f"L{index}"))
     b.feed(kit.state(1))
     b.end()
-    with pytest.raises(ConfigError, match="were all refused for one reason: phone_number: Invalid value provided"):
+    with pytest.raises(ConfigError, match="for one reason: phone_number: Invalid value provided") as raised:
         run_all(b, lambda _: Reply(400, {"error_msg": INVALID[1]}))
+    assert "All calls for lead" in str(raised.value) or api == "v4"
+    assert f", and {b.report.rejected_total} of the records alone as well" in str(raised.value)
     assert b.report.calls < 150
     assert b.marks() == []
 
@@ -196,3 +198,60 @@ def test_updates_of_leads_that_nothing_ends_still_stop_the_sync(bench, kit):
     b.end()
     with pytest.raises(ConfigError, match="The lead does not exist in the campaign"):
         run_all(b, lambda call: kit.rows(call, *[GONE] * 100))
+
+
+# -- few records that the config has refused
+
+
+CONFIG_IS_WRONG = [
+    ((404, "No active integration found."), "default.ref_id"),
+    ((404, "This endpoint is not enabled in your Integration"), "default.operation"),
+    ((401, "Invalid auth token"), "squadstack.token"),
+    ((403, "You do not have permission to perform this action."), "squadstack.token"),
+]
+
+
+@pytest.mark.parametrize(("said", "field"), CONFIG_IS_WRONG)
+@pytest.mark.parametrize("count", [1, 50])
+def test_few_records_that_are_all_refused_for_the_config_end_the_sync_before_their_state(
+    bench, kit, said, field, count
+):
+    b = bench()
+    for index in range(count):
+        b.feed(kit.record(f"L{index}"))
+    b.feed(kit.state(1))
+    b.end()
+    run_all(b, lambda call: kit.rows(call, *[said] * count))
+    how_many = "All 50 records for lead-upserted were" if count > 1 else "The only record for lead-upserted was"
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=f"{how_many} refused for one reason") as raised:
+            b.marks()
+        assert field in str(raised.value)
+    assert b.report.rejected_total == count
+
+
+@pytest.mark.parametrize("other", [None, INVALID, (404, "lead_id:x has been deleted from our platform.")])
+def test_one_record_that_fares_otherwise_acquits_the_config(bench, kit, other):
+    b = bench()
+    for index in range(50):
+        b.feed(kit.record(f"L{index}"))
+    b.feed(kit.state(1))
+    b.end()
+    run_all(b, lambda call: kit.rows(call, other, *[CONFIG_IS_WRONG[0][0]] * 49))
+    assert b.marks() == [1]
+
+
+def test_few_records_that_are_all_refused_for_themselves_are_acknowledged(bench, kit):
+    b = bench()
+    b.feed(kit.record("a"), kit.record("b"), kit.state(1))
+    b.end()
+    run_all(b, lambda call: kit.rows(call, INVALID, INVALID))
+    assert (b.report.rejected_total, b.marks()) == (2, [1])
+
+
+def test_a_replay_of_few_records_goes_on_whatever_is_said_of_the_config(bench, kit):
+    b = bench(keep_going=True)
+    b.feed(kit.record("a"), kit.state(1))
+    b.end()
+    run_all(b, lambda call: kit.rows(call, CONFIG_IS_WRONG[0][0]))
+    assert b.marks() == [1]
