@@ -267,7 +267,8 @@ class Pump:
             SyncError: The sync cannot go on.
         """
         self.abandoned(call)
-        verdict = judge(call.records if call.about is None else [NoLead()], answer, call.lane.operation)
+        records = call.records if call.about is None else [NoLead()]
+        verdict = judge(records, answer, call.lane.operation, proved=self._settlement.accepts(call.lane))
         if isinstance(verdict, Refused):
             raise ConfigError(advice(verdict.problem, verdict.detail, call.lane.where))
         if isinstance(verdict, Throttled):

@@ -64,6 +64,7 @@ class Settlement:
         # Records that failed our own validation before those read earlier had their answers: the newest batch then.
         self._ahead: dict[int, deque[int]] = {lane.index: deque() for lane in lanes}
         self._outcomes: Counter[int] = Counter()
+        self._accepting: set[int] = set()
         self._keep_going = keep_going
         self._over_limit = False
 
@@ -81,9 +82,14 @@ class Settlement:
             for fact in self._asked[lane.scope] & lane.operation.ends:
                 self._known.discard(lane.scope, fact, ids)
         self.breaker.passed(lane)
+        self._accepting.add(lane.index)
         # Most calls carry records of one stream, read between two states: their outcomes are noted together.
         for (segment, _), same in groupby(records, key=_SEGMENT_AND_ROUTE):
             self._resolve(call, segment, list(same), written=True)
+
+    def accepts(self, lane: Lane) -> bool:
+        """Tell whether a record of a lane was accepted."""
+        return lane.index in self._accepting
 
     def refused(self, call: Call, refused: Sequence[tuple[Record, Refusal]], now: float) -> list[Record]:
         """Note the final refusals of a call's records; return those that mean "written" all the same.

@@ -154,15 +154,21 @@ def config_problem(status: int, cause: Cause) -> str | None:
 Verdict = Settled | Ambiguous | ListRefused | Throttled | Refused | Mismatch
 
 
-def judge(records: Sequence[Sent], answer: Answer, operation: Operation = OPERATIONS[CRM_V2, "upsert"]) -> Verdict:
-    """Decide what an answer to an operation means."""
+def judge(
+    records: Sequence[Sent],
+    answer: Answer,
+    operation: Operation = OPERATIONS[CRM_V2, "upsert"],
+    *,
+    proved: bool = False,
+) -> Verdict:
+    """Decide what an answer to an operation means; `proved` is an address where other records were accepted."""
     if isinstance(answer, NotLoggedIn):
         return Refused(answer.problem, answer.detail)
     if isinstance(answer, Silence):
         return Ambiguous(answer.what, may_be_applied=answer.may_be_applied, answered=False, timed_out=answer.timed_out)
     if _OK <= answer.status < _REDIRECTS:
         return _judge_rows(records, answer) if operation.answers_each else _judge_whole(answer)
-    return _judge_missing(records, answer, operation) or _judge_status(records, answer, operation)
+    return _judge_missing(records, answer, operation, proved) or _judge_status(records, answer, operation)
 
 
 _PROBLEMS = {_UNAUTHORIZED: "token", _FORBIDDEN: "permission", _NOT_FOUND: "not_found", _NOT_ALLOWED: "not_allowed"}
@@ -191,7 +197,7 @@ def _judge_status(records: Sequence[Sent], reply: Reply, operation: Operation) -
     return Refused("redirect" if _REDIRECTS <= status < _BAD_REQUEST else "unexpected", str(status))
 
 
-def _judge_missing(records: Sequence[Sent], reply: Reply, operation: Operation) -> Verdict | None:
+def _judge_missing(records: Sequence[Sent], reply: Reply, operation: Operation, proved: bool) -> Verdict | None:
     """Decide what a 404 means where the documents have one for a lead; None where `_judge_status` knows.
 
     v4 says "404 if the given lead_id doesn't exist" of the calls for one lead, and of no list; the contact center has
@@ -206,7 +212,8 @@ def _judge_missing(records: Sequence[Sent], reply: Reply, operation: Operation) 
     if reason.cause in (Cause.UNKNOWN_LEAD, Cause.DELETED):
         return ListRefused(reply.status, reason)
     if operation.api == CONTACT_CENTER and operation.body is not Body.IN_PATH:
-        return None
+        # Its address is that of all leads: a 404 is one lead's only where it was good for others.
+        return ListRefused(reply.status, reason) if proved else None
     words = reason.text.lower()
     if operation.batch_size > 1 or ("campaign" in words and "lead" not in words):
         return Refused("not_found" if operation.api == CONTACT_CENTER else "unknown_campaign", reason.text)

@@ -739,6 +739,35 @@ def test_one_lead_a_call_through_the_same_pump(bench, kit, operation):
     assert b.rejects.rejections[0].status == 404
 
 
+def numbers(bench, kit, count):
+    b = to_api(bench, kit, "contact_center", "add_lead")
+    for index in range(count):
+        data = {"number": f"+91987654321{index}"}
+        b.feed(kit.message({"type": "RECORD", "record": {"stream": "leads", "emitted_at": 1, "data": data}}))
+    b.feed(kit.state(1))
+    b.end()
+    return b, b.calls()
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_404_for_a_number_is_that_numbers_once_others_were_added(bench, kit, status):
+    b, calls = numbers(bench, kit, 3)
+    for call, answer in zip(calls, [Reply(200, {}), Reply(status, {"error": "x"}), Reply(200, {})], strict=True):
+        b.answer(call, answer)
+    assert (b.report.written, b.rejects.lead_ids, b.marks()) == (2, ["+919876543211"], [1])
+    assert b.rejects.rejections[0].status == status
+
+
+@pytest.mark.parametrize("web_page", [False, True])
+def test_a_404_for_a_number_is_the_addresss_before_that_or_with_a_web_page(bench, kit, web_page):
+    b, (first, second) = numbers(bench, kit, 2)
+    if web_page:
+        b.answer(first, Reply(200, {}))
+    answer = Reply(404, "<html>", "a body that is not JSON") if web_page else Reply(404, {"error": "x"})
+    with pytest.raises(ConfigError, match="portal_url"):
+        b.answer(second, answer)
+
+
 def test_an_unknown_lead_after_a_lost_delete_is_our_own_work(bench, kit):
     b = to_api(bench, kit, "v4", "delete")
     b.feed(kit.record("a"))
