@@ -6,11 +6,11 @@ answer a call as a whole.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from destination_squadstack.operations import CONTACT_CENTER, CRM_V2, OPERATIONS, Body, Cause, Operation
-from destination_squadstack.reasons import Reason, read_reason, seconds_said
+from destination_squadstack.reasons import UNREPEATED, Reason, read_reason, seconds_said
 
 _OK = 200
 _REDIRECTS = 300
@@ -187,7 +187,7 @@ def _judge_status(records: Sequence[Sent], reply: Reply, operation: Operation) -
     if status in _REFUSES_THE_LIST:
         # v4 and v1 may have taken a part of a list that they refuse.
         partly = may_be_applied and not operation.answers_each and len(records) > 1
-        return ListRefused(status, read_reason(reply.body, records[0].field_names), partly)
+        return ListRefused(status, _said(status, reply.body, records[0]), partly)
     if status == TOO_MANY:
         return Throttled(reply.retry_after)
     if status in _COMES_BACK or status >= _SERVER_ERROR:
@@ -213,7 +213,7 @@ def _judge_missing(records: Sequence[Sent], reply: Reply, operation: Operation, 
         return ListRefused(reply.status, reason)
     if operation.api == CONTACT_CENTER and operation.body is not Body.IN_PATH:
         # Its address is that of all leads: a 404 is one lead's only where it was good for others.
-        return ListRefused(reply.status, reason) if proved else None
+        return ListRefused(reply.status, _said(reply.status, reply.body, records[0])) if proved else None
     words = reason.text.lower()
     if operation.batch_size > 1 or ("campaign" in words and "lead" not in words):
         return Refused("not_found" if operation.api == CONTACT_CENTER else "unknown_campaign", reason.text)
@@ -273,7 +273,7 @@ def _judge_each(records: Sequence[Sent], rows: Sequence[Any], body: dict[str, An
 
 
 def _refusal(record: Sent, status: int, data: object, wait: float | None) -> Refusal:
-    reason = read_reason(data, record.field_names)
+    reason = _said(status, data, record)
     if status == TOO_MANY and (said := seconds_said(data)) is not None:
         wait = max(said, wait or 0.0)
     broken = status >= _SERVER_ERROR
@@ -284,6 +284,12 @@ def _refusal(record: Sent, status: int, data: object, wait: float | None) -> Ref
         may_be_applied=broken and status not in _NOT_CARRIED_OUT,
         wait=wait,
     )
+
+
+def _said(status: int, said: object, record: Sent) -> Reason:
+    """Read why a lead was refused; where none of the words can be repeated, the status is all there is to tell."""
+    reason = read_reason(said, record.field_names)
+    return replace(reason, text=f"Refused (HTTP {status}): {UNREPEATED}") if reason.text == UNREPEATED else reason
 
 
 def _metadata_agrees(body: dict[str, Any], total: int, written: int) -> bool:

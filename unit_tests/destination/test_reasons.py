@@ -118,3 +118,14 @@ def test_a_documented_field_that_the_record_lacks_is_named(name):
 
 def test_a_text_of_which_nothing_can_be_repeated_says_so():
     assert read_reason({"error_msg": "Quux."}).text == "… (words that may be a lead's are not repeated)"
+
+
+@pytest.mark.parametrize("code", ["bad_identifier", "faulty_request", "invalid_credentials", "not_found"])
+def test_a_code_of_the_contact_center_is_repeated(code):
+    assert read_reason({"data": {"id": "L-77"}, "error": code}).text == code
+
+
+@pytest.mark.parametrize("word", ["asha_rao", "bad_asha", "_", "lead_77", "L_77"])
+def test_a_word_in_pieces_is_left_out_unless_all_of_them_are_known(word):
+    assert "…" in read_reason({"error": f"{word} Quux"}).text
+    assert word not in read_reason({"error": f"{word} Quux"}).text

@@ -260,3 +260,9 @@ def test_a_login_that_failed_is_the_users_to_put_right():
 
 def test_a_429_is_a_pause():
     assert judge(LEADS, Reply(429, "Request was throttled.", "x", retry_after=7.0)) == Throttled(7.0)
+
+
+@pytest.mark.parametrize("operation", [SET_STATUS, CREATE])
+def test_a_refusal_of_which_no_word_can_be_repeated_tells_its_status(operation):
+    verdict = judge(LEADS[:1], Reply(400, {"error": "quux"}), operation)
+    assert verdict.reason.text == "Refused (HTTP 400): … (words that may be a lead's are not repeated)"
