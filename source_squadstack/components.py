@@ -864,11 +864,11 @@ class ActivityRetriever(SimpleRetriever):
     """Reads a window of activity in every shape that the endpoint is known to answer in.
 
     With a key, in an envelope or a header, pages are read until there is none. A bare array says nothing of whether it
-    is all: it is trusted when it has fewer than `FEW_ROWS`, or is shorter than a page already seen (a server caps pages
-    at one size), else its range is halved and each half read likewise, down to a second. So is the range of a server
-    that ignores `startKey`, which shows by its giving the same key again, or that does not know its own key any more.
-    The CDK's own splitting ends after ten halvings, which 30 days outlast. A server that does not filter by time gives
-    the same rows for each half; most of them lie outside of it, which is an error at once.
+    is all: it is trusted when it is shorter than a page already seen (a server caps pages at one size), else its range
+    is halved and each half read likewise, down to a second, which is trusted with fewer rows than `FEW_ROWS`. So is the
+    range of a server that ignores `startKey`, which shows by its giving the same key again, or that does not know its
+    own key any more. The CDK's own splitting ends after ten halvings, which 30 days outlast. A server that does not
+    filter by time gives the same rows for each half; most of them lie outside of it, which is an error at once.
 
     A range is one of the time that the portal filters by, whichever that is: the window and a margin around it. What is
     halved is the range, so a half needs no margin; what is kept is what belongs to the window by `timestamp`.
@@ -946,7 +946,7 @@ class ActivityRetriever(SimpleRetriever):
             return True
         rows = len(self._rows(response))
         longest, self._longest = self._longest, max(self._longest, rows)
-        return rows < longest or rows == 0 or (rows < min(FEW_ROWS, self._asked()) and rows != self._cap)
+        return rows == 0 or rows < longest
 
     def _read_halves(self, window: StreamSlice, span: "Span", response: requests.Response) -> Iterable["ActivityPage"]:
         if span.first == span.last:
@@ -973,6 +973,10 @@ class ActivityRetriever(SimpleRetriever):
         whole if each of them is whole by itself and they bring together what the wider one brought.
         """
         rows = self._rows(response)
+        has_key = next_start_key(response, "activity") is not None
+        if not has_key and len(rows) < min(FEW_ROWS, self._asked()) and len(rows) != self._cap:
+            yield ActivityPage(rows, of_a_part=True)
+            return
         at = second.first
         known = {stable_hash(row) for row in rows}
         for spans in ((Span(at - 1, at), Span(at, at + 1)), (Span(at - 1, at - 1), second, Span(at + 1, at + 1))):

@@ -123,7 +123,7 @@ KEYED = {"data", "cdrs", "number"}
 @settings(max_examples=25)
 @given(
     times=st.lists(st.integers(START - 3, END + 3), max_size=60, unique_by=lambda at: at // 4),
-    cap=st.integers(10, 30),
+    cap=st.integers(4, 30),
     bounds=st.sampled_from(BOUNDS),
 )
 def test_each_record_of_a_window_comes_once(shape, times, cap, bounds):
@@ -155,7 +155,7 @@ def test_a_crowded_window_is_read_whole_or_fails_loudly(seconds, cap, shape, bou
 @given(
     calls=st.lists(st.tuples(st.integers(START - 40_000, END + 14_000), st.integers(0, 40_000)), max_size=40),
     shape=st.sampled_from(SHAPES),
-    cap=st.integers(10, 30),
+    cap=st.integers(4, 30),
     bounds=st.sampled_from(BOUNDS),
 )
 def test_a_portal_that_filters_by_a_calls_end_loses_none_or_fails_loudly(calls, shape, cap, bounds):
@@ -202,9 +202,15 @@ def test_an_empty_window_costs_one_call():
     assert (read(portal), portal.calls) == (Counter(), 1)
 
 
-def test_fewer_than_ten_records_cost_one_call_in_a_window_of_any_length():
-    portal = Portal([START + day * 86_400 for day in range(1, 10)], 1000, "bare")
-    assert (read(portal), portal.calls) == (once(portal), 1)
+def test_a_few_records_far_apart_cost_three_calls():
+    portal = Portal([START + 86_400, END - 86_400], 1000, "bare")
+    assert (read(portal), portal.calls) == (once(portal), 3)
+
+
+@pytest.mark.parametrize("cap", [2, 7, 9])
+def test_a_cap_of_a_few_rows_loses_none(cap):
+    portal = Portal([START + hour * 3600 for hour in range(60)], cap, "bare")
+    assert read(portal) == once(portal)
 
 
 def test_ten_records_in_the_longest_page_are_not_believed_at_once():
@@ -226,11 +232,11 @@ class UnfilteredPortal(Portal):
 
 
 @pytest.mark.parametrize("rows", [1, 9])
-def test_a_few_records_of_a_portal_that_does_not_filter_by_time_cost_one_call_a_window(rows):
+def test_a_few_records_of_a_portal_that_does_not_filter_by_time_are_an_error_that_says_so(rows):
     portal = UnfilteredPortal([START + at for at in range(rows)], 1000, "bare")
-    before = START - 30 * 86_400
-    assert (read(portal, start=before, end=START - 1), portal.calls) == (Counter(), 1)
-    assert (read(portal), portal.calls) == (once(portal), 2)
+    with pytest.raises(AirbyteTracedException, match="does not apply `startDate` and `endDate`"):
+        read(portal, start=START - 30 * 86_400, end=START - 1)
+    assert portal.calls < 12
 
 
 @pytest.mark.parametrize("shape", ["bare", "ignores startKey", "forgets keys"])
