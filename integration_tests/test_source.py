@@ -2,10 +2,8 @@
 
 import signal
 from collections import Counter
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
-from pathlib import Path
 
 import pytest
 
@@ -354,7 +352,7 @@ def test_a_hundred_calls_a_minute_meet_no_429_and_use_nine_tenths_of_the_allowan
     assert "All calls of this minute are used" in read.stdout
 
 
-# -- memory -------------------------------------------------------------------------------------
+# -- being stopped ------------------------------
 
 
 def test_sigterm_ends_a_read_at_once_with_143(source):
@@ -368,25 +366,3 @@ def test_sigterm_ends_a_read_at_once_with_143(source):
             process.send_signal(signal.SIGTERM)
             assert process.wait() == 143
             assert process.stderr.read() == b""
-
-
-def peak_megabytes(source, emulator) -> float:
-    """Read everything and return the peak of the connector's resident memory, as the kernel counted it."""
-    asked = config(emulator, page_size=1000, calls_per_minute=1_000_000)
-    peak = 0
-    with source.start("read", config=asked, catalog=CATALOG) as process:
-        for number, _ in enumerate(process.stdout):
-            # The kernel forgets the figure with the process: it is looked at while records still come.
-            if number % 5000 == 0:
-                status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
-                peak = int(status.split("VmHWM:")[1].split()[0])
-    assert process.returncode == 0
-    return peak / 1024
-
-
-def test_memory_is_flat_in_the_number_of_records(source):
-    peaks = []
-    for responses in (20_000, 200_000):
-        with Emulator(scenario(replace(SEEDED, responses=responses), calls_per_minute=None)) as emulator:
-            peaks.append(peak_megabytes(source, emulator))
-    assert peaks[1] <= 1.1 * peaks[0], peaks

@@ -6,13 +6,16 @@ import signal
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from test_support import processes
 from test_support.clock import SleptClock
 from test_support.processes import Process
+
+if TYPE_CHECKING:
+    import subprocess
 
 Message = dict[str, Any]
 
@@ -108,9 +111,13 @@ class Connector:
         stdout, stderr = process.communicate()
         return outcome(process.wait(), stdout, stderr)
 
+    def start_anew(self, command: str, *flags: str, **files: Any) -> "subprocess.Popen[bytes]":
+        """Start a command in an interpreter of its own, as a user does."""
+        return processes.start_anew(self._script, self.arguments(command, flags, files))
+
     def run_anew(self, command: str, *flags: str, **files: Any) -> Outcome:
         """Run a command in an interpreter of its own, as a user does."""
-        process = processes.start_anew(self._script, self.arguments(command, flags, files))
+        process = self.start_anew(command, *flags, **files)
         stdout, stderr = process.communicate(timeout=processes.HANG)
         return outcome(process.returncode, stdout, stderr)
 

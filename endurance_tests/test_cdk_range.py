@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from squadstack_emulator import Campaign, Emulator, Portal, PortalCampaign, Scenario
-from test_support.connectors import Connector
+from test_support.connectors import Connector, configured
 
 ROOT = Path(__file__).parents[1]
 OF_THE_WHEEL = ["source_squadstack", "destination_squadstack", "setup.py", "pyproject.toml", "README.md", "LICENSE"]
@@ -115,12 +115,12 @@ def held(emulator: Emulator) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("bound", [lowest, newest])
-def test_check_and_read_work_on_both_ends_of_the_range_of_cdks(bound: Callable[[], str], directory, catalog_of):
+def test_check_and_read_work_on_both_ends_of_the_range_of_cdks(bound: Callable[[], str], directory):
     source = source_on(bound(), directory)
     with Emulator(SCENARIO) as emulator:
         checked = source.run_anew("check", config=config(emulator))
         streams = held(emulator)
-        catalog = catalog_of(*streams, incremental={"lead_responses", "contact_center_activity"})
+        catalog = configured(*streams, incremental={"lead_responses", "contact_center_activity"})
         read = source.run_anew("read", config=config(emulator), catalog=catalog)
         emulator.assert_clean()
     assert checked.status == {"status": "SUCCEEDED"}
