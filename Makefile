@@ -81,11 +81,15 @@ spec-form: venv tools/spec_form/node_modules/.package-lock.json  ## Fill in both
 	@PICTURES=$(abspath $(PICTURES)) npm --prefix tools/spec_form --loglevel=error test
 
 .PHONY: endurance
-endurance: venv  ## Run what takes its time: real minutes, kill -9 again and again, odd bodies, properties with ten times the examples.
+endurance: venv  ## Run what takes its time: real minutes, kill -9 again and again, odd bodies.
 	@.venv/bin/python -m pytest $(ON_ALL_CORES) endurance_tests $(PYTEST_ARGS)
-	@.venv/bin/python -m pytest $(ON_ALL_CORES) -m hypothesis --hypothesis-profile=endurance unit_tests $(PYTEST_ARGS)
 	@.venv/bin/python -m benchmarks.webhooks.kills --kills 5
 	@.venv/bin/python -m benchmarks.webhooks.fuzz --bodies 3000
+
+# Not in continuous integration: what a search at random finds is seldom the fault of the change that it would fail.
+.PHONY: explore
+explore: venv  ## Search for new examples that break a property or a model, for hours.
+	@.venv/bin/python -m pytest $(ON_ALL_CORES) -m hypothesis --hypothesis-profile=endurance unit_tests $(PYTEST_ARGS)
 
 RUNS ?= 10
 .PHONY: test-busy
