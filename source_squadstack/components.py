@@ -6,6 +6,7 @@ annotations (the runner's dataclasses would not resolve them).
 Facts about the API come from the vendor's page "Get Leads" (v4, https://app.squadrun.co/api/v4/leads/responses/).
 """
 
+import ast
 import email.utils
 import functools
 import hashlib
@@ -32,7 +33,7 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.declarative.auth.declarative_authenticator import DeclarativeAuthenticator
 from airbyte_cdk.sources.declarative.extractors.record_extractor import RecordExtractor
 from airbyte_cdk.sources.declarative.extractors.record_filter import RecordFilter
-from airbyte_cdk.sources.declarative.interpolation import InterpolatedString
+from airbyte_cdk.sources.declarative.interpolation import InterpolatedString, jinja
 from airbyte_cdk.sources.declarative.migrations.state_migration import StateMigration
 from airbyte_cdk.sources.declarative.requesters.error_handlers import DefaultErrorHandler
 from airbyte_cdk.sources.declarative.requesters.http_requester import HttpRequester
@@ -49,6 +50,25 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from urllib3.exceptions import NewConnectionError
 
 LOGGER = logging.getLogger("airbyte")
+
+
+class OneAtATime:
+    """`ast.literal_eval`, one thread at a time.
+
+    The CDK evaluates a template's text for every request. In Python 3.11 two threads that parse at once may end in a
+    `SystemError`, "AST constructor recursion depth mismatch", and the sync with it.
+    """
+
+    _lock = threading.Lock()
+
+    @classmethod
+    def literal_eval(cls, text: str) -> Any:
+        """Evaluate a literal."""
+        with cls._lock:
+            return ast.literal_eval(text)
+
+
+vars(jinja)["ast"] = OneAtATime
 
 # At debug level the CDK logs every response's body: phone numbers and names.
 logging.getLogger("airbyte.HttpRequester").setLevel(logging.INFO)
@@ -2205,6 +2225,9 @@ class PortalSession:
         self._sleep = sleep
         self._lock = threading.Lock()
         self._token = ""
+        self._outcome = threading.Condition()
+        self._under_way: Counter[str] = Counter()  # calls by their token
+        self._mine = threading.local()
         self._accepted: set[str] = set()
         self._since = float("-inf")
         self._in_vain = False
@@ -2216,20 +2239,41 @@ class PortalSession:
                 self._log_in()
             return self._token
 
+    def begins(self, token: str) -> None:
+        """Note that this thread is about to make a call with a token."""
+        with self._outcome:
+            self._over()
+            self._mine.token = token
+            self._under_way[token] += 1
+
+    def _over(self) -> None:
+        """Note that this thread's call, if it made one, has got all the answer that it gets."""
+        if token := getattr(self._mine, "token", None):
+            self._mine.token = None
+            self._under_way[token] -= 1
+            self._outcome.notify_all()
+
     def accepted(self, token: str) -> None:
         """Note that the portal took a token."""
-        self._accepted.add(token)
-        self._in_vain = False
+        with self._outcome:
+            self._over()
+            self._accepted.add(token)
+            self._in_vain = False
+            self._outcome.notify_all()
 
     def gave_up(self) -> None:
         """Note that a call was refused with tokens of two logins, neither of which was ever taken."""
         self._in_vain = True
 
     def was_accepted(self, token: str) -> bool:
-        """Tell whether the portal ever took a token: one that it did has died, one that it did not is no good."""
-        if token not in self._accepted:
-            self._sleep(GRACE)  # another thread may be about to say so
-        return token in self._accepted
+        """Tell whether the portal ever took a token: one that it did has died, one that it did not is no good.
+
+        Another thread's call may have used the token up and not have its answer yet: that answer is waited for.
+        """
+        with self._outcome:
+            self._over()
+            self._outcome.wait_for(lambda: token in self._accepted or not self._under_way[token], timeout=sum(TIMEOUTS))
+            return token in self._accepted
 
     def replace(self, refused: str) -> str:
         """Return another token than the refused one; whoever comes first logs in for all.
@@ -2313,7 +2357,6 @@ class PortalSession:
 
 TIMEOUTS = (15.0, 60.0)
 MOST_REFUSALS = 2
-GRACE = 0.2
 TRANSIENT_STATUSES = frozenset({408, 425})
 
 
@@ -2360,7 +2403,9 @@ class PortalAuthenticator(DeclarativeAuthenticator):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Sign a request; a repeated one is signed anew."""
-        request.headers.update(self.get_auth_header())
+        token = self._session.token()
+        self._session.begins(token)
+        request.headers[self.auth_header] = f"Bearer {token}"
         hooks = request.hooks.setdefault("response", [])
         if self._renew not in hooks:
             hooks.append(self._renew)
@@ -2386,6 +2431,7 @@ class PortalAuthenticator(DeclarativeAuthenticator):
             # To the end, so that its connection can be used again.
             response.content  # noqa: B018
             response.close()
+            self._session.begins(another)
             # As requests' own digest login repeats a call.
             response = response.connection.send(again, **send_options)
             response.request = again

@@ -76,6 +76,30 @@ def test_tokens_that_were_taken_may_die_as_often_as_they_like(session):
     assert (token, portal.logins) == ("token-10", 10)
 
 
+def test_a_refused_token_that_another_threads_call_is_under_way_with_is_judged_by_that_calls_answer(session):
+    login, _ = session(Portal())
+    token = login.token()
+    other = threading.Thread(target=login.begins, args=[token])
+    other.start()
+    other.join()
+    login.begins(token)
+
+    def wait_for(known, timeout):
+        assert not known()
+        login.accepted(token)
+        assert known()
+
+    login._outcome.wait_for = wait_for
+    assert login.was_accepted(token)
+
+
+def test_a_refused_token_that_no_other_call_is_under_way_with_was_never_taken(session):
+    login, _ = session(Portal())
+    token = login.token()
+    login.begins(token)
+    assert not login.was_accepted(token)
+
+
 def test_a_token_that_is_taken_at_last_may_die_like_any_other(session):
     portal = Portal()
     login, _ = session(portal)

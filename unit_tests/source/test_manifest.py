@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 import pytest
 import yaml
+from airbyte_cdk.sources.declarative.interpolation.jinja import JinjaInterpolation
 from airbyte_cdk.sources.declarative.parsers.manifest_reference_resolver import ManifestReferenceResolver
 from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 from packaging.requirements import Requirement
@@ -193,3 +194,18 @@ def texts(value: Any) -> Iterator[str]:
 
 def test_no_text_is_empty_for_the_connector_builders_editor_drops_those():
     assert [text for text in texts(WRITTEN) if not text.strip()] == []
+
+
+def test_templates_are_evaluated_one_at_a_time(monkeypatch):
+    held = []
+
+    class Lock:
+        def __enter__(self):
+            held.append(True)
+
+        def __exit__(self, *_):
+            held.append(False)
+
+    monkeypatch.setattr(components.OneAtATime, "_lock", Lock())
+    assert JinjaInterpolation().eval("{{ config['a'] | tojson }}", {"a": "12e4"}) == "12e4"
+    assert held == [True, False]

@@ -2,8 +2,6 @@
 
 import pytest
 
-from source_squadstack import components
-
 STATUS = "/api/v2/reports/campaigns/leads/status"
 HISTORY = "/api/v2/reports/campaigns/leads/history"
 LEADS = "contact_center_leads"
@@ -194,10 +192,7 @@ def test_a_refused_login_is_tried_once_for_all_streams_windows_and_threads(porta
     assert {error.failure_type.value for error in outcome.errors} == {"config_error"}
 
 
-def test_a_token_that_each_fresh_login_gives_and_the_portal_refuses_costs_two_calls_not_two_a_window(
-    portal, read, monkeypatch
-):
-    monkeypatch.setattr(components, "GRACE", 0)
+def test_a_token_that_each_fresh_login_gives_and_the_portal_refuses_costs_two_calls_not_two_a_window(portal, read):
     portal.answers[HISTORY] = (401, {"error": "invalid_credentials"})
     tokens = iter(range(999))
     portal.answers["/api/v2/login"] = lambda _: (200, {"access_token": f"token-{next(tokens)}"})
@@ -220,8 +215,7 @@ def test_a_token_that_each_fresh_login_gives_and_the_portal_refuses_costs_two_ca
     } == {("config_error", True)}
 
 
-def test_an_address_that_refuses_every_token_leaves_the_streams_that_the_portal_allows(portal, read, monkeypatch):
-    monkeypatch.setattr(components, "GRACE", 0)
+def test_an_address_that_refuses_every_token_leaves_the_streams_that_the_portal_allows(portal, read):
     portal.answers[HISTORY] = (401, {"error": "invalid_credentials"})
     tokens = iter(range(999))
     portal.answers["/api/v2/login"] = lambda _: (200, {"access_token": f"token-{next(tokens)}"})
