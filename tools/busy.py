@@ -5,6 +5,7 @@ No verdict may depend on speed or order: every run passes.
 
 import argparse
 import os
+import random
 import subprocess
 import sys
 import time
@@ -33,14 +34,14 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--busy", type=int, default=os.cpu_count() or 1, help="processes that keep a core busy")
     parser.add_argument("pytest", nargs="*")
     options = parser.parse_args(arguments)
-    command = [sys.executable, "-m", "pytest", "--quiet", "--order-seed=random", *options.pytest]
+    command = [sys.executable, "-m", "pytest", "--quiet", *options.pytest]
     failed = 0
     with busy_cores(options.busy):
         for number in range(1, options.runs + 1):
-            began = time.monotonic()
-            code = subprocess.run(command, check=False).returncode  # noqa: S603  # this interpreter
+            began, seed = time.monotonic(), random.SystemRandom().randrange(10**6)
+            code = subprocess.run([*command, f"--order-seed={seed}"], check=False).returncode  # noqa: S603  # this interpreter
             failed += code != 0
-            said = f"Run {number} of {options.runs}: {'passed' if code == 0 else 'FAILED'}"
+            said = f"Run {number} of {options.runs} (--order-seed={seed}): {'passed' if code == 0 else 'FAILED'}"
             sys.stdout.write(f"{said} after {time.monotonic() - began:.0f} s\n")
             sys.stdout.flush()
     sys.stdout.write(f"{options.runs - failed} of {options.runs} runs passed.\n")
