@@ -26,6 +26,7 @@ WORKDIR /build
 COPY setup.py pyproject.toml README.md LICENSE ./
 COPY source_squadstack source_squadstack
 COPY destination_squadstack destination_squadstack
+COPY squadstack_common squadstack_common
 COPY webhooks_squadstack webhooks_squadstack
 RUN python -m pip --python /opt/squadstack/bin/python wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels .
 

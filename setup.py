@@ -54,11 +54,14 @@ setup(
     # "." puts the whole checkout on the path of an editable install, so that squadstack_emulator, demo and benchmarks
     # can be imported there. A wheel holds what `packages` names: the emulator has no place beside a user's connector.
     package_dir={"": "."},
-    packages=find_packages(include=["source_squadstack*", "destination_squadstack*", "webhooks_squadstack*"]),
+    packages=find_packages(
+        include=["source_squadstack*", "destination_squadstack*", "webhooks_squadstack*", "squadstack_common*"]
+    ),
     package_data={
         "source_squadstack": ["*.yaml", "schemas/*.json", "py.typed"],
         "destination_squadstack": ["*.yaml", "*.yml", "*.json", "*.svg", "schemas/*.json", "py.typed"],
         "webhooks_squadstack": ["*.css", "py.typed"],
+        "squadstack_common": ["py.typed"],
     },
     # Why each one is here: CONTRIBUTING.md, "Dependencies". A test holds that table to these lists.
     install_requires=[

@@ -19,7 +19,7 @@ from typing import Literal, get_args
 
 from rich.console import Console
 
-from destination_squadstack.limiter import Limiter
+from destination_squadstack.engine.rate_limiter import RateLimiter
 from squadstack_emulator.throttle import MovingWindow
 
 Says = Literal["documented", "retry_after", "bare"]
@@ -59,7 +59,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class _Connector:
-    limiter: Limiter
+    limiter: RateLimiter
     under_way: int = 0
     wakes_at: float = math.inf
     taken: int = 0
@@ -124,7 +124,7 @@ def simulate(setting: Setting) -> Outcome:
     """Run one simulation."""
     chance = random.Random(setting.seed)  # noqa: S311 - repeatable, not secret
     world = _World(setting, chance)
-    connectors = [_Connector(Limiter(ALLOWANCE, chance=chance.random)) for _ in range(setting.connectors)]
+    connectors = [_Connector(RateLimiter(ALLOWANCE, chance=chance.random)) for _ in range(setting.connectors)]
     for connector in connectors:
         world.at(chance.random() * setting.start_within, partial(world.go_on, connector))
     world.run(setting.minutes * 60.0)

@@ -8,27 +8,27 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Protocol
 
-from destination_squadstack import places
-from destination_squadstack.advice import advice
-from destination_squadstack.client import Api
-from destination_squadstack.clock import Clock
-from destination_squadstack.config import Config
-from destination_squadstack.operations import CONTACT_CENTER, NO_LEAD, OPERATIONS, V4
-from destination_squadstack.routing import Lane, lanes_of
-from destination_squadstack.verdict import (
-    Ambiguous,
+from destination_squadstack.api.fix_messages import advice
+from destination_squadstack.api.outcomes import (
     Answer,
-    ListRefused,
+    ApiResponse,
+    BatchRejected,
+    ConfigProblem,
     Mismatch,
     NoLead,
-    Refusal,
-    Refused,
-    Reply,
-    Settled,
+    OutcomeUnknown,
+    RowError,
+    RowResults,
     Throttled,
+    classify_response,
     config_problem,
-    judge,
 )
+from destination_squadstack.api.squadstack import Api
+from destination_squadstack.config import Config
+from destination_squadstack.operations import CONTACT_CENTER, NO_LEAD, OPERATIONS, V4
+from destination_squadstack.rejected_records import storage as places
+from destination_squadstack.routing import CampaignOperation, lanes_of
+from squadstack_common.clock import Clock
 
 _LONGEST_WAIT = 60.0
 _REACHED = frozenset({400, 404, 422})
@@ -61,10 +61,10 @@ def _problems(config: Config, api: Connected, clock: Clock) -> Iterator[str]:
             yield said
 
 
-def _probed(api: Api, lane: Lane, clock: Clock) -> Answer:
+def _probed(api: Api, lane: CampaignOperation, clock: Clock) -> Answer:
     answer = _asked(lambda: api.send(lane, [NO_LEAD]), clock)
-    verdict = judge([NoLead()], answer, lane.operation)
-    if not isinstance(verdict, ListRefused) or verdict.status != _NOT_FOUND:
+    verdict = classify_response([NoLead()], answer, lane.operation)
+    if not isinstance(verdict, BatchRejected) or verdict.status != _NOT_FOUND:
         return answer
     # v4 has a 404 for a lead, and its words are not documented: this one may mean the campaign. Of a list it would.
     of_a_list = OPERATIONS[V4, "disable"]
@@ -74,37 +74,37 @@ def _probed(api: Api, lane: Lane, clock: Clock) -> Answer:
 
 def _asked(ask: Callable[[], Answer], clock: Clock) -> Answer:
     answer = ask()
-    if isinstance(answer, Reply) and answer.status == 429:  # noqa: PLR2004
+    if isinstance(answer, ApiResponse) and answer.status == 429:  # noqa: PLR2004
         # A sync that is running may have used up the allowance; within a minute there is room again.
         clock.sleep(min(_LONGEST_WAIT, _LONGEST_WAIT if answer.retry_after is None else answer.retry_after))
         answer = ask()
     return answer
 
 
-def _explain(lane: Lane, answer: Answer) -> str | None:
+def _explain(lane: CampaignOperation, answer: Answer) -> str | None:
     endpoint, service = lane.operation.endpoint, lane.operation.service
     address = "contact_center.portal_url" if lane.operation.api == CONTACT_CENTER else "squadstack.base_url"
     said: str | None = None
     operation = OPERATIONS[V4, "disable"] if lane.operation.api == V4 else lane.operation
-    match judge([NoLead()], answer, operation):
-        case Settled() if lane.operation.api == CONTACT_CENTER:
+    match classify_response([NoLead()], answer, operation):
+        case RowResults() if lane.operation.api == CONTACT_CENTER:
             pass  # the login was accepted
-        case Settled(refusals):
+        case RowResults(refusals):
             said = _explain_row(lane, refusals[0] if refusals else None)
-        case ListRefused():
+        case BatchRejected():
             pass  # refused for the missing id, only less politely
-        case Refused(what, detail):
+        case ConfigProblem(what, detail):
             said = advice(what, detail, lane.where)
         case Throttled():
             said = (
                 f"{service}'s allowance of calls is used up, a minute later too: "
                 "stop other clients of the business, or try again later."
             )
-        case Ambiguous(problem=problem) as unclear if problem:
+        case OutcomeUnknown(problem=problem) as unclear if problem:
             said = advice(problem, unclear.what, lane.where)
-        case Ambiguous(what, _, True):
+        case OutcomeUnknown(what, _, True):
             said = f"{address} answers {endpoint} with {what}: {service} has a problem, or this is not its API."
-        case Ambiguous(what):
+        case OutcomeUnknown(what):
             said = (
                 f"{address} cannot be reached ({what}). "
                 f"Check the address, the network and {service}'s list of allowed IP addresses."
@@ -114,7 +114,7 @@ def _explain(lane: Lane, answer: Answer) -> str | None:
     return said
 
 
-def _explain_row(lane: Lane, refusal: Refusal | None) -> str | None:
+def _explain_row(lane: CampaignOperation, refusal: RowError | None) -> str | None:
     endpoint = lane.operation.endpoint
     if refusal is None:
         return f"SquadStack accepted a lead without an id at {endpoint}: {lane.ref_at} is not safe to use."

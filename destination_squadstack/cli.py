@@ -9,15 +9,15 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from destination_squadstack.clock import SystemClock
 from destination_squadstack.config import Config, load_spec, parse_config, read_json
 from destination_squadstack.errors import SyncError, unexpected
 from destination_squadstack.operations import OPERATIONS
 from destination_squadstack.protocol import Emitter, OutputClosed, register_secrets, spec_message, write_stdout
 from destination_squadstack.routing import Route, plan, unmatched
+from squadstack_common.clock import SystemClock
 
 if TYPE_CHECKING:
-    from destination_squadstack.destination import Sync
+    from destination_squadstack.sync import Sync
 
 _STDIN = 0
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
@@ -95,7 +95,7 @@ def _discover(_: argparse.Namespace, emitter: Emitter) -> int:
 
 def _check(options: argparse.Namespace, emitter: Emitter) -> int:
     from destination_squadstack import check  # noqa: PLC0415 - `spec` must not pay for these imports
-    from destination_squadstack.connection import Connection  # noqa: PLC0415
+    from destination_squadstack.api.router import Connection  # noqa: PLC0415
 
     try:
         config = _load_config(options.config)
@@ -126,7 +126,7 @@ def _read_stdin(size: int) -> bytes:
 
 
 def _replay(options: argparse.Namespace, emitter: Emitter) -> int:
-    from destination_squadstack.replay import RejectedRows  # noqa: PLC0415 - see _check
+    from destination_squadstack.rejected_records.replay import RejectedRows  # noqa: PLC0415 - see _check
 
     try:
         config = _load_config(options.config)
@@ -161,10 +161,10 @@ def _replay(options: argparse.Namespace, emitter: Emitter) -> int:
 def _sync(
     config: Config, routes: list[Route], read: Callable[[int], bytes], emitter: Emitter, *, is_replay: bool = False
 ) -> "Sync":
-    from destination_squadstack import places  # noqa: PLC0415 - see _check
-    from destination_squadstack.client import DryRun  # noqa: PLC0415
-    from destination_squadstack.connection import Connection  # noqa: PLC0415
-    from destination_squadstack.destination import Sync  # noqa: PLC0415
+    from destination_squadstack.api.router import Connection  # noqa: PLC0415
+    from destination_squadstack.api.squadstack import DryRun  # noqa: PLC0415
+    from destination_squadstack.rejected_records import storage as places  # noqa: PLC0415 - see _check
+    from destination_squadstack.sync import Sync  # noqa: PLC0415
 
     clock = SystemClock()
     if not config.dry_run and (trouble := places.problem(config.store, clock)) is not None:

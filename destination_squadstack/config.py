@@ -18,6 +18,7 @@ from jsonschema import Draft7Validator, validators
 from jsonschema.exceptions import ValidationError
 
 from destination_squadstack.errors import ConfigError
+from destination_squadstack.mapping import Rename
 from destination_squadstack.operations import (
     APIS,
     CONTACT_CENTER,
@@ -28,8 +29,7 @@ from destination_squadstack.operations import (
 from destination_squadstack.operations import (
     Target as Needs,
 )
-from destination_squadstack.shaping import Rename
-from destination_squadstack.stores import LocalStore, Store, parse_store
+from destination_squadstack.rejected_records.storage_settings import LocalStore, Store, parse_store
 
 SPEC = Path(__file__).with_name("spec.json")
 _ENABLED, _DISABLED = "enabled", "disabled"

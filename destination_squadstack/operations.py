@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import orjson
 
-from destination_squadstack.json_text import load
+from squadstack_common.lossless_json import load
 
 SCHEMAS = Path(__file__).with_name("schemas")
 CRM_V2 = "crm_v2"

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from destination_squadstack.errors import SyncError
-from destination_squadstack.json_text import NotReadable, dump, has_long_number, load, load_short
-from destination_squadstack.masking import mask_only, masked, secrets_of
+from squadstack_common.lossless_json import NotReadable, dump, has_long_number, load, load_short
+from squadstack_common.secrets import mask_only, masked, secrets_of
 
 STDOUT = 1
 STDERR = 2

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
-from destination_squadstack.advice import Where
+from destination_squadstack.api.fix_messages import Where
 from destination_squadstack.config import Config, StreamEntry, Target, operation_of
+from destination_squadstack.engine.checkpoint import StreamKey
 from destination_squadstack.errors import ConfigError
-from destination_squadstack.ledger import StreamKey
+from destination_squadstack.mapping import Rename
 from destination_squadstack.operations import CONTACT_CENTER, CRM_V2, OPERATIONS, V1, V4, Operation
 from destination_squadstack.operations import Target as Needs
-from destination_squadstack.shaping import Rename
 
 # With no operation in the config the sync mode decides; append says nothing about what is meant.
 _BY_SYNC_MODE = {"append_dedup": "upsert", "update": "update", "soft_delete": "disable"}
@@ -20,7 +20,7 @@ _WITHOUT_CATALOG = {CRM_V2: "upsert", V4: "disable", V1: "disable"}
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class CampaignOperation:
     """One operation on one campaign: records of any stream that share it also share its calls.
 
     Leads are told apart within a `scope`: two lanes of one campaign must keep the order of a lead between them, also
@@ -48,7 +48,7 @@ class Route:
     stream: str
     namespace: str | None
     sync_id: int | str | None
-    lane: Lane
+    lane: CampaignOperation
     # None: the config's default.
     entry: StreamEntry | None
     key: StreamKey
@@ -85,7 +85,7 @@ def plan(config: Config, catalog: Any, *, whole: bool = True) -> list[Route]:
         raise ConfigError(
             "The catalog file is not a configured catalog: a list 'streams' of objects with a 'stream' each."
         )
-    lanes: dict[tuple[str, str, str], Lane] = {}
+    lanes: dict[tuple[str, str, str], CampaignOperation] = {}
     routes = [_route(config, entry, index, lanes) for index, entry in enumerate(streams)]
     if whole:
         for entry in unmatched(config, routes):
@@ -159,9 +159,9 @@ def _named(stream: str, namespace: str | None) -> str:
     return f"'{stream}'" if namespace is None else f"'{stream}' of the namespace '{namespace}'"
 
 
-def lanes_of(config: Config) -> list[Lane]:
+def lanes_of(config: Config) -> list[CampaignOperation]:
     """Return every operation on every campaign that the config names, for check: no catalog is known there."""
-    lanes: dict[tuple[str, str, str], Lane] = {}
+    lanes: dict[tuple[str, str, str], CampaignOperation] = {}
     for target in [*([config.default] if config.default else []), *(entry.target for entry in config.streams)]:
         name = operation_of(config, target) or _WITHOUT_CATALOG[target.api]
         _lane(_choice(config, target, OPERATIONS[target.api, name]), lanes)
@@ -176,7 +176,9 @@ def _is_configured_stream(entry: object) -> bool:
     )
 
 
-def _route(config: Config, configured: Mapping[str, Any], index: int, lanes: dict[tuple[str, str, str], Lane]) -> Route:
+def _route(
+    config: Config, configured: Mapping[str, Any], index: int, lanes: dict[tuple[str, str, str], CampaignOperation]
+) -> Route:
     name, namespace = configured["stream"]["name"], configured["stream"].get("namespace") or None
     entry = _entry(config.streams, name, namespace)
     choice = _choose(config, entry, configured)
@@ -267,7 +269,7 @@ def _choice(config: Config, target: Target, operation: Operation) -> _Choice:
     return _Choice(operation, inherited, target.at, f"default.{needs.value}")
 
 
-def _lane(choice: _Choice, lanes: dict[tuple[str, str, str], Lane]) -> Lane:
+def _lane(choice: _Choice, lanes: dict[tuple[str, str, str], CampaignOperation]) -> CampaignOperation:
     operation = choice.operation
     key = (operation.api, choice.target, operation.name)
     if key not in lanes:
@@ -275,7 +277,7 @@ def _lane(choice: _Choice, lanes: dict[tuple[str, str, str], Lane]) -> Lane:
         neighbour = next(
             (lane for (_, target, _), lane in lanes.items() if (lane.operation.pool, target) == pool), None
         )
-        lanes[key] = Lane(
+        lanes[key] = CampaignOperation(
             index=len(lanes),
             scope=neighbour.scope if neighbour else len(lanes),
             operation=operation,

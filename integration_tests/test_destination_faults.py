@@ -9,12 +9,12 @@ from collections import Counter
 import orjson
 import pytest
 
-from destination_squadstack.client import Client
-from destination_squadstack.clock import SystemClock
+from destination_squadstack.api.squadstack import Client
 from destination_squadstack.config import parse_config
-from destination_squadstack.destination import Sync
 from destination_squadstack.protocol import Emitter
 from destination_squadstack.routing import plan
+from destination_squadstack.sync import Sync
+from squadstack_common.clock import SystemClock
 from squadstack_emulator import Campaign, Emulator, Fault, FaultKind, Scenario
 
 TOKEN = "emulator-token-canary"

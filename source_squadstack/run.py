@@ -84,7 +84,7 @@ def run_by_cdk(arguments: Sequence[str]) -> None:
     given = sys.modules.get("boto3")
     sys.modules["boto3"] = None  # type: ignore[assignment]  # so that its import fails
     gc.disable()  # nothing of what is imported becomes garbage
-    from source_squadstack.command import run as run_command  # noqa: PLC0415
+    from source_squadstack.cli import run as run_command  # noqa: PLC0415
 
     del sys.modules["boto3"]
     if given:

@@ -4,7 +4,7 @@ import sys
 
 from airbyte_cdk.entrypoint import launch
 
-from source_squadstack.command import source_of
+from source_squadstack.cli import source_of
 from source_squadstack.source import SourceSquadstack
 
 

@@ -31,12 +31,12 @@ with suppress(ImportError):
     vars(importlib.import_module("attributes_doc"))["get_attributes_doc"] = lambda _: {}
 
 for name in (
-    "source_squadstack.command",
+    "source_squadstack.cli",
     "destination_squadstack.cli",
     "destination_squadstack.check",
-    "destination_squadstack.connection",
-    "destination_squadstack.destination",
-    "destination_squadstack.replay",
+    "destination_squadstack.api.router",
+    "destination_squadstack.sync",
+    "destination_squadstack.rejected_records.replay",
     "airbyte_cdk.cli.source_declarative_manifest",
 ):
     importlib.import_module(name)

@@ -69,7 +69,7 @@ def shuffled(items: list[pytest.Item], seed: str) -> list[pytest.Item]:
 @pytest.fixture(autouse=True)
 def _no_secrets_of_other_tests() -> None:
     """Forget what tests before had masked in this process: a token named "token" would be masked in each sentence."""
-    if masking := sys.modules.get("destination_squadstack.masking"):
+    if masking := sys.modules.get("squadstack_common.secrets"):
         masking.mask_only(())
     if cdk := sys.modules.get("airbyte_cdk.utils.airbyte_secrets_utils"):
         cdk.update_secrets([])

@@ -11,9 +11,9 @@ from typing import Any
 
 import orjson
 
+from destination_squadstack.api.outcomes import NoResponse
+from destination_squadstack.api.transport import READ_SECONDS, patience_for, read_reply
 from destination_squadstack.errors import SyncError, TransientError
-from destination_squadstack.transport import READ_SECONDS, patience_for, read_reply
-from destination_squadstack.verdict import Silence
 from test_support.crm_model import NOT_CARRIED_OUT, Exchange, Json, Key, Row, Server
 
 # A sync that is at work for longer than this after the weather has cleared hangs. A lead that is never answered takes a
@@ -237,7 +237,7 @@ class Run:
         answer: Any
         if response is None:
             gone = "the connection was closed" if answered else "no answer in time"
-            answer = Silence(gone, may_be_applied=True, timed_out=not answered)
+            answer = NoResponse(gone, may_be_applied=True, timed_out=not answered)
         else:
             answer = read_reply(response.status, response.headers, response.body, self.now)
         for attempt in attempts:

@@ -18,7 +18,7 @@ from zipfile import ZipFile
 
 ROOT = Path(__file__).parents[1]
 DIST = ROOT / "dist"
-PACKAGES = ("source_squadstack", "destination_squadstack", "webhooks_squadstack")
+PACKAGES = ("source_squadstack", "destination_squadstack", "webhooks_squadstack", "squadstack_common")
 CONNECTORS = ("source-squadstack", "destination-squadstack")
 PROJECT_FILES = ("setup.py", "pyproject.toml", "README.md", "LICENSE")
 

@@ -11,10 +11,10 @@ import requests
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from destination_squadstack.advice import Where, advice
+from destination_squadstack.api.fix_messages import Where, advice
+from destination_squadstack.api.outcomes import NotLoggedIn, Silence, judge
+from destination_squadstack.api.transport import Transport
 from destination_squadstack.operations import Request
-from destination_squadstack.transport import Transport
-from destination_squadstack.verdict import NotLoggedIn, Silence, judge
 from source_squadstack.components import ApiErrorHandler, PortalSession
 
 # Signs itself, as portals on port 9443 usually do.

@@ -7,18 +7,18 @@ from typing import Any
 import orjson
 import pytest
 
-from destination_squadstack.batcher import Batcher
-from destination_squadstack.calls import Call
+from destination_squadstack.api.outcomes import Answer, ApiResponse
 from destination_squadstack.config import Config, parse_config
-from destination_squadstack.json_text import dump, load
-from destination_squadstack.limiter import Limiter
+from destination_squadstack.engine.batcher import Batcher
+from destination_squadstack.engine.calls import Call
+from destination_squadstack.engine.engine import Engine, Settings
+from destination_squadstack.engine.rate_limiter import RateLimiter
+from destination_squadstack.mapping import RecordMapper
+from destination_squadstack.progress import Progress
 from destination_squadstack.protocol import Message
-from destination_squadstack.pump import Pump, Settings
-from destination_squadstack.rejects import RejectedStore, Rejection
-from destination_squadstack.report import Report
+from destination_squadstack.rejected_records.writer import RejectedRecordWriter, Rejection
 from destination_squadstack.routing import plan
-from destination_squadstack.shaping import Shaper
-from destination_squadstack.verdict import Answer, Reply
+from squadstack_common.lossless_json import dump, load
 
 Json = dict[str, Any]
 
@@ -64,7 +64,7 @@ def a_state(mark: int, stream: str | None = "leads", counted: int | None = None)
     return a_message({"type": "STATE", "state": state})
 
 
-def rows(call: Call, *answers: tuple[int, Any] | None) -> Reply:
+def rows(call: Call, *answers: tuple[int, Any] | None) -> ApiResponse:
     """Answer a call row by row: None is success, a pair is a status and what it says. What is not given is success."""
     result = []
     for index, record in enumerate(call.records):
@@ -75,10 +75,10 @@ def rows(call: Call, *answers: tuple[int, Any] | None) -> Reply:
             result.append({"status_code": answer[0], "data": {"error_msg": answer[1]}})
     good = sum(row["status_code"] == 200 for row in result)
     metadata = {"total_leads": len(result), "success": good, "failed": len(result) - good}
-    return Reply(200, {"status": "success", "result": result, "metadata": metadata})
+    return ApiResponse(200, {"status": "success", "result": result, "metadata": metadata})
 
 
-class Stored(RejectedStore):
+class Stored(RejectedRecordWriter):
     """Keeps what is rejected in a list."""
 
     def __init__(self) -> None:
@@ -122,9 +122,9 @@ class Bench:
     """A pump and everything around it."""
 
     config: Config
-    pump: Pump
+    pump: Engine
     rejects: Stored
-    report: Report
+    report: Progress
     logs: list[tuple[str, str]]
     now: float = 0.0
 
@@ -174,12 +174,12 @@ def a_bench(
     settings = parse_config(config or a_config())
     routes = plan(settings, catalog or a_catalog("leads"))
     logs: list[tuple[str, str]] = []
-    report = Report(lambda level, text: logs.append((level, text)), now=0.0)
+    report = Progress(lambda level, text: logs.append((level, text)), now=0.0)
     rejects = Stored()
     lanes = {route.lane.index: route.lane for route in routes}.values()
-    pump = Pump(
+    pump = Engine(
         routes,
-        [Shaper(route.lane.operation, route.renames, send_nulls=settings.send_nulls) for route in routes],
+        [RecordMapper(route.lane.operation, route.renames, send_nulls=settings.send_nulls) for route in routes],
         settings=Settings(
             workers=settings.workers,
             ignore_duplicates=settings.ignore_duplicates,
@@ -188,8 +188,8 @@ def a_bench(
             keep_going=keep_going,
         ),
         batcher=Batcher(lanes, linger=settings.linger_seconds, largest=largest, open_bound=open_bound),
-        limiter=Limiter(calls_per_minute, chance=lambda: 0.5),
-        portal_limiter=Limiter(1_000_000),
+        limiter=RateLimiter(calls_per_minute, chance=lambda: 0.5),
+        portal_limiter=RateLimiter(1_000_000),
         rejects=rejects,
         report=report,
         jitter=lambda: 0.0,

@@ -3,10 +3,10 @@
 import pytest
 
 from destination_squadstack import check
+from destination_squadstack.api.outcomes import ApiResponse, NoResponse, NotLoggedIn
 from destination_squadstack.config import parse_config
-from destination_squadstack.verdict import NotLoggedIn, Reply, Silence
 
-REFUSED = Reply(
+REFUSED = ApiResponse(
     200, {"result": [{"status_code": 400, "data": {"error_msg": "{'lead_id': 'This field is required.'}"}}]}
 )
 
@@ -52,7 +52,11 @@ def test_every_endpoint_is_asked_once_with_a_lead_that_must_be_refused(checked):
 
 @pytest.mark.parametrize(
     "reply",
-    [REFUSED, Reply(400, {"error_msg": "x"}), Reply(200, {"result": [{"status_code": 404, "data": {"detail": "x"}}]})],
+    [
+        REFUSED,
+        ApiResponse(400, {"error_msg": "x"}),
+        ApiResponse(200, {"result": [{"status_code": 404, "data": {"detail": "x"}}]}),
+    ],
 )
 def test_a_refusal_of_the_lead_is_what_is_wanted(checked, reply):
     assert checked(reply)[0] is None
@@ -62,32 +66,32 @@ def test_a_refusal_of_the_lead_is_what_is_wanted(checked, reply):
     ("reply", "sentence"),
     [
         (
-            Reply(401, {"error_msg": "Invalid auth token"}),
+            ApiResponse(401, {"error_msg": "Invalid auth token"}),
             "squadstack.token is not accepted by SquadStack (Invalid auth token).",
         ),
-        (Reply(403, {"error_msg": "x"}), "squadstack.token may not use lead-created"),
+        (ApiResponse(403, {"error_msg": "x"}), "squadstack.token may not use lead-created"),
         (
-            Reply(404, {"error_msg": "No active integration found."}),
+            ApiResponse(404, {"error_msg": "No active integration found."}),
             "streams[0].ref_id names no active integration of SquadStack.",
         ),
         (
-            Reply(404, {"error_msg": "This endpoint is not enabled in your Integration"}),
+            ApiResponse(404, {"error_msg": "This endpoint is not enabled in your Integration"}),
             "streams[0].operation uses lead-created, which is not enabled in the integration that streams[0].ref_id",
         ),
-        (Reply(404, "<html>"), "streams[0].ref_id or squadstack.base_url is wrong"),
-        (Reply(302, None), "squadstack.base_url answers with a redirect (HTTP 302)"),
-        (Reply(503, None), "squadstack.base_url answers lead-created with HTTP 503"),
+        (ApiResponse(404, "<html>"), "streams[0].ref_id or squadstack.base_url is wrong"),
+        (ApiResponse(302, None), "squadstack.base_url answers with a redirect (HTTP 302)"),
+        (ApiResponse(503, None), "squadstack.base_url answers lead-created with HTTP 503"),
         (
-            Reply(200, None, "a body that is not JSON"),
+            ApiResponse(200, None, "a body that is not JSON"),
             "squadstack.base_url answers lead-created with HTTP 200 with a body that is not",
         ),
-        (Silence("no connection", may_be_applied=False), "squadstack.base_url cannot be reached (no connection)."),
+        (NoResponse("no connection", may_be_applied=False), "squadstack.base_url cannot be reached (no connection)."),
         (
-            Reply(200, {"result": [{"status_code": 200, "data": {"lead_id": ""}}]}),
+            ApiResponse(200, {"result": [{"status_code": 200, "data": {"lead_id": ""}}]}),
             "SquadStack accepted a lead without an id at lead-created: streams[0].ref_id is not safe to use.",
         ),
         (
-            Reply(200, {"result": [{"status_code": 500, "data": {"error_msg": "x"}}]}),
+            ApiResponse(200, {"result": [{"status_code": 500, "data": {"error_msg": "x"}}]}),
             "SquadStack refused the trial call to lead-created with status 500",
         ),
     ],
@@ -99,10 +103,10 @@ def test_what_is_wrong_is_said_with_the_field_that_is(checked, reply, sentence):
 
 
 def test_a_429_is_waited_out_once(checked):
-    throttled = Reply(429, "x", "x", retry_after=20.0)
+    throttled = ApiResponse(429, "x", "x", retry_after=20.0)
     assert checked(throttled, REFUSED)[::2] == (None, 20.0)
-    assert checked(Reply(429, "x", "x"), REFUSED)[::2] == (None, 60.0)
-    assert checked(Reply(429, "x", "x", retry_after=900.0), REFUSED)[::2] == (None, 60.0)
+    assert checked(ApiResponse(429, "x", "x"), REFUSED)[::2] == (None, 60.0)
+    assert checked(ApiResponse(429, "x", "x", retry_after=900.0), REFUSED)[::2] == (None, 60.0)
     problem, sent, waited = checked(throttled)
     assert problem.startswith("SquadStack's allowance of calls is used up")
     assert (len(sent), waited) == (2, 20.0)
@@ -126,7 +130,7 @@ def v4(operation):
     return {"stream": operation, "operation": operation, "api": "v4", "campaign_id": "c"}
 
 
-BLANK = Reply(400, {"lead_id": ["This field may not be blank."]})
+BLANK = ApiResponse(400, {"lead_id": ["This field may not be blank."]})
 
 
 def test_a_blank_lead_is_what_v4_and_v1_are_asked_with(checked):
@@ -141,7 +145,7 @@ def test_a_blank_lead_is_what_v4_and_v1_are_asked_with(checked):
 
 
 def test_a_404_for_one_lead_is_asked_of_a_list_to_tell_lead_from_campaign(checked):
-    unknown = Reply(404, {"detail": "Not found."})
+    unknown = ApiResponse(404, {"detail": "Not found."})
     problem, sent, _ = checked(REFUSED, unknown, BLANK, streams=[v4("convert")])
     assert problem is None
     assert [path for path, _ in sent[1:]] == ["/api/v4/leads/convert/c/", "/api/v4/leads/disable/c/"]
@@ -152,10 +156,13 @@ def test_a_404_for_one_lead_is_asked_of_a_list_to_tell_lead_from_campaign(checke
 @pytest.mark.parametrize(
     ("reply", "sentence"),
     [
-        (Reply(403, {"detail": "x"}), "squadstack.token is not accepted by SquadStack for v4/leads/create (HTTP 403)"),
-        (Reply(404, {"detail": "Not found."}), "streams[0].campaign_id names no campaign of SquadStack"),
-        (Reply(404, "<html>", "x"), "streams[0].campaign_id or squadstack.base_url is wrong"),
-        (Reply(201, {}), "SquadStack accepted a lead without an id at v4/leads/create"),
+        (
+            ApiResponse(403, {"detail": "x"}),
+            "squadstack.token is not accepted by SquadStack for v4/leads/create (HTTP 403)",
+        ),
+        (ApiResponse(404, {"detail": "Not found."}), "streams[0].campaign_id names no campaign of SquadStack"),
+        (ApiResponse(404, "<html>", "x"), "streams[0].campaign_id or squadstack.base_url is wrong"),
+        (ApiResponse(201, {}), "SquadStack accepted a lead without an id at v4/leads/create"),
     ],
 )
 def test_what_is_wrong_with_v4_is_said_with_the_field_that_is(checked, reply, sentence):
@@ -168,10 +175,13 @@ PORTAL = {"portal_url": "https://p:9443", "username": "u", "password": "p", "dom
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        (Reply(200, {}), None),
+        (ApiResponse(200, {}), None),
         (NotLoggedIn("login", "x"), "contact_center.username, contact_center.password or contact_center.domain is not"),
         (NotLoggedIn("no_token", "HTTP 404"), "contact_center.portal_url answers the login with something that is no"),
-        (Silence("no connection", may_be_applied=False), "contact_center.portal_url cannot be reached (no connection)"),
+        (
+            NoResponse("no connection", may_be_applied=False),
+            "contact_center.portal_url cannot be reached (no connection)",
+        ),
     ],
 )
 def test_the_contact_center_is_asked_for_a_login_alone_and_once(checked, answer, sentence):

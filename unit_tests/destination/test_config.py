@@ -4,7 +4,7 @@ import pytest
 
 from destination_squadstack.config import load_spec, parse_config
 from destination_squadstack.errors import ConfigError
-from destination_squadstack.shaping import Rename
+from destination_squadstack.mapping import Rename
 
 SECRET = "canary"
 

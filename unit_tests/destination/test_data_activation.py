@@ -6,9 +6,9 @@ import pytest
 
 from destination_squadstack.config import parse_config
 from destination_squadstack.errors import ConfigError
+from destination_squadstack.mapping import RecordMapper
 from destination_squadstack.operations import OPERATIONS
 from destination_squadstack.routing import plan
-from destination_squadstack.shaping import Shaper
 
 CONFIG = {"squadstack": {"token": "t"}, "default": {"ref_id": "r", "campaign_id": "c", "operation": "disable"}}
 LOGIN = {"portal_url": "https://a.b:9443", "username": "u", "password": "p", "domain": "d", "account_id": "a"}
@@ -50,7 +50,7 @@ def refused(configured, **changes):
 
 
 def lead(found, record):
-    shaper = Shaper(found.lane.operation, found.renames, mapped=found.mapped)
+    shaper = RecordMapper(found.lane.operation, found.renames, mapped=found.mapped)
     return json.loads(shaper.shape(record)[1])
 
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from destination_squadstack.external_sort import ExternalSort
+from destination_squadstack.rejected_records.external_sort import ExternalSort
 
 KEYS = st.tuples(st.sampled_from(["a", "b"]), st.integers(0, 9), st.floats(0, 9))
 

@@ -2,14 +2,14 @@
 
 import pytest
 
-from destination_squadstack import pump
-from destination_squadstack.batcher import BYTES_PER_CALL
+from destination_squadstack.api.outcomes import ApiResponse, NoResponse
+from destination_squadstack.engine import engine as pump
+from destination_squadstack.engine.batcher import BYTES_PER_CALL
+from destination_squadstack.engine.retry import TRIES_PER_CALL
 from destination_squadstack.errors import TransientError
-from destination_squadstack.retry import TRIES_PER_CALL
-from destination_squadstack.verdict import Reply, Silence
 
 PORTAL = {"portal_url": "https://p:9443", "username": "u", "password": "p", "domain": "d", "account_id": "a"}
-LOGIN_TIMED_OUT = Silence("login: no answer in time", may_be_applied=False, timed_out=True)
+LOGIN_TIMED_OUT = NoResponse("login: no answer in time", may_be_applied=False, timed_out=True)
 
 
 def test_calls_stay_full_with_a_full_backlog_and_repeats_99_records_back(bench, kit, monkeypatch):
@@ -112,12 +112,12 @@ def test_calls_that_never_left_prove_nothing_against_their_leads(bench, kit):
     for index in range(100):
         b.feed(kit.record(f"L{index}"))
     b.end()
-    never_left = Silence("no connection", may_be_applied=False)
+    never_left = NoResponse("no connection", may_be_applied=False)
     turn = 0
     while not b.pump.finished:
         for call in b.calls():
             turn += 1
-            b.answer(call, never_left if turn % 2 else Reply(200, {}))
+            b.answer(call, never_left if turn % 2 else ApiResponse(200, {}))
         if not b.pump.finished and not b.pump.under_way:
             b.wait()
     assert (b.report.written, b.report.rejected_total) == (100, 0)

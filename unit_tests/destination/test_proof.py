@@ -2,9 +2,9 @@
 
 import pytest
 
-from destination_squadstack.verdict import Reply, Silence
+from destination_squadstack.api.outcomes import ApiResponse, NoResponse
 
-LOST = Silence("connection lost", may_be_applied=True)
+LOST = NoResponse("connection lost", may_be_applied=True)
 DUPLICATE = (409, "Duplicate Lead ID shared: A lead with the given Lead ID: 'x' is already present in this campaign")
 UNJUDGED = (400, "Unjudged leads cannot be re-activated")
 CONVERTED = (400, "lead_id:x has been marked as converted from our platform.")
@@ -29,18 +29,18 @@ def answer_all(b, kit, *answers):
     """Give one answer to each call after the other: a reply, or what is said of its first lead."""
     for said in answers:
         call = next_call(b)
-        b.answer(call, said if isinstance(said, Reply | Silence) else kit.rows(call, said))
+        b.answer(call, said if isinstance(said, ApiResponse | NoResponse) else kit.rows(call, said))
 
 
 @pytest.mark.parametrize("operation", ALREADY)
 @pytest.mark.parametrize(
     "first",
     [
-        Reply(503, None, "maintenance"),
-        Reply(425, None, "x"),
-        Reply(408, None, "x"),
-        Reply(429, None, "x", retry_after=1.0),
-        Silence("no connection", may_be_applied=False),
+        ApiResponse(503, None, "maintenance"),
+        ApiResponse(425, None, "x"),
+        ApiResponse(408, None, "x"),
+        ApiResponse(429, None, "x", retry_after=1.0),
+        NoResponse("no connection", may_be_applied=False),
         (503, "maintenance"),
         (429, "throttled"),
         (409, "Another request for the same lead is getting processed already"),
@@ -59,14 +59,14 @@ def test_a_crm_v2_list_that_was_refused_as_a_whole_was_not_carried_out(bench, ki
     b = with_operation(bench, kit, "create", workers=8)
     b.feed(kit.record("x"), kit.record("y"))
     b.end()
-    answer_all(b, kit, Reply(status, {"error_msg": "no"}))
+    answer_all(b, kit, ApiResponse(status, {"error_msg": "no"}))
     for call in b.calls():
         b.answer(call, kit.rows(call, DUPLICATE if call.records[0].lead_id == "x" else None))
     assert (b.report.written, b.rejects.lead_ids) == (1, ["x"])
 
 
 @pytest.mark.parametrize("operation", ALREADY)
-@pytest.mark.parametrize("first", [LOST, Reply(500, None, "x"), Reply(502, None, "x"), ISSUES])
+@pytest.mark.parametrize("first", [LOST, ApiResponse(500, None, "x"), ApiResponse(502, None, "x"), ISSUES])
 def test_an_attempt_that_may_have_been_carried_out_does(bench, kit, operation, first):
     b = with_operation(bench, kit, operation)
     b.feed(kit.record("x", detail="d"))
@@ -113,7 +113,7 @@ def test_a_lead_that_was_given_up_may_be_there_so_the_next_duplicate_proves_noth
     while b'"n":1' not in b"".join(rejection.line for rejection in b.rejects.rejections):
         call = next_call(b)
         if not call.records:
-            b.answer(call, Reply(200, {"result": [{"status_code": 400, "data": {"error_msg": "lead_id"}}]}))
+            b.answer(call, ApiResponse(200, {"result": [{"status_code": 400, "data": {"error_msg": "lead_id"}}]}))
         else:
             b.answer(call, kit.rows(call, *[ISSUES if each.lead_id == "x" else None for each in call.records]))
     answer_all(b, kit, LOST, DUPLICATE)
@@ -128,5 +128,5 @@ def test_a_lead_of_the_contact_center_that_is_gone_after_a_lost_deletion_was_del
     b = bench(config, kit.catalog("leads", mode="append"))
     b.feed(kit.record("x"))
     b.end()
-    answer_all(b, kit, LOST, Reply(status, {"message": "bad_identifier"}))
+    answer_all(b, kit, LOST, ApiResponse(status, {"message": "bad_identifier"}))
     assert b.report.written == written

@@ -8,12 +8,12 @@ import pytest
 
 from destination_squadstack.config import parse_config
 from destination_squadstack.errors import ConfigError, SyncError, TransientError
-from destination_squadstack.places import LocalFolder
 from destination_squadstack.protocol import read_messages
-from destination_squadstack.rejects import RejectedStore, Rejection
-from destination_squadstack.replay import RejectedRows
+from destination_squadstack.rejected_records.replay import RejectedRows
+from destination_squadstack.rejected_records.row_file import pack
+from destination_squadstack.rejected_records.storage import LocalFolder
+from destination_squadstack.rejected_records.writer import RejectedRecordWriter, Rejection
 from destination_squadstack.routing import plan
-from destination_squadstack.row_files import pack
 
 
 def row(number, **changes):
@@ -231,7 +231,7 @@ INVALID = (400, "{'phone_number': 'Invalid value provided.'}")
 
 def replayed(tmp_path, kit, bench, rejections):
     """Keep rejections, read them back, and return a flow that has taken them."""
-    store = RejectedStore(LocalFolder(str(tmp_path), RUN), run_id=RUN, clock=kit.clock())
+    store = RejectedRecordWriter(LocalFolder(str(tmp_path), RUN), run_id=RUN, clock=kit.clock())
     for rejection in rejections:
         store.add(rejection)
     store.commit()

@@ -4,18 +4,18 @@ import random
 
 import pytest
 
+from destination_squadstack.api.contact_center import LOGIN_SECONDS
+from destination_squadstack.api.outcomes import ApiResponse, NoResponse
 from destination_squadstack.errors import ConfigError, TransientError
-from destination_squadstack.portal import LOGIN_SECONDS
-from destination_squadstack.verdict import Reply, Silence
 
-LOST = Silence("connection lost", may_be_applied=True)
-TIMED_OUT = Silence("no answer in time", may_be_applied=True, timed_out=True)
+LOST = NoResponse("connection lost", may_be_applied=True)
+TIMED_OUT = NoResponse("no answer in time", may_be_applied=True, timed_out=True)
 DUPLICATE = (409, "Duplicate Lead ID shared: A lead with the given Lead ID: 'x' is already present in this campaign")
 BUSY = (409, '{"error_type":1,"detail":"Another request for the same lead is getting processed already"}')
 ISSUES = (500, "We're facing some technical issues.")
 THROTTLED = (429, "Request was throttled. Please try after 60 seconds")
 MISSING_ID = (400, "{'lead_id': 'This field is required.'}")
-BLOCKED = Reply(403, "<html>The requested URL was rejected</html>", "a body that is not JSON")
+BLOCKED = ApiResponse(403, "<html>The requested URL was rejected</html>", "a body that is not JSON")
 PORTAL = {"portal_url": "https://p:9443", "username": "u", "password": "p", "domain": "d", "account_id": "a"}
 
 
@@ -23,7 +23,7 @@ def every_row(kit, call, said):
     """Say the same of each lead of a call, and of the lead without an id."""
     if call.records:
         return kit.rows(call, *[said] * len(call.records))
-    return Reply(200, {"result": [{"status_code": said[0], "data": {"error_msg": said[1]}}]})
+    return ApiResponse(200, {"result": [{"status_code": said[0], "data": {"error_msg": said[1]}}]})
 
 
 def play(b, answers, *, seconds=3_600):
@@ -105,7 +105,7 @@ def test_an_outage_of_a_part_of_all_rows_rejects_nobody_although_others_get_thro
     assert (b.report.written, b.report.rejected_total) == (2_000, 0)
 
 
-@pytest.mark.parametrize("silence", [LOST, Reply(500, None, "x")])
+@pytest.mark.parametrize("silence", [LOST, ApiResponse(500, None, "x")])
 def test_an_outage_of_half_of_all_calls_rejects_nobody_although_others_get_through(bench, kit, silence):
     chance = random.Random(7)
     b = bench()
@@ -164,7 +164,7 @@ def test_throttled_rows_wait_as_long_as_they_say_and_slow_all_calls_down(bench, 
 def test_a_retry_after_of_maintenance_is_obeyed(bench, kit):
     b = bench()
     feed(b, kit, 2)
-    b.answer(b.call(), Reply(503, None, "x", retry_after=120.0))
+    b.answer(b.call(), ApiResponse(503, None, "x", retry_after=120.0))
     b.wait()
     assert b.now == 120
     call = b.call()
@@ -219,7 +219,7 @@ def test_a_list_that_is_busy_as_a_whole_with_our_own_call_is_not_taken_apart(ben
     call = b.call()
     b.now = 30.0
     b.answer(call, TIMED_OUT)
-    calls = play(b, lambda _: Reply(409, {"detail": BUSY[1]}) if b.now < 50 else Reply(201, {}))
+    calls = play(b, lambda _: ApiResponse(409, {"detail": BUSY[1]}) if b.now < 50 else ApiResponse(201, {}))
     assert {leads for _, leads in calls} == {100}
     assert b.report.written == 100
 
@@ -251,14 +251,14 @@ def test_the_last_lead_of_all_is_rejected_once_the_api_is_known_to_answer(bench,
 
     def answers(call):
         if not call.records:
-            return Reply(400, {"detail": '"lead_id" is a required field!'})
-        return LOST if call.records[0].lead_id == "L19" else Reply(200, {})
+            return ApiResponse(400, {"detail": '"lead_id" is a required field!'})
+        return LOST if call.records[0].lead_id == "L19" else ApiResponse(200, {})
 
     play(b, answers)
     assert (b.rejects.lead_ids, b.report.written, b.marks()) == (["L19"], 19, [1])
 
 
-@pytest.mark.parametrize("silence", [LOST, TIMED_OUT, Reply(500, None, "x")])
+@pytest.mark.parametrize("silence", [LOST, TIMED_OUT, ApiResponse(500, None, "x")])
 def test_an_api_that_answers_questions_but_no_leads_rejects_nobody(bench, kit, silence):
     b = bench()
     feed(b, kit, 300)
@@ -273,7 +273,7 @@ def test_a_poisonous_lead_of_the_contact_center_is_found_when_it_is_the_first(be
     for index in range(20):
         b.feed(kit.record(f"L{index}", status="new"))
     b.end()
-    play(b, lambda call: LOST if call.records[0].lead_id == "L0" else Reply(200, {}))
+    play(b, lambda call: LOST if call.records[0].lead_id == "L0" else ApiResponse(200, {}))
     assert (b.rejects.lead_ids, b.report.written) == (["L0"], 19)
 
 
@@ -363,7 +363,7 @@ def test_an_allowance_that_is_used_up_for_an_hour_ends_the_sync(bench, kit):
     b = bench()
     feed(b, kit, 100)
     with pytest.raises(TransientError, match="SquadStack's allowance has been used up for an hour"):
-        play(b, lambda _: Reply(429, None, "x"), seconds=12 * 3_600)
+        play(b, lambda _: ApiResponse(429, None, "x"), seconds=12 * 3_600)
     assert 3_600 <= b.now < 5_000
     assert (b.report.written, b.marks()) == (0, [])
 
@@ -377,7 +377,7 @@ def test_a_portal_whose_login_stays_silent_ends_the_sync_in_minutes_once_the_oth
         b.feed(kit.record(f"L{index}"), kit.record(f"D{index}", "dials", status="new"))
     b.feed(kit.state(1))
     b.end()
-    silent = Silence("login: no answer in time", may_be_applied=False, timed_out=True)
+    silent = NoResponse("login: no answer in time", may_be_applied=False, timed_out=True)
 
     def logins():
         # All calls that wait for the same login get its answer together, when its time is over.

@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 
 # What each folder may import: a connector runs from a wheel, all else in a checkout.
 MAY_IMPORT = {
+    "squadstack_common": {"connectors"},
     "source_squadstack": {"connectors"},
     "destination_squadstack": {"connectors"},
     "webhooks_squadstack": {"webhooks"},

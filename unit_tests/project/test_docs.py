@@ -10,9 +10,9 @@ import pytest
 from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 
 from destination_squadstack.config import load_spec, parse_config, plain_schema
+from destination_squadstack.mapping import RecordMapper
 from destination_squadstack.operations import OPERATIONS
 from destination_squadstack.routing import plan
-from destination_squadstack.shaping import Shaper
 from source_squadstack import config as source_config
 from source_squadstack.manifest import MANIFEST
 from source_squadstack.source import SourceSquadstack
@@ -204,7 +204,7 @@ def test_a_mapping_example_makes_the_lead_that_it_shows(source):
     config = parse_config({"squadstack": {"token": "token-of-the-docs"}, "streams": [entry]})
     stream = {"name": entry["stream"], "namespace": entry.get("namespace")}
     (route,) = plan(config, {"streams": [{"stream": stream, "destination_sync_mode": "append_dedup"}]})
-    lead_id, text = Shaper(route.lane.operation, route.renames).shape(record)
+    lead_id, text = RecordMapper(route.lane.operation, route.renames).shape(record)
     assert (lead_id, json.loads(text)) == (lead["lead_id"], lead)
 
 

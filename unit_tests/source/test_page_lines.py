@@ -15,7 +15,7 @@ from airbyte_cdk.sources.utils.record_helper import stream_data_to_airbyte_messa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_squadstack.command import write_lines
+from source_squadstack.cli import write_lines
 from source_squadstack.pages import GROUP, Newest, groups, page_of
 
 ROWS = [

@@ -11,7 +11,7 @@ import pytest
 from airbyte_cdk.sources.concurrent_source.thread_pool_manager import ThreadPoolManager
 from airbyte_cdk.sources.streams.concurrent import partition_enqueuer
 
-from source_squadstack.command import PagedSource
+from source_squadstack.cli import PagedSource
 from unit_tests.source.leads_server import LeadsServer, sync
 
 START = datetime(2024, 1, 1, tzinfo=UTC)

@@ -7,7 +7,7 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.airbyte_secrets_utils import update_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_squadstack.command import report_uncaught
+from source_squadstack.cli import report_uncaught
 
 
 @pytest.fixture

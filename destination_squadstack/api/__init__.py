@@ -1,0 +1,1 @@
+"""Calls to the APIs, and what their answers mean."""

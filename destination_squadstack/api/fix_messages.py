@@ -1,0 +1,86 @@
+"""What the user has to put right, in a sentence that names the config's field: a table of problems for each API."""
+
+from dataclasses import dataclass
+
+from destination_squadstack.api.error_text import NOTHING_SAID
+from destination_squadstack.operations import CONTACT_CENTER, CRM_V2
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What a call was for: the endpoint, its API, the entry of the config, and its field that names the campaign."""
+
+    api: str
+    endpoint: str
+    at: str
+    ref_at: str
+
+
+_PROXY = (
+    "The proxy that the environment names (HTTPS_PROXY) asks for a login (HTTP 407). "
+    "Put user and password into its address, as in http://user:password@proxy:3128, or except {field} (NO_PROXY)."
+)
+_CERTIFICATE = (
+    "The certificate at {field} is not trusted ({{detail}}). If the server signs its own, as portals on port 9443 "
+    "often do, put that certificate, or its authority's, in PEM format into the connector's container and name the "
+    "file in the environment variable REQUESTS_CA_BUNDLE. The file takes the place of the usual authorities: add those "
+    "that other addresses need. One that expired or names another host has to be renewed."
+)
+_SQUADSTACK = {
+    "proxy": _PROXY.format(field="squadstack.base_url"),
+    "certificate": _CERTIFICATE.format(field="squadstack.base_url"),
+    "token": "squadstack.token is not accepted by SquadStack{more}. "
+    "Copy it again from Settings, Integrations in SquadStack's customer portal.",
+    "permission": "squadstack.token may not use {endpoint}{more}. Ask SquadStack to allow it for this token, "
+    "and to put the IP addresses of this connector on their list.",
+    "unknown_ref": "{ref_at} names no active integration of SquadStack. "
+    "Copy the reference ID of the campaign again, or ask your SquadStack contact for it.",
+    "not_enabled": "{at}.operation uses {endpoint}, which is not enabled in the integration that {ref_at} names. "
+    "Ask SquadStack to enable it, or choose another operation.",
+    "not_found": "{ref_at} or squadstack.base_url is wrong: SquadStack has nothing under that address (HTTP 404).",
+    "not_allowed": "squadstack.base_url does not lead to the CRM v2 API: it refuses the method POST (HTTP 405).",
+    "redirect": "squadstack.base_url answers with a redirect (HTTP {detail}), which is not followed "
+    "because the token would travel with it. Enter the address it leads to.",
+    "unexpected": "SquadStack refuses the call with HTTP {detail}, which this connector does not know. "
+    "Check squadstack.base_url.",
+}
+_V4_AND_V1 = _SQUADSTACK | {
+    "permission": "squadstack.token is not accepted by SquadStack for {endpoint} (HTTP 403){more}. Copy it again from "
+    "Settings, Integrations in SquadStack's customer portal, and ask SquadStack to put the IP addresses of this "
+    "connector on their list.",
+    "unknown_campaign": "{ref_at} names no campaign of SquadStack, or squadstack.base_url is wrong (HTTP 404). "
+    "Copy the campaign's id again, or ask your SquadStack contact for it.",
+    "not_allowed": "squadstack.base_url does not lead to this API: it refuses the method of {endpoint} (HTTP 405).",
+}
+_CONTACT_CENTER = {
+    "proxy": _PROXY.format(field="contact_center.portal_url"),
+    "certificate": _CERTIFICATE.format(field="contact_center.portal_url"),
+    "login": "contact_center.username, contact_center.password or contact_center.domain is not accepted by the contact "
+    "center{more}. Try them on the portal's login page.",
+    "no_token": "contact_center.portal_url answers the login with something that is no access token ({detail}). "
+    "Check the address and its port.",
+    "token": "The contact center refuses the token of a login that it has just accepted (HTTP 401). "
+    "Check contact_center.account_id, and that the user may change leads.",
+    "permission": "contact_center.username may not use {endpoint}{more}. "
+    "Ask the portal's administrator for the right, and check contact_center.account_id.",
+    "not_found": "contact_center.portal_url has nothing under the address of {endpoint} (HTTP 404). "
+    "Check it, and contact_center.account_id.",
+    "not_allowed": "contact_center.portal_url does not serve {endpoint}: it refuses the method (HTTP 405). "
+    "Check the address, and contact_center.add_lead_method.",
+    "redirect": "contact_center.portal_url answers with a redirect (HTTP {detail}), which is not followed "
+    "because the token would travel with it. Enter the address it leads to.",
+    "unexpected": "The contact center refuses the call with HTTP {detail}, which this connector does not know. "
+    "Check contact_center.portal_url.",
+}
+
+
+def advice(problem: str, detail: str, where: Where) -> str:
+    """Say which config field to put right, and how."""
+    table = {CRM_V2: _SQUADSTACK, CONTACT_CENTER: _CONTACT_CENTER}.get(where.api, _V4_AND_V1)
+    return table[problem].format(
+        detail=detail,
+        more="" if detail in ("", NOTHING_SAID) else f" ({detail})",
+        endpoint=where.endpoint,
+        at=where.at,
+        ref_at=where.ref_at,
+    )

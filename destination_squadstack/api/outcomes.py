@@ -1,0 +1,304 @@
+"""What an answer means for the records of a call. Pure: it decides, the pump acts.
+
+CRM v2 answers a bulk call row by row. Rows are matched to records by position, because a failed row carries no lead id.
+An answer that cannot be matched for sure is ambiguous: it may have been applied, in full or in part. The other APIs
+answer a call as a whole.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from destination_squadstack.api.error_text import UNREPEATED, Reason, read_reason, seconds_said
+from destination_squadstack.operations import CONTACT_CENTER, CRM_V2, OPERATIONS, Body, Cause, Operation
+
+_OK = 200
+_REDIRECTS = 300
+_BAD_REQUEST = 400
+_UNAUTHORIZED = 401
+_FORBIDDEN = 403
+_NOT_FOUND = 404
+_NOT_ALLOWED = 405
+_GONE = 410
+TOO_MANY = 429
+_SERVER_ERROR = 500
+_REFUSES_THE_LIST = frozenset({400, 409, 413, 422})
+_COMES_BACK = frozenset({408, 425})
+# The request never came in whole, came too early, was too large, or met maintenance: nobody has acted on it.
+_NOT_CARRIED_OUT = frozenset({408, 413, 425, 503})
+# How JSON and web pages begin: cut short or from a proxy, they say nothing about a lead. Any other text may be all that
+# an API has to say when it is content.
+_BROKEN = ("{", "[", '"', "<")
+_WRONG_REF = {Cause.NO_INTEGRATION: "unknown_ref", Cause.NOT_ENABLED: "not_enabled"}
+
+
+@dataclass(frozen=True, slots=True)
+class ApiResponse:
+    """The API answered. `body` is parsed JSON; `unreadable` says why there is none."""
+
+    status: int
+    body: Any
+    unreadable: str | None = None
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoResponse:
+    """No answer. `may_be_applied` is false only when the request cannot have reached the API."""
+
+    what: str
+    may_be_applied: bool
+    timed_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NotLoggedIn:
+    """The call could not even be made: the proxy or the portal wants a login. `problem` is a key in `advice`."""
+
+    problem: str
+    detail: str = ""
+
+
+Answer = ApiResponse | NoResponse | NotLoggedIn
+
+
+class Sent(Protocol):
+    """What the verdict needs of a record that was sent."""
+
+    @property
+    def lead_id(self) -> str:
+        """The id it was sent under."""
+
+    @property
+    def field_names(self) -> frozenset[str]:
+        """The names of its fields."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoLead:
+    """What is sent in order to ask whether the API answers at all."""
+
+    lead_id: str = ""
+    field_names: frozenset[str] = frozenset({"lead_id"})
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """One record was not accepted."""
+
+    status: int
+    reason: Reason
+    try_again: bool
+    may_be_applied: bool = False
+    wait: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowResults:
+    """Every record has an outcome of its own, None meaning written. None for the whole: all written."""
+
+    refusals: Sequence[RowError | None] | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeUnknown:
+    """The call may or may not have been applied: the same records have to be sent again.
+
+    `wait` is how long the API asks to wait. `problem` is a key of the messages in `advice`: what is wrong with the
+    config if the API answers no call otherwise.
+    """
+
+    what: str
+    may_be_applied: bool
+    answered: bool
+    timed_out: bool = False
+    wait: float | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRejected:
+    """The API refused the list as a whole; one of its records may be to blame."""
+
+    status: int
+    reason: Reason
+    # Whether some of its records may have been accepted all the same.
+    may_be_applied: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """The business has used up its calls for now."""
+
+    wait: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigProblem:
+    """The config has to change. `problem` is a key of the messages in `advice`."""
+
+    problem: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """The API answered for another lead than the one at this position: nothing it says can be relied on."""
+
+
+def config_problem(status: int, cause: Cause) -> str | None:
+    """Return the key in `advice` of what a refusal of any lead whatever says of the config; None if it says nothing."""
+    return _WRONG_REF.get(cause, _PROBLEMS[status] if status in (_UNAUTHORIZED, _FORBIDDEN) else None)
+
+
+Outcome = RowResults | OutcomeUnknown | BatchRejected | Throttled | ConfigProblem | Mismatch
+
+
+def classify_response(
+    records: Sequence[Sent],
+    answer: Answer,
+    operation: Operation = OPERATIONS[CRM_V2, "upsert"],
+    *,
+    proved: bool = False,
+) -> Outcome:
+    """Decide what an answer to an operation means; `proved` is an address where other records were accepted."""
+    if isinstance(answer, NotLoggedIn):
+        return ConfigProblem(answer.problem, answer.detail)
+    if isinstance(answer, NoResponse):
+        return OutcomeUnknown(
+            answer.what, may_be_applied=answer.may_be_applied, answered=False, timed_out=answer.timed_out
+        )
+    if _OK <= answer.status < _REDIRECTS:
+        return _judge_rows(records, answer) if operation.answers_each else _judge_whole(answer)
+    return _judge_missing(records, answer, operation, proved) or _judge_status(records, answer, operation)
+
+
+_PROBLEMS = {_UNAUTHORIZED: "token", _FORBIDDEN: "permission", _NOT_FOUND: "not_found", _NOT_ALLOWED: "not_allowed"}
+
+
+def _judge_status(records: Sequence[Sent], reply: ApiResponse, operation: Operation) -> Outcome:
+    status, reason = reply.status, read_reason(reply.body)
+    by_cause = _WRONG_REF.get(reason.cause) if operation.answers_each else None
+    if status == _FORBIDDEN and _is_a_web_page(reply):
+        # A firewall that takes offence at one lead, or at this connector: only other calls can tell.
+        what = "HTTP 403 with a web page instead of the API's answer"
+        return OutcomeUnknown(what, may_be_applied=False, answered=True, problem="permission")
+    if by_cause is not None or status in _PROBLEMS:
+        return ConfigProblem(by_cause or _PROBLEMS[status], reason.text)
+    may_be_applied = status not in _NOT_CARRIED_OUT
+    if status in _REFUSES_THE_LIST:
+        # v4 and v1 may have taken a part of a list that they refuse.
+        partly = may_be_applied and not operation.answers_each and len(records) > 1
+        return BatchRejected(status, _said(status, reply.body, records[0]), partly)
+    if status == TOO_MANY:
+        return Throttled(reply.retry_after)
+    if status in _COMES_BACK or status >= _SERVER_ERROR:
+        # What must not be sent twice is not sent again on the strength of a status that a proxy may have made up.
+        may_be_applied = may_be_applied or not operation.repeatable
+        return OutcomeUnknown(f"HTTP {status}", may_be_applied=may_be_applied, answered=True, wait=reply.retry_after)
+    return ConfigProblem("redirect" if _REDIRECTS <= status < _BAD_REQUEST else "unexpected", str(status))
+
+
+def _judge_missing(records: Sequence[Sent], reply: ApiResponse, operation: Operation, proved: bool) -> Outcome | None:
+    """Decide what a 404 means where the documents have one for a lead; None where `_judge_status` knows.
+
+    v4 says "404 if the given lead_id doesn't exist" of the calls for one lead, and of no list; the contact center has
+    leads and calls in its paths. Their words are not documented: JSON, or nothing, is the API speaking and means the
+    lead, unless it names the campaign and no lead; a web page is no API at all. A wrong campaign_id that says neither
+    rejects its first records and stops at the 200th.
+    """
+    somebody_else = reply.unreadable is not None and bool(reply.body)
+    if reply.status not in (_NOT_FOUND, _GONE) or operation.answers_each or somebody_else:
+        return None
+    reason = read_reason(reply.body, records[0].field_names)
+    if reason.cause in (Cause.UNKNOWN_LEAD, Cause.DELETED):
+        return BatchRejected(reply.status, reason)
+    if operation.api == CONTACT_CENTER and operation.body is not Body.IN_PATH:
+        # Its address is that of all leads: a 404 is one lead's only where it was good for others.
+        return BatchRejected(reply.status, _said(reply.status, reply.body, records[0])) if proved else None
+    words = reason.text.lower()
+    if operation.batch_size > 1 or ("campaign" in words and "lead" not in words):
+        return ConfigProblem("not_found" if operation.api == CONTACT_CENTER else "unknown_campaign", reason.text)
+    said = f"The {_NAMED[operation.key]} does not exist (HTTP {reply.status}: {reason.text})."
+    return BatchRejected(reply.status, Reason(Cause.UNKNOWN_LEAD, said))
+
+
+_NAMED = {"lead_id": "lead", "cdr_id": "call"}
+
+
+def _is_a_web_page(reply: ApiResponse) -> bool:
+    return reply.unreadable is not None and str(reply.body or "").lstrip().startswith("<")
+
+
+def _judge_whole(reply: ApiResponse) -> Outcome:
+    """Any 2xx is success, with whatever body, unless that is a page of somebody else or was cut short."""
+    if reply.unreadable is not None and str(reply.body or "").lstrip().startswith(_BROKEN):
+        return OutcomeUnknown(f"HTTP {reply.status} with {reply.unreadable}", may_be_applied=True, answered=True)
+    return RowResults(None)
+
+
+def _judge_rows(records: Sequence[Sent], reply: ApiResponse) -> Outcome:
+    body = reply.body
+    rows = body.get("result") if isinstance(body, dict) else None
+    if reply.unreadable is not None or not isinstance(rows, list):
+        what = reply.unreadable or "a body without a result list"
+        return OutcomeUnknown(f"HTTP {reply.status} with {what}", may_be_applied=True, answered=True)
+    if len(rows) != len(records):
+        what = "a result of another length than was sent"
+        return OutcomeUnknown(f"HTTP {reply.status} with {what}", may_be_applied=True, answered=True)
+    try:
+        for record, row in zip(records, rows, strict=True):
+            if row["status_code"] != _OK or row["data"]["lead_id"] != record.lead_id:
+                return _judge_each(records, rows, body, reply.retry_after)
+    except (KeyError, TypeError):
+        return _judge_each(records, rows, body, reply.retry_after)
+    return RowResults(None) if _metadata_agrees(body, len(rows), len(rows)) else _CONTRADICTION
+
+
+_CONTRADICTION = OutcomeUnknown(
+    "an answer with metadata that contradicts the result", may_be_applied=True, answered=True
+)
+
+
+def _judge_each(records: Sequence[Sent], rows: Sequence[Any], body: dict[str, Any], wait: float | None) -> Outcome:
+    refusals: list[RowError | None] = []
+    for record, row in zip(records, rows, strict=True):
+        status = row.get("status_code") if isinstance(row, dict) else None
+        if not isinstance(status, int) or isinstance(status, bool):
+            return OutcomeUnknown("an answer with a row that has no status", may_be_applied=True, answered=True)
+        data = row.get("data")
+        echoed = data.get("lead_id") if isinstance(data, dict) else None
+        if echoed is not None and str(echoed).strip() != record.lead_id.strip():
+            return Mismatch()
+        refusals.append(None if _OK <= status < _REDIRECTS else _refusal(record, status, data, wait))
+    if not _metadata_agrees(body, len(rows), refusals.count(None)):
+        return _CONTRADICTION
+    return RowResults(refusals)
+
+
+def _refusal(record: Sent, status: int, data: object, wait: float | None) -> RowError:
+    reason = _said(status, data, record)
+    if status == TOO_MANY and (said := seconds_said(data)) is not None:
+        wait = max(said, wait or 0.0)
+    broken = status >= _SERVER_ERROR
+    return RowError(
+        status=status,
+        reason=reason,
+        try_again=reason.cause is Cause.BUSY or status == TOO_MANY or broken or status in _COMES_BACK,
+        may_be_applied=broken and status not in _NOT_CARRIED_OUT,
+        wait=wait,
+    )
+
+
+def _said(status: int, said: object, record: Sent) -> Reason:
+    """Read why a lead was refused; where none of the words can be repeated, the status is all there is to tell."""
+    reason = read_reason(said, record.field_names)
+    return replace(reason, text=f"Refused (HTTP {status}): {UNREPEATED}") if reason.text == UNREPEATED else reason
+
+
+def _metadata_agrees(body: dict[str, Any], total: int, written: int) -> bool:
+    metadata = body.get("metadata")
+    if not isinstance(metadata, dict):
+        return metadata is None
+    expected = {"total_leads": total, "success": written, "failed": total - written}
+    return all(metadata.get(name, number) == number for name, number in expected.items())

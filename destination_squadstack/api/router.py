@@ -1,0 +1,38 @@
+"""One thing to send to, whatever APIs the config uses."""
+
+from collections.abc import Sequence
+
+from destination_squadstack.api.contact_center import Portal
+from destination_squadstack.api.outcomes import Answer, NotLoggedIn
+from destination_squadstack.api.squadstack import Client, Destined
+from destination_squadstack.config import Config
+from destination_squadstack.operations import CONTACT_CENTER
+
+
+class Connection:
+    """Sends each lead to the API of its operation."""
+
+    def __init__(self, config: Config) -> None:
+        self._squadstack = Client(config.squadstack.base_url, config.squadstack.token)
+        self._portal = None if config.contact_center is None else Portal(config.contact_center)
+
+    @property
+    def patience(self) -> float:
+        """How long after a call was sent it may still be at work, unanswered."""
+        return self._squadstack.patience
+
+    def log_in(self) -> Answer:
+        """Log in to the contact center and do nothing there."""
+        return NotLoggedIn("login") if self._portal is None else self._portal.log_in()
+
+    def send(self, lane: Destined, bodies: Sequence[bytes]) -> Answer:
+        """Send leads, given as JSON texts."""
+        if lane.operation.api == CONTACT_CENTER and self._portal is not None:
+            return self._portal.send(lane, bodies)
+        return self._squadstack.send(lane, bodies)
+
+    def close(self) -> None:
+        """Close what the calling thread has opened."""
+        self._squadstack.close()
+        if self._portal is not None:
+            self._portal.close()

@@ -1,0 +1,272 @@
+"""One HTTP call: a request out, an answer or a silence back. Never raises for anything the network does."""
+
+import contextlib
+import math
+import ssl
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from importlib.metadata import version
+from queue import Empty
+from typing import Any, cast
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Timeout
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NewConnectionError,
+    ProxyError,
+    ReadTimeoutError,
+)
+
+from destination_squadstack.api.error_text import SECONDS
+from destination_squadstack.api.outcomes import ApiResponse, NoResponse, NotLoggedIn
+from destination_squadstack.operations import Request
+from squadstack_common.clock import Clock, SystemClock
+from squadstack_common.lossless_json import load
+
+CONNECT_SECONDS = 10.0
+# SquadStack makes one request of its own for each lead of a call, one after the other: a hundred of them take minutes,
+# and a call that is given up while it runs is sent again to leads that it still holds.
+READ_SECONDS = 300.0
+_FOR_ANY_CALL = 60.0
+_FOR_EACH_LEAD = 2.4
+_LARGEST_ANSWER = 64 * 1024 * 1024
+_CHUNK = 1 << 16
+_ERROR_CHARACTERS = 10_000
+_TOO_MANY = 429
+_PROXY_LOGIN = 407
+_BAD_ENVIRONMENT = "no connection with the proxy or certificates that the environment names"
+
+
+@dataclass(frozen=True, slots=True)
+class _Connection:
+    """A connection that is kept, and what goes before a path on it: the whole address if a proxy is to pass it on."""
+
+    pool: HTTPConnectionPool
+    prefix: str
+
+
+class Transport:
+    """Calls one host. Each thread has its own connection; redirects are not followed, or a token would travel along.
+
+    requests works out proxy and certificates from the environment, as every Python program does, once for each thread.
+    The calls go to urllib3 below it: what requests does anew at every call would be two thirds of their cost.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        connect_seconds: float = CONNECT_SECONDS,
+        read_seconds: float = READ_SECONDS,
+        clock: Clock | None = None,
+    ) -> None:
+        self._base_url = base_url
+        self._connect_seconds = connect_seconds
+        self._patience = read_seconds
+        self._clock = clock or SystemClock()
+        self._own = threading.local()
+        self._headers = {
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip, deflate",
+            "User-Agent": f"airbyte-destination-squadstack/{version('airbyte-squadstack')}",
+        }
+
+    @property
+    def patience(self) -> float:
+        """How long after a call was sent it may still be at work, unanswered, however many leads it holds."""
+        return self._patience
+
+    def send(
+        self,
+        request: Request,
+        headers: Mapping[str, str],
+        leads: int = 1,
+        *,
+        once: bool = False,
+        at_most: float = math.inf,
+    ) -> ApiResponse | NoResponse | NotLoggedIn:
+        """Make a call with so many leads; the headers say who is calling.
+
+        A call that cannot be repeated (`once`) gets a new connection: the server may have closed the kept one, and then
+        nobody could tell whether it took the call before that. Its answer is waited for `at_most` so many seconds.
+        """
+        patience = min(at_most, patience_for(leads, self._patience))
+        try:
+            connection = self._connection()
+        except OSError:
+            return NoResponse(_BAD_ENVIRONMENT, may_be_applied=False)
+        if once:
+            _hang_up(connection.pool)
+        try:
+            response = connection.pool.urlopen(
+                request.method,
+                connection.prefix + request.path,
+                body=request.body,
+                headers={**self._headers, **headers},
+                timeout=Timeout(connect=self._connect_seconds, read=patience),
+                retries=False,
+                redirect=False,
+                assert_same_host=False,
+                preload_content=False,
+            )
+            try:
+                return self._read(response, patience)
+            finally:
+                # Of an answer that was not read to its end the connection is of no more use; else it is back already.
+                response.close()
+        except (HTTPError, OSError) as error:
+            return _silence(error)
+
+    def close(self) -> None:
+        """Close the connection of the calling thread."""
+        connection: _Connection | None = getattr(self._own, "connection", None)
+        if connection is not None:
+            connection.pool.close()
+            del self._own.connection
+
+    def _connection(self) -> _Connection:
+        connection: _Connection | None = getattr(self._own, "connection", None)
+        if connection is None:
+            connection = self._own.connection = _connect(self._base_url)
+        return connection
+
+    def _read(self, response: BaseHTTPResponse, patience: float) -> ApiResponse | NoResponse | NotLoggedIn:
+        """Read the whole body; one that trickles in for ever is a silence too."""
+        deadline = self._clock.monotonic() + 2 * patience
+        body = bytearray()
+        for chunk in response.stream(_CHUNK, decode_content=True):
+            body += chunk
+            if self._clock.monotonic() > deadline or len(body) > _LARGEST_ANSWER:
+                return NoResponse("an answer without an end", may_be_applied=True, timed_out=True)
+        if response.status == _PROXY_LOGIN:
+            return NotLoggedIn("proxy")
+        return read_reply(response.status, response.headers, bytes(body), self._clock.wall())
+
+
+def _connect(base_url: str) -> _Connection:
+    adapter = HTTPAdapter()
+    address = requests.Request("POST", base_url).prepare()
+    with requests.Session() as session:
+        found = session.merge_environment_settings(base_url, {}, None, None, None)
+    pool = adapter.get_connection_with_tls_context(address, found["verify"], proxies=found["proxies"])
+    adapter.cert_verify(pool, base_url, found["verify"], None)  # type: ignore[no-untyped-call]
+    pool = cast("HTTPConnectionPool", pool)
+    pool.ConnectionCls = type("TellingConnection", (_Telling, pool.ConnectionCls), {})
+    return _Connection(pool, adapter.request_url(address, found["proxies"]).rstrip("/"))
+
+
+class NotConnectedError(HTTPError):
+    """There was no connection on which anything of the call could have left; the cause says why."""
+
+
+class _Telling:
+    """A connection that tells what fails before the first byte of a call from what fails later.
+
+    urllib3 has one exception for both where TLS or a proxy is involved: a timeout or a reset in the handshake looks
+    like one of the answer.
+    """
+
+    def connect(self) -> None:
+        try:
+            super().connect()  # type: ignore[misc]  # of the class that this one is mixed into
+        except (NewConnectionError, ConnectTimeoutError):
+            raise
+        except Exception as error:
+            raise NotConnectedError(type(error).__name__) from error
+
+
+def _hang_up(pool: HTTPConnectionPool) -> None:
+    """Close the connection that is kept; urllib3 opens it again for the next call."""
+    if pool.pool is None:
+        return
+    with contextlib.suppress(Empty):
+        kept = pool.pool.get_nowait()
+        if kept is not None:
+            kept.close()
+        pool.pool.put_nowait(kept)
+
+
+def patience_for(leads: int, most: float) -> float:
+    """Return how long the answer to a call may take."""
+    return min(most, _FOR_ANY_CALL + _FOR_EACH_LEAD * leads)
+
+
+def read_reply(status: int, headers: Mapping[str, str], body: bytes, now: float) -> ApiResponse:
+    """Turn a response into a reply."""
+    parsed, unreadable = _parse(body)
+    if unreadable is not None and body:
+        parsed = body[:_ERROR_CHARACTERS].decode("utf-8", "replace")
+    # The header alone may speak of other answers: of maintenance, or of rows that are throttled.
+    wait = _retry_after(headers, body if status == _TOO_MANY else b"", now)
+    return ApiResponse(status=status, body=parsed, unreadable=unreadable, retry_after=wait)
+
+
+def _parse(body: bytes) -> tuple[Any, str | None]:
+    if not body.strip():
+        return None, "an empty body"
+    try:
+        return load(body), None
+    except ValueError:
+        return None, "a body that is not JSON"
+
+
+def _retry_after(headers: Mapping[str, str], body: bytes, now: float) -> float | None:
+    """Return how long to wait: the header's word, else the number in the text, else None."""
+    value = headers.get("Retry-After", "").strip()
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+    except (ValueError, OverflowError):
+        pass
+    match = SECONDS.search(body[:_ERROR_CHARACTERS].decode("utf-8", "replace"))
+    return float(match[1]) if match else None
+
+
+def _silence(error: Exception) -> NoResponse | NotLoggedIn:
+    """Say what happened to a call without an answer; never with the error's own text, which holds addresses."""
+    if reason := _certificate_problem(error):
+        return NotLoggedIn("certificate", reason)
+    for kinds, what in _NEVER_LEFT:
+        if isinstance(error, kinds):
+            return NoResponse(what, may_be_applied=False)
+    if isinstance(error, NotConnectedError):
+        return _not_connected(error.__cause__)
+    if isinstance(error, ReadTimeoutError):
+        return NoResponse("no answer in time", may_be_applied=True, timed_out=True)
+    return NoResponse("connection lost", may_be_applied=True)
+
+
+def _not_connected(cause: BaseException | None) -> NoResponse | NotLoggedIn:
+    if isinstance(cause, TimeoutError):
+        return NoResponse("no connection in time", may_be_applied=False)
+    if "Tunnel connection failed" not in str(cause):
+        return NoResponse("no connection", may_be_applied=False)
+    if f"failed: {_PROXY_LOGIN}" in str(cause):
+        return NotLoggedIn("proxy")
+    return NoResponse("no connection through the proxy", may_be_applied=False)
+
+
+def _certificate_problem(error: BaseException | None) -> str:
+    """Return what OpenSSL has against a server's certificate, nothing where that is not what failed."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return str(error.verify_message)
+        error = error.__cause__ or error.__context__
+    return ""
+
+
+_NEVER_LEFT: tuple[tuple[type[Exception], str], ...] = (
+    # Before ConnectTimeoutError, of which it is a kind.
+    (NewConnectionError, "no connection"),
+    (ConnectTimeoutError, "no connection in time"),
+    (ProxyError, "no connection through the proxy"),
+)

@@ -1,0 +1,216 @@
+"""Groups records into calls: as full as can be, and with the order of each lead kept.
+
+A batch holds a lead at most once. A record whose lead is in an unsettled batch goes into a newer one, which waits for
+the older: blockers are always older, so there is no cycle, and sealing a batch seals its blockers first, so that nobody
+waits for a batch that is still open. Several batches of a lane may be open, so that repeats do not starve the oldest of
+its fill; at the bound the oldest is sealed at once, so that a lead that comes again and again costs neither memory nor
+lingering.
+"""
+
+import math
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from destination_squadstack.api.error_text import Reason
+from destination_squadstack.engine.checkpoint import Segment
+from destination_squadstack.routing import CampaignOperation, Route
+from squadstack_common.lossless_json import load
+
+OPEN_BATCHES_PER_LANE = 16
+# No limit of a body's size is documented; 100 leads of a megabyte each were refused, or took the memory of three calls.
+BYTES_PER_CALL = 8 * 1024 * 1024
+# What a record costs beside its texts: objects, its id, its place in a batch. Measured: 470 bytes.
+RECORD_OVERHEAD = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a record is rejected. `status` is None when the API has said nothing about it."""
+
+    status: int | None
+    reason: Reason
+    retryable: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Record:
+    """One record on its way. `number` and `line` are those of its message, `body` is the lead as it is sent."""
+
+    route: Route
+    lead_id: str
+    body: bytes
+    number: int
+    line: bytes
+    segment: Segment
+    calls: int = 0
+    # What the tries weigh that count against it: the API gave others their final answers meanwhile.
+    refused: int = 0
+    # How many they are.
+    counted: int = 0
+    # Whether an attempt may have been carried out, and until when it may still be at work.
+    maybe_applied: bool = False
+    busy_until: float = -math.inf
+    # How many of its lane's calls had been answered for good before it failed for the first time.
+    heard_before: int | None = None
+    problem: "Problem | None" = None
+
+    @property
+    def size(self) -> int:
+        """How much memory it holds."""
+        return len(self.line) + len(self.body) + RECORD_OVERHEAD
+
+    @property
+    def field_names(self) -> frozenset[str]:
+        """The names of the fields that are sent."""
+        return frozenset(load(self.body))
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """Records that go to the API together."""
+
+    lane: CampaignOperation
+    number: int
+    deadline: float
+    records: list[Record] = field(default_factory=list)
+    size: int = 0
+    unsettled: int = 0
+    # Whether the API has refused it as a whole.
+    refused: bool = False
+    sealed: bool = False
+    blockers: set["Batch"] = field(default_factory=set)
+    waiting: list["Batch"] = field(default_factory=list)
+
+
+class Batcher:
+    """Owns the open batches and the order between all unsettled ones."""
+
+    def __init__(
+        self,
+        lanes: Iterable[CampaignOperation],
+        *,
+        linger: float,
+        largest: int | None = None,
+        open_bound: int = OPEN_BATCHES_PER_LANE,
+        bytes_per_call: int = BYTES_PER_CALL,
+    ) -> None:
+        self._linger = linger
+        self._open_bound = open_bound
+        self._bytes = bytes_per_call
+        lanes = list(lanes)
+        self._size = {
+            lane.index: min(lane.operation.batch_size, largest or lane.operation.batch_size) for lane in lanes
+        }
+        self._open: dict[int, list[Batch]] = {lane.index: [] for lane in lanes}
+        self._newest: dict[int, dict[str, Batch]] = {lane.scope: {} for lane in lanes}
+        self._by_age: dict[int, Batch] = {}
+        self._unsettled: dict[int, dict[int, Batch]] = {lane.index: {} for lane in lanes}
+        self._ready: deque[Batch] = deque()
+        self._numbers = 0
+
+    def add(self, record: Record, now: float) -> None:
+        """Put a record into a batch."""
+        lane = record.route.lane
+        newest = self._newest[lane.scope]
+        earlier = newest.get(record.lead_id)
+        batch = self._batch_for(lane, len(record.body), 0 if earlier is None else earlier.number, now)
+        if earlier is not None and earlier not in batch.blockers:
+            batch.blockers.add(earlier)
+            earlier.waiting.append(batch)
+        batch.records.append(record)
+        batch.size += len(record.body)
+        newest[record.lead_id] = batch
+        if len(batch.records) >= self._size[lane.index]:
+            self._seal(batch)
+
+    def _batch_for(self, lane: CampaignOperation, size: int, after: int, now: float) -> Batch:
+        """Return the oldest open batch after the given number that has room, opening one if need be."""
+        opened = self._open[lane.index]
+        while (batch := next((batch for batch in opened if batch.number > after), None)) is not None:
+            if batch.size + size <= self._bytes:
+                return batch
+            self._seal(batch)
+        return self._open_batch(lane, now)
+
+    def _open_batch(self, lane: CampaignOperation, now: float) -> Batch:
+        opened = self._open[lane.index]
+        if len(opened) >= self._open_bound:
+            self._seal(opened[0])
+        self._numbers += 1
+        batch = Batch(lane=lane, number=self._numbers, deadline=now + self._linger)
+        opened.append(batch)
+        self._by_age[batch.number] = self._unsettled[lane.index][batch.number] = batch
+        return batch
+
+    def _seal(self, batch: Batch) -> None:
+        """Close a batch and, before it, every open one that it waits for."""
+        reached, look_at = {batch.number: batch}, [batch]
+        while look_at:
+            for blocker in look_at.pop().blockers:
+                if not blocker.sealed and blocker.number not in reached:
+                    reached[blocker.number] = blocker
+                    look_at.append(blocker)
+        for number in sorted(reached):
+            self._close(reached[number])
+
+    def _close(self, batch: Batch) -> None:
+        batch.sealed = True
+        batch.unsettled = len(batch.records)
+        self._open[batch.lane.index].remove(batch)
+        del self._by_age[batch.number]
+        if not batch.blockers:
+            self._ready.append(batch)
+
+    def seal_due(self, now: float) -> None:
+        """Close the batches that have waited long enough."""
+        while (deadline := self.next_deadline()) is not None and deadline <= now:
+            self.seal_oldest()
+
+    def seal_oldest(self) -> bool:
+        """Close the oldest open batch; false if none is open."""
+        oldest = next(iter(self._by_age.values()), None)
+        if oldest is not None:
+            self._seal(oldest)
+        return oldest is not None
+
+    def seal_all(self) -> None:
+        """Close everything: no more records will come."""
+        while self.seal_oldest():
+            pass
+
+    def next_deadline(self) -> float | None:
+        """Return when the oldest open batch has to close."""
+        oldest = next(iter(self._by_age.values()), None)
+        return None if oldest is None else oldest.deadline
+
+    def take(self) -> Batch | None:
+        """Return a sealed batch that waits for nothing."""
+        return self._ready.popleft() if self._ready else None
+
+    @property
+    def newest(self) -> int:
+        """The number of the batch that was opened last."""
+        return self._numbers
+
+    def oldest_unsettled(self, lane: CampaignOperation) -> float:
+        """Return the number of the lane's oldest batch with a record that has no outcome; infinity if there is none."""
+        return next(iter(self._unsettled[lane.index]), math.inf)
+
+    def oldest_unanswered(self, lane: CampaignOperation) -> float:
+        """Return the number of the lane's oldest unsettled batch that was not refused as a whole; infinity if none."""
+        numbers = (number for number, batch in self._unsettled[lane.index].items() if not batch.refused)
+        return next(numbers, math.inf)
+
+    def settle(self, batch: Batch) -> None:
+        """Forget a batch whose records all have an outcome, and let go whoever waited for it."""
+        del self._unsettled[batch.lane.index][batch.number]
+        newest = self._newest[batch.lane.scope]
+        for record in batch.records:
+            if newest.get(record.lead_id) is batch:
+                del newest[record.lead_id]
+        for waiting in batch.waiting:
+            waiting.blockers.discard(batch)
+            if waiting.sealed and not waiting.blockers:
+                self._ready.append(waiting)
+        batch.waiting.clear()

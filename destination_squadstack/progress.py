@@ -1,0 +1,131 @@
+"""What the user gets to know: totals by operation and reason. No lead id, phone number or name reaches a log line."""
+
+from collections import Counter, deque
+from collections.abc import Callable
+
+from destination_squadstack.engine.rate_limiter import WINDOW_SECONDS
+
+REPORT_SECONDS = 30.0
+_MOST_REASONS = 20
+_MOST_COUNTED = 500
+_MOST_DIFFERENCES = 10
+_MOST_REASONS_IN_A_LINE = 3
+# Calls leave in bursts, up to a minute apart: a shorter look would tell a rate of nothing, or of far too much.
+_RATE_SECONDS = 300.0
+
+Log = Callable[[str, str], None]
+
+
+class Progress:
+    """Counts, and says so every 30 seconds and at the end."""
+
+    def __init__(self, log: Log, *, now: float, acknowledges: bool = True) -> None:
+        self.log = log
+        self._fate = "passed on" if acknowledges else "held back"
+        self.read = 0
+        self.written = 0
+        self.already_there = 0
+        self.deleted_at_source = 0
+        self.retried = 0
+        self.calls = 0
+        self.throttled = 0
+        self.states = 0
+        self.rejected: Counter[tuple[str, str]] = Counter()
+        self.differences = 0
+        self._next = now + REPORT_SECONDS
+        self._started = now
+        self._progress: deque[tuple[float, int]] = deque([(now, 0)])
+
+    @property
+    def rejected_total(self) -> int:
+        """How many records were rejected."""
+        return self.rejected.total()
+
+    @property
+    def next_at(self) -> float:
+        """When the next line is due."""
+        return self._next
+
+    def reject(self, operation: str, reason: str) -> None:
+        """Count a rejected record."""
+        known = (operation, reason) in self.rejected or len(self.rejected) < _MOST_COUNTED
+        self.rejected[operation, reason if known else "further reasons"] += 1
+
+    def state(self, difference: tuple[int, int] | None) -> None:
+        """Count a state that leaves, and say so if its source counted other records than arrived here."""
+        self.states += 1
+        if difference is None:
+            return
+        self.differences += 1
+        if self.differences <= _MOST_DIFFERENCES:
+            theirs, ours = difference
+            self.log(
+                "WARN",
+                f"State {self.states}: the source counted {theirs} records, {ours} arrived here since its last state.",
+            )
+
+    def tick(self, now: float, *, waiting: int, used: int, allowance: int, input_ended: bool = False) -> None:
+        """Write a line if it is time."""
+        if now < self._next:
+            return
+        self._next = now + REPORT_SECONDS
+        rate = self._rate(now)
+        left = f" The input has ended: about {_duration(waiting / rate)} left." if input_ended and rate else ""
+        self.log("INFO", f"{self._line(waiting)} {_calls(used, allowance)}{left}")
+
+    def _rate(self, now: float) -> float:
+        """Return how many records a second got an outcome in the last minutes."""
+        self._progress.append((now, self.written + self.deleted_at_source + self.rejected_total))
+        while self._progress[1][0] <= now - _RATE_SECONDS:
+            self._progress.popleft()
+        (since, done_then), (_, done) = self._progress[0], self._progress[-1]
+        return (done - done_then) / (now - since)
+
+    def end(self, now: float, *, waiting: int, used: int, allowance: int) -> None:
+        """Write the last line, and one for each reason of rejection."""
+        line = self._line(waiting, with_reasons=False)
+        self.log("INFO", f"Finished after {now - self._started:.1f} s: {line} {_calls(used, allowance)}")
+        if self.differences:
+            self.log(
+                "WARN", f"{self.differences} states came with another number of records than their source counted."
+            )
+        if self.deleted_at_source:
+            self.log(
+                "INFO",
+                f"{self.deleted_at_source} records were rows deleted at their source (_ab_cdc_deleted_at is filled) "
+                "and were not sent: only the operations that disable or delete leads take them.",
+            )
+        for (operation, reason), count in self.rejected.most_common(_MOST_REASONS):
+            self.log("WARN", f"Rejected by {operation}: {count} times: {reason}")
+        if (more := len(self.rejected) - _MOST_REASONS) > 0:
+            self.log("WARN", f"Rejected for {more} further reasons; the rejected rows name them.")
+
+    def _reasons(self) -> str:
+        """Return the commonest reasons of rejection."""
+        if not self.rejected:
+            return ""
+        said = [
+            f"{count} by {operation}: {reason.rstrip('.')}"
+            for (operation, reason), count in self.rejected.most_common(_MOST_REASONS_IN_A_LINE)
+        ]
+        more = len(self.rejected) - len(said)
+        return f" ({'; '.join([*said, f'{more} further reasons'] if more else said)})"
+
+    def _line(self, waiting: int, *, with_reasons: bool = True) -> str:
+        why = self._reasons() if with_reasons else ""
+        there = f" ({self.already_there} of them there already)" if self.already_there else ""
+        deleted = f", deleted at the source and not sent {self.deleted_at_source}" if self.deleted_at_source else ""
+        return (
+            f"read {self.read}, written {self.written}{there}{deleted}, rejected {self.rejected_total}{why}, "
+            f"waiting {waiting}, sent again {self.retried}, states {self._fate} {self.states}, calls {self.calls}, "
+            f"throttled {self.throttled}."
+        )
+
+
+def _calls(used: int, allowance: int) -> str:
+    return f"Calls in the last {WINDOW_SECONDS:.0f} s: {used}, of {allowance} a minute."
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,220 @@
+"""`replay`: reads rejected rows and hands them to a sync as if a source had sent them.
+
+They go in the order in which they were read by the sync that rejected them, over all files, streams and runs: of a
+lead's values the newest has to win. The files are read only. What fails again is kept by the sync like any rejected
+record, in new files under the run of its own, so that replaying those goes on where this one ended.
+"""
+
+import zlib
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import fsspec  # type: ignore[import-untyped]  # it has no stubs
+
+from destination_squadstack.engine.checkpoint import StreamKey
+from destination_squadstack.errors import ConfigError, SyncError, TransientError
+from destination_squadstack.rejected_records.external_sort import ExternalSort
+from destination_squadstack.rejected_records.row_file import unpack
+from destination_squadstack.rejected_records.storage import is_final
+from destination_squadstack.rejected_records.storage_settings import S3Store, Store
+from squadstack_common.lossless_json import dump, load, member
+
+ENDING = ".jsonl.gz"
+# What else the connector keeps in a store: no rejected rows.
+_OTHER_FILES = "/.squadstack/"
+_PIECE_BYTES = 1 << 16
+_TRIES = 3
+# The sync mode that leads to an operation where the config leaves the choice to it.
+_MODES = {"upsert": "append_dedup", "update": "update", "disable": "soft_delete"}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What lies at the place: the streams with the operation that they were rejected from, and how much of it."""
+
+    operations: Mapping[StreamKey, str]
+    rows_of: Mapping[StreamKey, int]
+    passed_over: int
+    files: int
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are to be sent."""
+        return sum(self.rows_of.values())
+
+    def catalog(self) -> dict[str, Any]:
+        """Return a configured catalog that gives each stream the operation it had."""
+        return {
+            "streams": [
+                {
+                    "stream": {"name": stream, "namespace": namespace},
+                    "destination_sync_mode": _MODES.get(operation, "append"),
+                }
+                for (namespace, stream), operation in self.operations.items()
+            ]
+        }
+
+    def expect(self, streams: Collection[StreamKey]) -> None:
+        """Compare with the streams of a catalog.
+
+        Raises:
+            ConfigError: There are rows of a stream that it lacks.
+        """
+        for (namespace, stream), rows in self.rows_of.items():
+            if (namespace, stream) not in streams:
+                of = f" of the namespace '{namespace}'" if namespace else ""
+                raise ConfigError(
+                    f"--catalog lacks the stream '{stream}'{of}, to which {rows} of the rejected rows belong. "
+                    "Add it, or leave --catalog out."
+                )
+
+
+class RejectedRows:
+    """The rows below a folder or an s3:// address, in the order in which they were read by the runs that kept them."""
+
+    def __init__(self, place: str, store: Store | None, *, only_retryable: bool = False) -> None:
+        in_bucket = place.startswith("s3://")
+        if in_bucket and not isinstance(store, S3Store):
+            raise ConfigError("--from names a bucket, but object_storage_config does not say how to get there.")
+        options = store.options() if in_bucket and isinstance(store, S3Store) else {}
+        self._only_retryable = only_retryable
+        try:
+            self._files, root = fsspec.core.url_to_fs(place, skip_instance_cache=True, **options)
+            self._files.retries = _TRIES
+            names = [root] if self._files.isfile(root) else self._files.find(root)
+        except Exception as error:  # noqa: BLE001 - each kind of store raises what its own library raises
+            raise _unreadable("--from", error) from None
+        self._names = sorted(
+            cast("str", name) for name in names if str(name).endswith(ENDING) and _OTHER_FILES not in str(name)
+        )
+        self._sorted = ExternalSort()
+
+    def look(self) -> Found:
+        """Read and sort everything, before anything is sent.
+
+        Raises:
+            ConfigError: There is nothing, or a stream was rejected from more than one operation.
+        """
+        operations: dict[StreamKey, str] = {}
+        rows_of: Counter[StreamKey] = Counter()
+        passed_over = 0
+        runs: set[str] = set()
+        by_run = ExternalSort()
+        for file, number, row, line in self._rows():
+            if self._only_retryable and not row["retryable"]:
+                passed_over += 1
+                continue
+            key, operation = (row["namespace"] or None, row["stream"]), row["operation"]
+            if operations.setdefault(key, operation) != operation:
+                raise ConfigError(
+                    f"The stream '{row['stream']}' has rows of {operations[key]} and of {operation}: "
+                    "replay their folders one by one."
+                )
+            rows_of[key] += 1
+            # A file's name begins with the run, and a run's id with the moment it began.
+            run = str(row.get("run_id") or self._names[file].rpartition("/")[2])
+            runs.add(run)
+            emitted, rejected = _moment(row.get("emitted_at")), _moment(row.get("rejected_at"))
+            # Without its number, as in a file that was packed anew, a row can only go by its times.
+            by_run.add((run, number or 0, emitted, rejected, file), _as_message(row, line))
+        if not rows_of and not passed_over:
+            raise ConfigError(f"--from leads to no rejected rows: no file below it ends in {ENDING} and holds any.")
+        self._sorted = by_run
+        if len(runs) > 1:
+            self._sorted = _over_all_runs(by_run)
+            by_run.close()
+        return Found(operations, rows_of, passed_over, len(self._names))
+
+    def close(self) -> None:
+        """Delete the temporary files that the rows wait in."""
+        self._sorted.close()
+
+    def reader(self) -> "Reader":
+        """Return what a sync reads from, once `look` has been called."""
+        return Reader(line for _, line in self._sorted)
+
+    def _rows(self) -> Iterator[tuple[int, int | None, dict[str, Any], bytes]]:
+        for index, name in enumerate(self._names):
+            what = f"File {index + 1} of {len(self._names)}"
+            try:
+                with self._files.open(name, "rb") as packed:
+                    for number, line in unpack(packed):
+                        yield index, number, _row(line), line
+            except SyncError:
+                raise
+            except ValueError:
+                raise SyncError(f"{what} holds a line that is no rejected row.") from None
+            except (EOFError, zlib.error):
+                raise SyncError(f"{what} is not whole.") from None
+            except Exception as error:  # noqa: BLE001 - see __init__
+                raise _unreadable(what, error) from None
+
+
+def _over_all_runs(by_run: ExternalSort) -> ExternalSort:
+    """Sort rows of several runs by when their source emitted them, the order within each run kept.
+
+    The runs alone would not do: one that replayed old rows and kept some again is newer than what they say.
+    """
+    merged, this_run, latest = ExternalSort(), None, 0.0
+    for place, (key, line) in enumerate(by_run):
+        run, _, emitted, rejected, _ = cast("tuple[str, int, float, float, int]", key)
+        if run != this_run:
+            this_run, latest = run, 0.0
+        # No record is emitted after it was rejected: such a time is in another unit.
+        latest = max(latest, min(emitted or rejected, rejected or emitted))
+        merged.add((latest, place), line)
+    return merged
+
+
+class Reader:
+    """Gives the rows as RECORD messages, as stdin gives those of a source."""
+
+    def __init__(self, lines: Iterator[bytes]) -> None:
+        self._lines = lines
+
+    def __call__(self, size: int = _PIECE_BYTES) -> bytes:
+        """Return about so many bytes of whole lines, or none at the end."""
+        piece = bytearray()
+        for line in self._lines:
+            piece += line + b"\n"
+            if len(piece) >= size:
+                break
+        return bytes(piece)
+
+
+def _row(line: bytes) -> dict[str, Any]:
+    row = load(line)
+    if (
+        not isinstance(row, dict)
+        or not isinstance(row.get("data"), dict)
+        or not all(isinstance(row.get(name), str) for name in ("stream", "operation"))
+        or not isinstance(row.get("namespace"), str | None)
+    ):
+        raise ValueError("no rejected row")
+    return {"retryable": False, "namespace": None, **row}
+
+
+def _moment(value: object) -> float:
+    """Return epoch milliseconds, zero for what is none."""
+    known = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(cast("float", value)) if known else 0.0
+
+
+def _as_message(row: Mapping[str, Any], line: bytes) -> bytes:
+    """Return the RECORD message. What the row holds of it is cut out of the text, so that no number loses a digit."""
+    of = {name: row[name] for name in ("stream", "namespace") if row[name] is not None}
+    parts = [b'"%b":%b' % (name.encode(), _part(line, name)) for name in ("emitted_at", "data") if name in row]
+    return b'{"type":"RECORD","record":%b,%b}}' % (dump(of)[:-1], b",".join(parts))
+
+
+def _part(line: bytes, name: str) -> bytes:
+    found = member(line, name)
+    return line[found.start : found.end]
+
+
+def _unreadable(what: str, error: Exception) -> SyncError:
+    said = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+    wrong = is_final(error) if isinstance(error, OSError) else isinstance(error, ValueError | ImportError)
+    return (ConfigError if wrong else TransientError)(f"{what} cannot be read ({said}).")

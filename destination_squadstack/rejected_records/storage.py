@@ -1,0 +1,270 @@
+"""Where rejected rows are kept: a folder of this machine, or whatever fsspec reaches, such as S3."""
+
+import contextlib
+import errno
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import fsspec  # type: ignore[import-untyped]  # it has no stubs
+from fsspec.asyn import sync  # type: ignore[import-untyped]
+
+from destination_squadstack.errors import ConfigError, SyncError, TransientError
+from destination_squadstack.rejected_records.storage_settings import LocalStore, S3Store, Store
+from squadstack_common.clock import Clock
+
+# How long one try to reach an object store may take, whatever it is that does not answer.
+ATTEMPT_SECONDS = 15.0
+_PAUSE_BEFORE_THE_SECOND_TRIAL = 1.0
+_MOVED = 301
+_CLIENT_ERRORS = range(400, 500)
+# Refusals that may be gone at the next try, whatever their status.
+_PASSING = frozenset({408, 409, 425, 429})
+_PASSING_CODES = frozenset({"RequestTimeout", "IncompleteBody", "BadDigest", "OperationAborted", "SlowDown"})
+_WRONG_REGION = frozenset(
+    {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301"}
+)
+_FOLDER_IS_WRONG = frozenset({errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EISDIR, errno.ELOOP})
+
+_TRIAL = ".squadstack-check"
+_DRAFT = ".squadstack-draft"
+
+
+class RejectedRecordStorage(Protocol):
+    """Where files are kept."""
+
+    def put(self, path: str, content: bytes) -> None:
+        """Write a file so that it survives a crash once this returns; never leave half of one.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+
+    def field(self, error: OSError) -> str:
+        """Return the field of the config that such an error is about."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class LocalFolder:
+    """A folder of this machine: a file is written under another name, synced to the disk and moved into place.
+
+    A run that is killed between the two leaves that draft behind. Nobody but its owner knows that it is dead, so all
+    who use a folder hold a shared lock on it, which dies with them: who gets it alone may clear away all drafts.
+    """
+
+    def __init__(self, root: str, run_id: str) -> None:
+        self._root = Path(root)
+        self._draft = self._root / f".{run_id}{_DRAFT}"
+        self._lock: int | None = None
+        with contextlib.suppress(OSError):  # whoever writes to it is told why
+            self._enter()
+
+    def put(self, path: str, content: bytes) -> None:
+        """Write a file so that it survives a crash once this returns; never leave half of one."""
+        target = self._root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self._enter()
+        with self._draft.open("wb") as draft:
+            draft.write(content)
+            draft.flush()
+            os.fsync(draft.fileno())
+        self._draft.replace(target)
+        for folder in (target.parent, *target.parent.parents):
+            _sync_folder(folder)
+            if folder == self._root:
+                break
+
+    def _enter(self) -> None:
+        if self._lock is not None:
+            return
+        self._lock = os.open(self._root, os.O_RDONLY)
+        with contextlib.suppress(OSError):  # others are here, or the file system knows no locks: drafts are left alone
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for draft in self._root.glob(f".*{_DRAFT}"):
+                draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            fcntl.flock(self._lock, fcntl.LOCK_SH)
+
+    def field(self, _: OSError) -> str:
+        """Return the field of the config that such an error is about."""
+        return "bucket_path"
+
+    def close(self) -> None:
+        """Let go of it."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class ObjectStore:
+    """Anything that fsspec reaches and that replaces whole objects, such as S3. Each call is one try, and bounded."""
+
+    def __init__(self, url: str, *, seconds: float = ATTEMPT_SECONDS, **options: Any) -> None:
+        self._files, root = fsspec.core.url_to_fs(url, skip_instance_cache=True, **options)
+        self._root = cast("str", root).rstrip("/")
+        self._seconds = seconds
+        # s3fs tries five times by itself.
+        self._files.retries = 1
+
+    def put(self, path: str, content: bytes) -> None:
+        """Write a file so that it survives a crash once this returns; never leave half of one."""
+        self._call("pipe_file", f"{self._root}/{path}", content)
+
+    def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        with _as_os_error(self._seconds):
+            if self._files.async_impl:
+                return sync(self._files.loop, getattr(self._files, f"_{name}"), *args, timeout=self._seconds, **kwargs)
+            return getattr(self._files, name)(*args, **kwargs)
+
+    def try_out(self) -> None:
+        """Prove that objects can be written, and leave none: an upload that is begun and given up is never seen.
+
+        An object that is written and removed would stay where the keys may write but not delete.
+
+        Raises:
+            OSError: They cannot.
+        """
+        bucket, _, path = self._root.partition("/")
+        name = {"Bucket": bucket, "Key": f"{path}/{_TRIAL}".lstrip("/")}
+        upload = self._call("call_s3", "create_multipart_upload", **name)
+        with contextlib.suppress(OSError):  # nobody sees it, and it holds nothing
+            self._call("call_s3", "abort_multipart_upload", **name, UploadId=upload["UploadId"])
+
+    def field(self, error: OSError) -> str:
+        """Return the field of the config that such an error is about."""
+        code, _ = _said(error)
+        if code in _WRONG_REGION:
+            return "s3_bucket_region"
+        if isinstance(error, PermissionError):
+            return "access_key_id"
+        if isinstance(error, FileNotFoundError) or code == "InvalidBucketName":
+            return "s3_bucket_name"
+        return "s3_endpoint"
+
+    def close(self) -> None:
+        """Have nothing to let go of."""
+
+
+@contextmanager
+def _as_os_error(seconds: float) -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError:
+        raise OSError(errno.ETIMEDOUT, f"no answer in {seconds:.0f} s") from None
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001 - each kind of store raises what its own library raises
+        raise OSError(errno.EIO, type(error).__name__) from None
+
+
+def is_final(error: OSError) -> bool:
+    """Tell whether the config has to change; anything else may be gone at the next try."""
+    code, status = _said(error)
+    if status is not None:
+        return code not in _PASSING_CODES and (
+            status == _MOVED or (status in _CLIENT_ERRORS and status not in _PASSING)
+        )
+    return isinstance(error, PermissionError | FileNotFoundError) or error.errno in _FOLDER_IS_WRONG
+
+
+def _said(error: OSError) -> tuple[str | None, int | None]:
+    """Return the code and the HTTP status with which S3 refused, if it was S3 that did."""
+    response = getattr(error.__cause__, "response", None) or {}
+    code = response.get("Error", {}).get("Code")
+    return code, response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+
+
+def open_store(store: Store | None, run_id: str) -> RejectedRecordStorage | None:
+    """Return where the rows of a run go."""
+    match store:
+        case LocalStore(path):
+            return LocalFolder(path, run_id)
+        case S3Store():
+            return ObjectStore(store.url, **store.options())
+        case None:
+            return None
+
+
+def problem(store: Store | None, clock: Clock) -> SyncError | None:
+    """Say why rows cannot be kept in a store. It is tried, since nothing else proves it, and nothing stays behind."""
+    match store:
+        case LocalStore(path):
+            return _folder_problem(Path(path))
+        case S3Store():
+            return bucket_problem(ObjectStore(store.url, **store.options()), clock)
+        case None:
+            return None
+
+
+def _folder_problem(folder: Path) -> SyncError | None:
+    """Try it with a file that has no name; a folder that is missing needs a parent in which it can be made."""
+    try:
+        existing = next(path for path in (folder, *folder.parents) if path.exists())
+        with tempfile.TemporaryFile(dir=existing) as trial:
+            trial.write(b"\0")
+            trial.flush()
+            os.fsync(trial.fileno())
+    except OSError as error:
+        kind = ConfigError if is_final(error) else TransientError
+        return kind(f"object_storage_config.bucket_path names a folder that cannot be written to ({error.strerror}).")
+    return None
+
+
+class Bucket(Protocol):
+    """What can be tried out."""
+
+    def try_out(self) -> None:
+        """Prove that objects can be written, and leave none."""
+
+    def field(self, error: OSError) -> str:
+        """Return the field of the config that such an error is about."""
+
+
+def bucket_problem(bucket: Bucket, clock: Clock) -> SyncError | None:
+    """Try a bucket out, a second time if it does not answer the first."""
+    error = _tried(bucket)
+    if error is not None and not is_final(error):
+        clock.sleep(_PAUSE_BEFORE_THE_SECOND_TRIAL)
+        error = _tried(bucket)
+    if error is None:
+        return None
+    field, said = bucket.field(error), error.strerror or type(error).__name__
+    if not is_final(error):
+        return TransientError(
+            f"object_storage_config.{field}: the bucket cannot be reached ({said}). "
+            "If the address and the network are right, try again later."
+        )
+    return ConfigError(_BUCKET_PROBLEMS[field].format(said=said))
+
+
+_BUCKET_PROBLEMS = {
+    "s3_bucket_name": "object_storage_config.s3_bucket_name names no bucket.",
+    "access_key_id": "object_storage_config.access_key_id: the bucket may not be written to with these keys. "
+    "Check them, secret_access_key and what they are allowed to do below bucket_path.",
+    "s3_bucket_region": "object_storage_config.s3_bucket_region is not where the bucket is ({said}).",
+    "s3_endpoint": "object_storage_config.s3_endpoint: the bucket refuses to be written to ({said}). "
+    "Check the address and s3_bucket_region.",
+}
+
+
+def _tried(bucket: Bucket) -> OSError | None:
+    try:
+        bucket.try_out()
+    except OSError as error:
+        return error
+    return None

@@ -1,0 +1,363 @@
+"""`write`: threads, signals, stdin and stdout around the pump.
+
+One thread reads and parses, some make calls, and the main thread owns the pump and writes. They meet in one queue. The
+reader may be a few pieces of input ahead and no more, so a slow API slows the source down instead of filling memory.
+"""
+
+import contextlib
+import math
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from queue import Empty, SimpleQueue
+from types import FrameType
+
+from destination_squadstack.api.outcomes import Answer
+from destination_squadstack.api.squadstack import Api
+from destination_squadstack.config import Config
+from destination_squadstack.engine.batcher import Batcher
+from destination_squadstack.engine.calls import Call
+from destination_squadstack.engine.engine import Engine, Settings
+from destination_squadstack.engine.rate_limiter import RateLimiter
+from destination_squadstack.errors import SyncError, unexpected
+from destination_squadstack.mapping import RecordMapper
+from destination_squadstack.progress import Progress
+from destination_squadstack.protocol import Emitter, Message, OutputClosed, read_messages
+from destination_squadstack.rejected_records.storage import open_store
+from destination_squadstack.rejected_records.writer import RejectedRecordWriter
+from destination_squadstack.routing import Route
+from squadstack_common.clock import Clock
+
+PIECES_AHEAD = 4
+# How many messages are fed between two looks at whether there is room for more.
+_BITE = 64
+SHUTDOWN_SECONDS = 20.0
+FAILED = 1
+_TERMINATED = 128
+_UNLIMITED = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    messages: list[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class _EndOfInput:
+    error: BaseException | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    call: Call
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    call: Call
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class _Signal:
+    number: int
+
+
+_Event = _Piece | _EndOfInput | _Answered | _Broken | _Signal
+
+
+class _Terminated(Exception):  # noqa: N818 - an order, not an error
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class Sync:
+    """One run of `write`."""
+
+    def __init__(
+        self,
+        config: Config,
+        routes: list[Route],
+        *,
+        api: Api,
+        read: Callable[[int], bytes],
+        emitter: Emitter,
+        clock: Clock,
+        run_id: str,
+        is_replay: bool = False,
+    ) -> None:
+        self.run_id = run_id
+        self._config = config
+        self._api = api
+        self._read = read
+        self._emitter = emitter
+        self._clock = clock
+        self._report = Progress(emitter.log, now=clock.monotonic(), acknowledges=not config.dry_run)
+        self._limiter = _limiter(config)
+        # No limit of the contact center is documented, and what goes there is none of SquadStack's allowance.
+        self._portal_limiter = RateLimiter(_UNLIMITED)
+        self._rejects = RejectedRecordWriter(
+            None if config.dry_run else open_store(config.store, run_id), run_id=run_id, clock=clock
+        )
+        self._pump = Engine(
+            routes,
+            [
+                RecordMapper(route.lane.operation, route.renames, send_nulls=config.send_nulls, mapped=route.mapped)
+                for route in routes
+            ],
+            settings=Settings(
+                workers=config.workers,
+                ignore_duplicates=config.ignore_duplicates,
+                max_rejected_percent=config.max_rejected_percent,
+                keep_going=is_replay,
+                patience=api.patience,
+            ),
+            batcher=Batcher(
+                {route.lane.index: route.lane for route in routes}.values(),
+                linger=config.linger_seconds,
+                largest=config.squadstack.records_per_minute,
+            ),
+            limiter=self._limiter,
+            portal_limiter=self._portal_limiter,
+            rejects=self._rejects,
+            report=self._report,
+        )
+        self._events: SimpleQueue[_Event] = SimpleQueue()
+        self._outgoing: SimpleQueue[Call | None] = SimpleQueue()
+        self._ahead = threading.Semaphore(PIECES_AHEAD)
+        self._pieces: deque[_Piece | _EndOfInput] = deque()
+        self._piece: Iterator[Message] = iter(())
+        self._more_to_feed = False
+        self._watchdogs: list[threading.Timer] = []
+
+    @property
+    def rejected(self) -> int:
+        """How many records have been rejected."""
+        return self._report.rejected_total
+
+    def on_signal(self, number: int, _: FrameType | None = None) -> None:
+        """Ask for an orderly end; safe to call from a signal handler."""
+        self._events.put(_Signal(number))
+        # A reader of our stdout that has stopped reading must not keep us here for ever.
+        watchdog = threading.Timer(SHUTDOWN_SECONDS + 5, _exit_now, [_TERMINATED + number])
+        watchdog.daemon = True
+        watchdog.start()
+        self._watchdogs.append(watchdog)
+
+    def run(self) -> int:
+        """Write everything; return the exit code."""
+        self._start_threads()
+        try:
+            return self._run()
+        except OutputClosed:
+            # Nothing more can be acknowledged, so nothing more is sent.
+            self._wind_down(quiet=True)
+            return FAILED
+        finally:
+            self._finish()
+
+    def _run(self) -> int:
+        try:
+            self._flow()
+        except _Terminated as order:
+            self._emitter.log("WARN", f"Signal {order.number}: finishing the calls under way, then stopping.")
+            self._wind_down()
+            with contextlib.suppress(SyncError):  # its states have not left
+                self._rejects.commit()
+            self._say_the_end()
+            return _TERMINATED + order.number
+        except SyncError as error:
+            return self._fail(error)
+        except OutputClosed:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, ready states leave and the user gets a trace without data in it
+            return self._fail(unexpected(error))
+        self._say_the_end()
+        self._say_what_a_dry_run_found()
+        return 0
+
+    def _fail(self, error: SyncError) -> int:
+        self._wind_down()
+        with contextlib.suppress(SyncError):  # the first error is the one that counts
+            self._rejects.commit()
+        self._say_the_end()
+        self._emitter.trace(error)
+        return FAILED
+
+    # --- the loop
+
+    def _flow(self) -> None:
+        while not self._pump.finished:
+            self._take_input()
+            self._make_calls()
+            self._pass_on_states()
+            now = self._clock.monotonic()
+            self._report.tick(
+                now,
+                waiting=self._pump.waiting,
+                used=self._limiter.used(now),
+                allowance=self._config.squadstack.calls_per_minute,
+                input_ended=self._pump.input_ended,
+            )
+            if not self._pump.finished:
+                self._handle_events(wait=self._nap(now))
+        self._pass_on_states()
+        # What no state covers, as in a replay or from a source that sends none, is to be kept all the same.
+        self._rejects.commit()
+        if self._pump.waiting_states and not self._config.dry_run:
+            raise SyncError("The input has ended and all records have an outcome, but a state is left over.")
+
+    def _take_input(self) -> None:
+        """Feed what has been read. A piece that does not fit is continued later, where it stopped, before the next."""
+        pump, now = self._pump, self._clock.monotonic()
+        while not pump.saturated:
+            if bite := list(islice(self._piece, _BITE)):
+                for message in bite:
+                    pump.feed(message, now)
+            elif self._pieces:
+                self._begin(self._pieces.popleft())
+            else:
+                self._more_to_feed = False
+                return
+        self._more_to_feed = True
+
+    def _begin(self, piece: _Piece | _EndOfInput) -> None:
+        if isinstance(piece, _Piece):
+            self._ahead.release()
+            self._piece = iter(piece.messages)
+        elif piece.error is not None:
+            raise piece.error
+        else:
+            self._pump.end_input()
+
+    def _make_calls(self) -> None:
+        for call in self._pump.take_calls(self._clock.monotonic()):
+            self._outgoing.put(call)
+
+    def _pass_on_states(self) -> None:
+        while states := self._pump.take_states(self._clock.monotonic()):
+            if not self._config.dry_run:
+                self._emitter.emit_lines(*states)
+
+    def _nap(self, now: float) -> float:
+        if self._more_to_feed and not self._pump.saturated:
+            return 0.0
+        return max(0.0, min(self._report.next_at, self._pump.wake_at(now) or math.inf) - now)
+
+    def _handle_events(self, *, wait: float) -> None:
+        """Wait for something to happen, then handle all that has happened."""
+        try:
+            event = self._events.get(timeout=wait) if wait else self._events.get_nowait()
+            while True:
+                self._handle(event)
+                event = self._events.get_nowait()
+        except Empty:
+            return
+
+    def _handle(self, event: _Event) -> None:
+        match event:
+            case _Piece() | _EndOfInput():
+                self._pieces.append(event)
+            case _Answered(call, answer):
+                self._pump.answered(call, answer, self._clock.monotonic())
+            case _Broken(call, error):
+                self._pump.abandoned(call)
+                raise error
+            case _Signal(number):
+                raise _Terminated(number)
+
+    # --- the end
+
+    def _wind_down(self, *, quiet: bool = False) -> None:
+        """Make no more calls, wait for those under way, pass on the states that are covered then."""
+        pump, clock = self._pump, self._clock
+        deadline = clock.monotonic() + SHUTDOWN_SECONDS
+        while pump.under_way and (left := deadline - clock.monotonic()) > 0:
+            try:
+                event = self._events.get(timeout=left)
+            except Empty:
+                break
+            if isinstance(event, _Broken):
+                pump.abandoned(event.call)
+            elif isinstance(event, _Answered):
+                # The first error is the one that counts; what this answer says is lost with it and is sent again by the
+                # next sync.
+                with contextlib.suppress(SyncError):
+                    pump.answered(event.call, event.answer, clock.monotonic())
+        if not quiet:
+            with contextlib.suppress(SyncError):
+                self._pass_on_states()
+
+    def _finish(self) -> None:
+        for watchdog in self._watchdogs:
+            watchdog.cancel()
+        for _ in range(self._pump.most_under_way):
+            self._outgoing.put(None)
+        self._pump.close()
+        self._rejects.close()
+
+    def _say_the_end(self) -> None:
+        now, allowance = self._clock.monotonic(), self._config.squadstack.calls_per_minute
+        self._report.end(now, waiting=self._pump.waiting, used=self._limiter.used(now), allowance=allowance)
+
+    def _say_what_a_dry_run_found(self) -> None:
+        if not self._config.dry_run:
+            return
+        calls, allowance = self._pump.calls_on_allowance, self._config.squadstack.calls_per_minute
+        self._emitter.log(
+            "INFO",
+            f"Dry run: nothing was sent and no state was acknowledged. {self._report.written} records would be sent "
+            f"in {self._report.calls} calls; {allowance} calls a minute make that about "
+            f"{max(0, calls - allowance) / allowance:.1f} minutes longer than the calls themselves take.",
+        )
+
+    # --- threads
+
+    def _start_threads(self) -> None:
+        threading.Thread(target=self._read_input, name="reader", daemon=True).start()
+        for number in range(self._pump.most_under_way):
+            threading.Thread(target=self._work, name=f"worker-{number}", daemon=True).start()
+
+    def _read_input(self) -> None:
+        try:
+            for messages in read_messages(self._read):
+                self._ahead.acquire()
+                self._events.put(_Piece(messages))
+        except Exception as error:  # noqa: BLE001 - it has to reach the thread that can act on it
+            self._events.put(_EndOfInput(error))
+        else:
+            self._events.put(_EndOfInput(None))
+
+    def _work(self) -> None:
+        while self._make_next_call():
+            pass
+        self._api.close()
+
+    def _make_next_call(self) -> bool:
+        """Wait for a call and make it; false if there are no more.
+
+        A function of its own: in a loop each idle worker would hold on to its last call and answer, of 80 MB or so.
+        """
+        call = self._outgoing.get()
+        if call is None:
+            return False
+        try:
+            self._events.put(_Answered(call, self._api.send(call.lane, call.bodies)))
+        except Exception as error:  # noqa: BLE001 - it has to reach the thread that can act on it
+            self._events.put(_Broken(call, error))
+        return True
+
+
+def _limiter(config: Config) -> RateLimiter:
+    if config.dry_run:
+        return RateLimiter(_UNLIMITED)
+    return RateLimiter(config.squadstack.calls_per_minute, config.squadstack.records_per_minute)
+
+
+def _exit_now(code: int) -> None:
+    os._exit(code)

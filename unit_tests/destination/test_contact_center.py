@@ -1,0 +1,291 @@
+"""The contact center's login and the ways to add a lead, against a portal that does as the test says."""
+
+import json
+import threading
+
+import pytest
+
+from destination_squadstack.api.contact_center import LOGIN_SECONDS, RENEW_AFTER_SECONDS, Portal
+from destination_squadstack.api.outcomes import ApiResponse, NoResponse, NotLoggedIn
+from destination_squadstack.config import ContactCenter
+from destination_squadstack.operations import OPERATIONS, Request
+from destination_squadstack.protocol import Emitter
+
+SECTION = ContactCenter("https://p:9443", "u", "p", "d", "account", "PUT")
+OK = ApiResponse(200, {})
+REFUSED = ApiResponse(401, {"error": "Unauthorized"})
+
+
+class To:
+    def __init__(self, name):
+        self.operation = OPERATIONS["contact_center", name]
+        self.path = self.operation.path("c")
+
+
+class Transport:
+    """Gives a new token for every login and answers all other calls with what the test has prepared."""
+
+    patience = 30.0
+
+    def __init__(self, *answers, login=None):
+        self.answers, self.login, self.sent, self.tokens = list(answers), login, [], 0
+        self.once = []
+        self.patiences = []
+        self.lock = threading.Lock()
+
+    def send(self, request, headers, *, once=False, at_most=None):
+        with self.lock:
+            self.patiences.append(at_most)
+            self.sent.append((request, headers))
+            self.once.append(once)
+            if request.path == "/api/v2/login":
+                self.tokens += 1
+                return self.login or ApiResponse(200, {"access_token": f"token-{self.tokens}", "refresh_token": "r"})
+            return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+    def close(self):
+        pass
+
+    @property
+    def used(self):
+        return [(request.method, headers.get("Authorization", "login")) for request, headers in self.sent]
+
+
+@pytest.fixture
+def portal(kit, monkeypatch):
+    def build(*answers, login=None):
+        transport, clock = Transport(*answers, login=login), kit.clock()
+        monkeypatch.setattr("destination_squadstack.api.contact_center.Transport", lambda *_, **__: transport)
+        return Portal(SECTION, clock=clock), transport, clock
+
+    return build
+
+
+def set_status(portal):
+    return portal.send(To("set_status"), [b'{"lead_id":"a","status":"new"}'])
+
+
+def add(portal):
+    return portal.send(To("add_lead"), [b'{"number":"+1"}'])
+
+
+def test_the_first_call_logs_in_and_the_others_use_the_token(portal):
+    center, transport, _ = portal(OK)
+    assert [set_status(center), set_status(center)] == [OK, OK]
+    login, call, _ = transport.sent
+    assert json.loads(login[0].body) == {"username": "u", "password": "p", "domain": "d"}
+    assert login[1] == {}
+    assert call == (
+        Request("POST", "/api/v2/config/campaigns/leads/a/status/new", None),
+        {"Authorization": "Bearer token-1", "X-Account-ID": "account"},
+    )
+    assert transport.tokens == 1
+
+
+def test_a_token_is_renewed_before_it_dies(portal):
+    assert RENEW_AFTER_SECONDS < 3300
+    center, transport, clock = portal(OK)
+    set_status(center)
+    clock.sleep(RENEW_AFTER_SECONDS - 1)
+    set_status(center)
+    assert transport.tokens == 1
+    clock.sleep(1)
+    set_status(center)
+    assert transport.used[-2:] == [("POST", "login"), ("POST", "Bearer token-2")]
+
+
+def test_a_401_logs_in_once_more_and_repeats_the_call(portal):
+    center, transport, _ = portal(REFUSED, OK)
+    assert set_status(center) == OK
+    assert transport.used == [
+        ("POST", "login"),
+        ("POST", "Bearer token-1"),
+        ("POST", "login"),
+        ("POST", "Bearer token-2"),
+    ]
+
+
+def test_a_fresh_token_that_is_refused_is_the_end(portal):
+    center, transport, _ = portal(REFUSED)
+    assert set_status(center) == REFUSED
+    assert transport.tokens == 2
+
+
+def test_tokens_may_die_as_often_as_they_like_once_one_has_worked(portal):
+    center, transport, _ = portal(OK, *[REFUSED] * 4, OK)
+    assert [set_status(center), set_status(center)] == [OK, OK]
+    assert transport.tokens == 5
+
+
+def test_a_call_that_is_refused_with_every_token_is_given_up(portal):
+    center, transport, _ = portal(OK, REFUSED)
+    assert [set_status(center), set_status(center)] == [OK, REFUSED]
+    assert transport.tokens == 1 + 20
+
+
+def test_threads_share_one_login(portal):
+    center, transport, _ = portal(OK)
+    threads = [threading.Thread(target=set_status, args=(center,)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(300)
+    assert transport.tokens == 1
+
+
+def test_who_is_refused_with_an_old_token_takes_the_new_one_of_another_thread(portal):
+    center, transport, _ = portal(OK)
+    old = center._login.token()
+    assert center._login.after(old).text == "token-2"
+    assert center._login.after(old).text == "token-2"
+    assert transport.tokens == 2
+
+
+@pytest.mark.parametrize(
+    ("login", "expected"),
+    [
+        (
+            ApiResponse(400, {"error": "The information sent is invalid."}),
+            NotLoggedIn("login", "The information sent is invalid."),
+        ),
+        (ApiResponse(401, None, "x"), NotLoggedIn("login", "no reason given")),
+        (ApiResponse(302, None), NotLoggedIn("redirect", "302")),
+        (ApiResponse(404, "<html>", "x"), NotLoggedIn("no_token", "HTTP 404")),
+        (ApiResponse(200, {"user": {}}), NotLoggedIn("no_token", "HTTP 200")),
+        (ApiResponse(200, {"access_token": "a b"}), NotLoggedIn("no_token", "HTTP 200")),
+        (ApiResponse(200, "<html>", "x"), NoResponse("login: HTTP 200", may_be_applied=False)),
+        (ApiResponse(503, "<html>", "x"), NoResponse("login: HTTP 503", may_be_applied=False)),
+        (ApiResponse(408, None, "x"), NoResponse("login: HTTP 408", may_be_applied=False)),
+        (ApiResponse(429, None, "x", retry_after=3.0), ApiResponse(429, None, "x", retry_after=3.0)),
+        (
+            NoResponse("no answer in time", may_be_applied=True, timed_out=True),
+            NoResponse("login: no answer in time", may_be_applied=False, timed_out=True),
+        ),
+    ],
+)
+def test_a_login_that_fails_means_that_the_call_was_not_made(portal, login, expected):
+    center, transport, _ = portal(OK, login=login)
+    assert add(center) == expected
+    assert len(transport.sent) == 1
+
+
+def test_the_other_method_is_tried_once_and_remembered(portal):
+    center, transport, _ = portal(ApiResponse(405, None), OK)
+    assert [add(center), add(center), set_status(center)] == [OK, OK, OK]
+    assert [method for method, _ in transport.used] == ["POST", "PUT", "POST", "POST", "POST"]
+
+
+def test_a_portal_that_takes_neither_is_not_asked_again_and_again(portal):
+    center, transport, _ = portal(ApiResponse(405, None))
+    assert [add(center).status, add(center).status] == [405, 405]
+    assert [method for method, _ in transport.used] == ["POST", "PUT", "POST", "POST"]
+
+
+@pytest.mark.parametrize(
+    "answer", [ApiResponse(500, None, "x"), ApiResponse(400, {}), NoResponse("connection lost", may_be_applied=True)]
+)
+def test_only_a_405_changes_the_method(portal, answer):
+    center, transport, _ = portal(answer)
+    assert add(center) == answer
+    assert [method for method, _ in transport.used] == ["POST", "PUT"]
+
+
+def test_a_token_is_masked_from_the_moment_it_is_known(portal):
+    center, _, _ = portal(OK, login=ApiResponse(200, {"access_token": "canary-access"}))
+    set_status(center)
+    written = []
+    Emitter(written.append).log("INFO", "x canary-access x")
+    assert b"canary-access" not in written[0]
+
+
+@pytest.mark.parametrize("name", ["add_lead", "set_status"])
+def test_only_a_call_that_cannot_be_repeated_is_made_once_on_a_connection(portal, name):
+    body = b'{"number": "98"}' if name == "add_lead" else b'{"lead_id": "L", "status": "success"}'
+    cc, transport, _ = portal(REFUSED, OK)
+    assert cc.send(To(name), [body]) == OK
+    assert transport.once == [False, name == "add_lead", False, name == "add_lead"]
+
+
+@pytest.mark.parametrize(
+    "login",
+    [
+        ApiResponse(400, {}),
+        ApiResponse(401, None, "x"),
+        ApiResponse(302, None),
+        ApiResponse(404, "<html>", "x"),
+        NotLoggedIn("certificate", "x"),
+    ],
+)
+def test_a_login_that_is_refused_is_refused_for_the_process_in_one_attempt(portal, login):
+    center, transport, _ = portal(OK, login=login)
+    answers = [add(center), set_status(center), center.log_in(), add(center)]
+    assert (transport.tokens, len(transport.sent), len(set(answers))) == (1, 1, 1)
+    assert isinstance(answers[0], NotLoggedIn)
+
+
+def test_a_login_that_is_refused_is_tried_once_whatever_threads_want_one(portal):
+    center, transport, _ = portal(OK, login=ApiResponse(400, {}))
+    threads = [threading.Thread(target=add, args=(center,)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert transport.tokens == 1
+
+
+def test_a_login_that_is_refused_in_mid_sync_is_refused_for_the_process(portal):
+    center, transport, _ = portal(OK, REFUSED)
+    set_status(center)
+    transport.login = ApiResponse(400, {})
+    assert [type(set_status(center)) for _ in range(3)] == [NotLoggedIn] * 3
+    assert transport.tokens == 2
+
+
+@pytest.mark.parametrize(
+    "login",
+    [
+        ApiResponse(429, None, "x", retry_after=3.0),
+        ApiResponse(503, None, "x"),
+        NoResponse("no connection", may_be_applied=False),
+    ],
+)
+def test_a_login_that_fails_for_now_is_tried_again(portal, login):
+    center, transport, _ = portal(OK, login=login)
+    add(center)
+    transport.login = None
+    assert add(center) == OK
+    assert transport.tokens == 2
+
+
+class Taken:
+    """A lock that another worker takes first, whenever somebody comes for it from outside."""
+
+    def __init__(self, other):
+        self.other, self.inside = other, False
+
+    def __enter__(self):
+        if not self.inside:
+            self.inside = True
+            self.other()
+            self.inside = False
+
+    def __exit__(self, *_):
+        pass
+
+
+def test_who_waits_for_a_login_that_fails_does_not_make_another_one_at_once(portal):
+    center, transport, _ = portal(OK, login=NoResponse("no answer in time", may_be_applied=True, timed_out=True))
+    login = center._login
+    failed = NoResponse("login: no answer in time", may_be_applied=False, timed_out=True)
+    login._lock = Taken(login.token)
+    assert login.token() == failed
+    assert transport.tokens == 1
+    login._lock = threading.Lock()
+    assert login.token() == failed
+    assert transport.tokens == 2
+
+
+def test_a_login_is_waited_for_no_longer_than_its_own_time(portal):
+    center, transport, _ = portal(OK)
+    set_status(center)
+    assert transport.patiences == [LOGIN_SECONDS, None]

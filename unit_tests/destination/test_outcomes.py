@@ -1,0 +1,274 @@
+"""What each answer means for the records of a call."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from destination_squadstack.api.fix_messages import Where, advice
+from destination_squadstack.api.outcomes import (
+    ApiResponse,
+    BatchRejected,
+    ConfigProblem,
+    Mismatch,
+    NoResponse,
+    NotLoggedIn,
+    OutcomeUnknown,
+    RowResults,
+    Throttled,
+    classify_response,
+)
+from destination_squadstack.operations import OPERATIONS, Cause
+
+
+@dataclass
+class Lead:
+    lead_id: str
+    field_names = frozenset({"lead_id", "phone_number"})
+
+
+LEADS = [Lead("a"), Lead("b")]
+
+
+def row(lead_id="a", status=200, said=None):
+    return {"status_code": status, "data": {"lead_id": lead_id} if said is None else {"error_msg": said}}
+
+
+def bulk(*rows, **metadata):
+    return ApiResponse(200, {"status": "success", "result": list(rows), **({"metadata": metadata} if metadata else {})})
+
+
+def test_all_written():
+    assert classify_response(LEADS, bulk(row("a"), row("b"), total_leads=2, success=2, failed=0)) == RowResults(None)
+
+
+@pytest.mark.parametrize("status", [200, 201, 202])
+def test_any_2xx_of_a_row_is_written(status):
+    assert classify_response(LEADS, bulk(row("a", status), row("b"))) in (RowResults([None, None]), RowResults(None))
+
+
+def test_rows_belong_to_records_by_position():
+    verdict = classify_response(
+        LEADS, bulk(row(status=400, said="{'phone_number': 'Invalid value provided.'}"), row("b"))
+    )
+    first, second = verdict.refusals
+    assert (first.status, first.reason.text, first.try_again) == (400, "phone_number: Invalid value provided.", False)
+    assert second is None
+
+
+def test_an_id_that_comes_back_as_a_number_is_the_same_lead():
+    assert classify_response([Lead("7")], bulk(row(7))) == RowResults([None])
+
+
+def test_a_written_row_that_repeats_no_id_counts_by_its_position():
+    assert classify_response([Lead("7")], bulk({"status_code": 200, "data": None})) == RowResults([None])
+
+
+def test_the_answer_for_another_lead_is_a_mismatch():
+    assert classify_response(LEADS, bulk(row("b"), row("a"))) == Mismatch()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        bulk(row("a")),
+        bulk(row("a"), row("b"), row("c")),
+        bulk(),
+        ApiResponse(200, None, "an empty body"),
+        ApiResponse(200, None, "a body that is not JSON"),
+        ApiResponse(200, []),
+        ApiResponse(200, {"result": None}),
+        ApiResponse(200, {"error_msg": "no"}),
+        bulk(row("a"), {"status_code": "200", "data": {"lead_id": "b"}}),
+        bulk(row("a"), {"status_code": True, "data": {"lead_id": "b"}}),
+        bulk(row("a"), None),
+        bulk(row("a"), row("b"), total_leads=2, success=1, failed=1),
+        bulk(row("a"), row("b"), total_leads=3, success=2, failed=0),
+        bulk(row("a"), row(status=400, said="x"), total_leads=2, success=2, failed=0),
+        ApiResponse(200, {"result": [row("a"), row("b")], "metadata": 5}),
+        ApiResponse(201, None, "an empty body"),
+        ApiResponse(500, None, "x"),
+        ApiResponse(502, None, "x"),
+        ApiResponse(504, None, "x"),
+    ],
+)
+def test_an_answer_that_proves_nothing_is_ambiguous(reply):
+    verdict = classify_response(LEADS, reply)
+    assert isinstance(verdict, OutcomeUnknown)
+    assert verdict.may_be_applied
+    assert verdict.answered
+
+
+@pytest.mark.parametrize("status", [408, 425, 503])
+def test_a_call_that_met_maintenance_or_came_in_part_was_not_carried_out(status):
+    verdict = classify_response(LEADS, ApiResponse(status, None, "x", retry_after=90.0))
+    assert verdict == OutcomeUnknown(f"HTTP {status}", may_be_applied=False, answered=True, wait=90.0)
+
+
+def test_but_what_must_not_be_sent_twice_may_have_been_carried_out_all_the_same():
+    assert classify_response(
+        LEADS[:1], ApiResponse(503, None, "x"), OPERATIONS["contact_center", "add_lead"]
+    ).may_be_applied
+
+
+@pytest.mark.parametrize(
+    ("operation", "status", "partly"),
+    [("v4", 400, True), ("v4", 422, True), ("v4", 413, False), ("crm_v2", 400, False), ("crm_v2", 413, False)],
+)
+def test_only_v4_and_v1_may_have_taken_part_of_a_list_that_they_refuse(operation, status, partly):
+    assert classify_response(LEADS, ApiResponse(status, {}), OPERATIONS[operation, "create"]).may_be_applied is partly
+    assert not classify_response(LEADS[:1], ApiResponse(status, {}), OPERATIONS[operation, "create"]).may_be_applied
+
+
+@pytest.mark.parametrize("applied", [True, False])
+def test_silence_is_ambiguous_and_keeps_what_is_known_about_it(applied):
+    verdict = classify_response(LEADS, NoResponse("no answer in time", may_be_applied=applied, timed_out=True))
+    assert verdict == OutcomeUnknown("no answer in time", may_be_applied=applied, answered=False, timed_out=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "again", "maybe"),
+    [
+        (400, "{'phone_number': 'x'}", False, False),
+        (404, "lead_id:a doesn't exist on our platform.", False, False),
+        (409, "Duplicate Lead ID shared", False, False),
+        (409, "Another request for the same lead is getting processed already", True, False),
+        (422, "x", False, False),
+        (429, "throttled", True, False),
+        (500, "x", True, True),
+        (503, "x", True, False),
+        (404, "No active integration found.", False, False),
+        (404, "This endpoint is not enabled in your Integration", False, False),
+        (401, "Token expired", False, False),
+        (403, "You do not have permission to perform this action.", False, False),
+    ],
+)
+def test_a_row_is_refused_for_good_or_for_now(status, said, again, maybe):
+    refusal = classify_response(LEADS, bulk(row(status=status, said=said), row("b"))).refusals[0]
+    assert (refusal.try_again, refusal.may_be_applied) == (again, maybe)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "problem"),
+    [
+        (401, {"error_msg": "Invalid auth token"}, "token"),
+        (403, {"error_msg": "You do not have permission to perform this action."}, "permission"),
+        (403, "<html>", "permission"),
+        (404, {"error_msg": "No active integration found."}, "unknown_ref"),
+        (400, {"error_msg": "No active integration found."}, "unknown_ref"),
+        (404, {"error_msg": "This endpoint is not enabled in your Integration”"}, "not_enabled"),
+        (404, "<html>", "not_found"),
+        (405, None, "not_allowed"),
+        (301, None, "redirect"),
+        (302, None, "redirect"),
+        (307, None, "redirect"),
+        (402, None, "unexpected"),
+        (451, None, "unexpected"),
+    ],
+)
+def test_what_only_the_user_can_put_right(status, body, problem):
+    verdict = classify_response(LEADS, ApiResponse(status, body))
+    assert isinstance(verdict, ConfigProblem)
+    assert verdict.problem == problem
+
+
+def test_a_web_page_with_403_may_be_a_firewalls_word_about_one_lead():
+    verdict = classify_response(LEADS, ApiResponse(403, "<html>blocked", "a body that is not JSON"))
+    assert (verdict.problem, verdict.may_be_applied, verdict.answered) == ("permission", False, True)
+
+
+@pytest.mark.parametrize(
+    ("said", "header", "wait"),
+    [
+        ("Request was throttled. Please try after 60 seconds", None, 60.0),
+        ("Request was throttled", 5.0, 5.0),
+        ("Request was throttled", None, None),
+    ],
+)
+def test_a_row_that_is_throttled_waits_as_long_as_it_says(said, header, wait):
+    reply = replace(bulk(row(status=429, said=said), row("b")), retry_after=header)
+    assert classify_response(LEADS, reply).refusals[0].wait == wait
+
+
+def test_a_list_may_be_answered_with_any_2xx():
+    assert classify_response(LEADS, ApiResponse(202, {"result": [row("a"), row("b")]})) == RowResults(None)
+
+
+@pytest.mark.parametrize("status", [400, 409, 413, 422])
+def test_a_list_can_be_refused_as_a_whole(status):
+    verdict = classify_response(
+        LEADS, ApiResponse(status, {"error_msg": "{'phone_number': 'Invalid value provided.'}"})
+    )
+    assert isinstance(verdict, BatchRejected)
+    assert (verdict.status, verdict.reason.cause) == (status, Cause.OTHER)
+
+
+# -- calls that are answered as a whole
+
+CREATE, CONVERT = OPERATIONS["v4", "create"], OPERATIONS["v4", "convert"]
+SET_STATUS = OPERATIONS["contact_center", "set_status"]
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+@pytest.mark.parametrize(
+    ("body", "unreadable"), [({}, None), ([], None), ("", "an empty body"), ("OK", "a body that is not JSON")]
+)
+def test_any_2xx_for_a_whole_call_is_success(status, body, unreadable):
+    for operation in (CREATE, CONVERT, SET_STATUS):
+        assert classify_response(LEADS[:1], ApiResponse(status, body, unreadable), operation) == RowResults(None)
+
+
+@pytest.mark.parametrize("body", ["<html>", ' {"det', "[", '"Suc'])
+def test_but_not_a_web_page_or_half_a_body(body):
+    verdict = classify_response(LEADS, ApiResponse(200, body, "a body that is not JSON"), CREATE)
+    assert verdict == OutcomeUnknown("HTTP 200 with a body that is not JSON", may_be_applied=True, answered=True)
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "unreadable", "expected"),
+    [
+        (CONVERT, {"detail": '"lead_id" provided does not exist with us.'}, None, "lead"),
+        (CONVERT, {"detail": "Not found."}, None, "lead"),
+        (CONVERT, "", "an empty body", "lead"),
+        (CONVERT, {"detail": "Campaign not found."}, None, "unknown_campaign"),
+        (CONVERT, "<html>", "a body that is not JSON", "not_found"),
+        (CREATE, {"detail": "Not found."}, None, "unknown_campaign"),
+        (CREATE, "<html>", "a body that is not JSON", "not_found"),
+        (OPERATIONS["v4", "disable"], {"detail": "lead_id:a doesn't exist on our platform."}, None, "lead"),
+        (SET_STATUS, {"error": "x"}, None, "lead"),
+        (SET_STATUS, {"data": {"id": "x"}, "message": "bad_identifier"}, None, "lead"),
+        (SET_STATUS, "", "an empty body", "lead"),
+        (SET_STATUS, "<html>", "a body that is not JSON", "not_found"),
+        (OPERATIONS["contact_center", "add_lead"], {"error": "x"}, None, "not_found"),
+    ],
+)
+def test_a_404_is_about_the_lead_the_campaign_or_the_address(operation, body, unreadable, expected):
+    verdict = classify_response(LEADS[:1], ApiResponse(404, body, unreadable), operation)
+    if expected == "lead":
+        assert isinstance(verdict, BatchRejected)
+        assert (verdict.status, verdict.reason.cause) == (404, Cause.UNKNOWN_LEAD)
+    else:
+        assert isinstance(verdict, ConfigProblem)
+        assert verdict.problem == expected
+
+
+@pytest.mark.parametrize("row", OPERATIONS.values(), ids=lambda row: f"{row.api}.{row.name}")
+@pytest.mark.parametrize("status", [301, 401, 402, 403, 404, 405])
+def test_every_problem_has_a_sentence_for_every_operation(row, status):
+    verdict = classify_response(LEADS[:1], ApiResponse(status, "<html>", "a body that is not JSON"), row)
+    said = advice(verdict.problem, "x", Where(row.api, row.endpoint, "default", "default.ref_id"))
+    assert said.endswith(".")
+    assert "{" not in said
+
+
+def test_a_login_that_failed_is_the_users_to_put_right():
+    assert classify_response(LEADS[:1], NotLoggedIn("login", "x"), SET_STATUS) == ConfigProblem("login", "x")
+
+
+def test_a_429_is_a_pause():
+    assert classify_response(LEADS, ApiResponse(429, "Request was throttled.", "x", retry_after=7.0)) == Throttled(7.0)
+
+
+@pytest.mark.parametrize("operation", [SET_STATUS, CREATE])
+def test_a_refusal_of_which_no_word_can_be_repeated_tells_its_status(operation):
+    verdict = classify_response(LEADS[:1], ApiResponse(400, {"error": "quux"}), operation)
+    assert verdict.reason.text == "Refused (HTTP 400): … (words that may be a lead's are not repeated)"

@@ -1,0 +1,43 @@
+"""Which leads a run has seen, in eight bytes each."""
+
+import pytest
+
+from destination_squadstack.engine.seen_leads import SeenLeads
+from destination_squadstack.operations import Fact
+
+
+@pytest.fixture(params=[1_000_000, 10])
+def known(request):
+    leads = SeenLeads(in_memory=request.param)
+    yield leads
+    leads.close()
+
+
+def test_what_was_added_is_known_within_its_campaign(known):
+    known.add(1, Fact.PRESENT, ["a", "b"])
+    assert known.among(1, Fact.PRESENT, ["a", "c"]) == {"a"}
+    assert known.among(2, Fact.PRESENT, ["a"]) == set()
+
+
+def test_the_last_word_counts(known):
+    known.add(1, Fact.PRESENT, ["a", "b"])
+    known.discard(1, Fact.PRESENT, ["a"])
+    assert known.among(1, Fact.PRESENT, ["a", "b"]) == {"b"}
+    known.add(1, Fact.PRESENT, ["a"])
+    assert known.among(1, Fact.PRESENT, ["a", "b"]) == {"a", "b"}
+
+
+def test_many_are_kept_beyond_the_memory(known):
+    for start in range(0, 300_000, 1_000):
+        known.add(1, Fact.PRESENT, [f"L{number}" for number in range(start, start + 1_000)])
+    assert known.among(1, Fact.PRESENT, ["L0", "L150000", "L299999", "L300000"]) == {"L0", "L150000", "L299999"}
+
+
+def test_an_id_that_is_no_proper_text_is_no_trouble(known):
+    known.add(1, Fact.PRESENT, ["\ud83d"])
+    assert known.among(1, Fact.PRESENT, ["\ud83d"]) == {"\ud83d"}
+
+
+def test_one_fact_says_nothing_about_another(known):
+    known.add(1, Fact.CONVERTED, ["a"])
+    assert known.among(1, Fact.PRESENT, ["a"]) == set()
