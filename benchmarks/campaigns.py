@@ -81,7 +81,7 @@ def sync(emulator: Emulator, folder: Path, files: dict[str, Any]) -> Sync:
     for name, content in files.items():
         (folder / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
         command += [f"--{name}", str(folder / f"{name}.json")]
-    calls = len(emulator.books.calls)
+    calls = len(emulator.request_log.calls)
     with (folder / "out").open("wb+") as out:
         process = watched(command, stdout=out)
         out.seek(0)
@@ -89,7 +89,7 @@ def sync(emulator: Emulator, folder: Path, files: dict[str, Any]) -> Sync:
     states = [line for line in lines if line.startswith(_STATE)]
     return Sync(
         process,
-        len(emulator.books.calls) - calls,
+        len(emulator.request_log.calls) - calls,
         sum(line.startswith(_RECORD) for line in lines),
         sum(map(len, states)),
         len(states),

@@ -20,7 +20,7 @@ from typing import Literal, get_args
 from rich.console import Console
 
 from destination_squadstack.engine.rate_limiter import RateLimiter
-from squadstack_emulator.throttle import MovingWindow
+from squadstack_emulator.squadstack.rate_limit import MovingWindow
 
 Says = Literal["documented", "retry_after", "bare"]
 

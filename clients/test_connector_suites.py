@@ -62,7 +62,7 @@ def test_the_suite_passes_with_every_config_that_the_connectors_file_lists(
     for section in listed.keys() & TESTS.keys():
         configs = {Path(entry["config_path"]).stem for entry in listed[section]["tests"]}
         assert configs <= passed[TESTS[section]], section
-    assert emulator.books.calls
+    assert emulator.request_log.calls
 
 
 def refused(connector: str, path: str, url: str) -> Any:

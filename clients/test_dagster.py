@@ -126,7 +126,7 @@ def called(emulator) -> Counter[str]:
 
 
 def sent(emulator) -> Counter[str]:
-    return Counter(each.lead_id for each in emulator.books.applied if each.operation == "upsert")
+    return Counter(each.lead_id for each in emulator.request_log.applied if each.operation == "upsert")
 
 
 def test_leads_go_out_and_responses_come_back_and_the_next_run_takes_what_is_new(
@@ -165,5 +165,5 @@ def test_what_has_to_be_corrected_is_told_and_not_tried_again(run_job, warehouse
     (told,) = inbox.texts
     assert told.startswith("The step leads_sent failed: destination-squadstack write ended with code 1: ")
     assert "squadstack.token" in told
-    assert len(emulator.books.calls) == 1
+    assert len(emulator.request_log.calls) == 1
     assert "another-token-canary" not in told

@@ -117,7 +117,7 @@ def test_leads_go_out_once_each_and_the_next_run_goes_on_after_a_failure(
     third = pyairbyte.run(HERE / "write.py", config, leads, state)
     assert third.stdout.endswith("10 records sent\n")
     assert sent(emulator) - before == Counter(lead_id(number) for number in range(250, 260))
-    assert not emulator.books.overlapping
+    assert not emulator.request_log.overlapping
 
 
 def test_a_cache_is_sent_whole_each_time_which_does_no_harm_to_upserted_leads(
@@ -153,4 +153,4 @@ def write_leads(path: Path, count: int, bad: int | None = None) -> None:
 
 def sent(emulator: Emulator) -> Counter[str]:
     """Return how often each lead was upserted."""
-    return Counter(each.lead_id for each in emulator.books.applied if each.ref_id == REF)
+    return Counter(each.lead_id for each in emulator.request_log.applied if each.ref_id == REF)

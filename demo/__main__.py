@@ -130,7 +130,7 @@ def arrive(emulator: Emulator) -> None:
     """Wait until the receiver has what was posted, and say how long after the calls that was."""
     started = time.monotonic()
     emulator.wait_for_posts()
-    posts = [post for post in emulator.books.posts if post.status == HTTPStatus.CREATED]
+    posts = [post for post in emulator.request_log.posts if post.status == HTTPStatus.CREATED]
     events = len({post.event for post in posts})
     console.print(
         f"{events:,} events and {len(posts) - events:,} repeats of them answered 201, "
@@ -260,10 +260,10 @@ def report(emulator: Emulator, warehouse: Warehouse, sent: Counter[str], syncs: 
         f"first sync read {first['read']:,}; the second {second['new']:,} new and {second['read'] - second['new']:,} "
         "again (the lookback of an hour)"
     )
-    books = emulator.books
+    log = emulator.request_log
     console.print(
-        f"calls made: {len(books.calls)}, at most {books.max_calls_in_window} in any minute of the "
-        f"{emulator.scenario.calls_per_minute} allowed, {books.throttled} throttled"
+        f"calls made: {len(log.calls)}, at most {log.max_calls_in_window} in any minute of the "
+        f"{emulator.scenario.calls_per_minute} allowed, {log.throttled} throttled"
     )
     console.print(f"rejected rows, whole, with their reasons: {WORK / 'rejected'}")
     console.print(f"the warehouse: {WORK / 'warehouse.duckdb'}")
@@ -289,8 +289,8 @@ def verdict(emulator: Emulator, warehouse: Warehouse) -> int:
         == in_csv,
         "every called lead is in DuckDB once, and nothing else is": warehouse.lead_ids() == called,
         "every event that was posted is in DuckDB once, and nothing else is": Counter(warehouse.payloads())
-        == Counter({post.body.decode(): 1 for post in emulator.books.posts if post.status == HTTPStatus.CREATED}),
-        "the API saw no request that its documents do not describe": not emulator.books.violations,
+        == Counter({post.body.decode(): 1 for post in emulator.request_log.posts if post.status == HTTPStatus.CREATED}),
+        "the API saw no request that its documents do not describe": not emulator.request_log.violations,
     }
     for statement, holds in statements.items():
         console.print(f"[green]holds[/]  {statement}" if holds else f"[red bold]FAILS[/]  {statement}")

@@ -20,7 +20,7 @@ def test_a_hundred_calls_a_minute_meet_no_429_of_a_server_that_counts_by_its_own
         }
         read = source.run("read", config={"squadstack": section}, catalog=configured("lead_responses"))
         assert {record["lead_id"] for record in read.records} == set(emulator.leads())
-        calls = [call.at for call in emulator.books.calls]
-        assert emulator.books.throttled == 0
+        calls = [call.at for call in emulator.request_log.calls]
+        assert emulator.request_log.throttled == 0
     assert read.code == 0
     assert calls[100] - calls[0] >= 60

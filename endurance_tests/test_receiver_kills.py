@@ -41,4 +41,4 @@ def loses_and_doubles_nothing(source, emulator, receiver):
     assert {error["failure_type"] for read in reads for error in read.errors} <= {"transient_error"}
     assert reads[-1].code == 0
     assert sum((committed(read) for read in reads), Counter()) == posted(emulator)
-    assert any(post.status is None for post in emulator.books.posts)
+    assert any(post.status is None for post in emulator.request_log.posts)

@@ -115,7 +115,7 @@ def test_everything_goes_wrong_at_once_and_every_record_has_a_true_account(tmp_p
             "object_storage_config": {"storage_type": "Local", "bucket_path": str(tmp_path)},
         }
         code, printed = run(emulator, config, messages, ("upserts", "creates"))
-        leads, books = emulator.leads(), emulator.books
+        leads, log = emulator.leads(), emulator.request_log
         emulator.assert_clean()
 
     assert code == 0
@@ -125,8 +125,8 @@ def test_everything_goes_wrong_at_once_and_every_record_has_a_true_account(tmp_p
     assert {row["data"]["n"] for row in rows} == bad
     assert len(rows) == len(bad)
     assert {lead_id: lead.custom["n"] for lead_id, lead in leads.items()} == last
-    assert books.overlapping == []
-    applied = Counter(each.lead_id for each in books.applied if each.operation == "create")
+    assert log.overlapping == []
+    applied = Counter(each.lead_id for each in log.applied if each.operation == "create")
     assert applied == Counter(f"lead{number}" for number in created - bad)
     states = [message["state"] for message in printed if message["type"] == "STATE"]
     assert [state["id"] for state in states] == list(range(9, 1_200, 10))
@@ -180,8 +180,8 @@ def test_a_list_whose_answer_was_lost_is_sent_again_and_is_known_to_be_written()
     with Emulator(scenario) as emulator:
         config = {"default": {"operation": "create", "api": "v4", "campaign_id": "0PT711"}}
         code, printed = run(emulator, config, [message, a_state(1)])
-        assert len(emulator.books.calls) == 2
-        assert [(each.operation, each.lead_id) for each in emulator.books.applied] == [("create", "X")]
+        assert len(emulator.request_log.calls) == 2
+        assert [(each.operation, each.lead_id) for each in emulator.request_log.applied] == [("create", "X")]
         emulator.assert_clean()
     assert code == 0
     (state,) = [message["state"] for message in printed if message["type"] == "STATE"]

@@ -32,7 +32,7 @@ def emulator():
     yield start
     for emulator, clean in started:
         emulator.stop()
-        assert emulator.books.overlapping == []
+        assert emulator.request_log.overlapping == []
         if clean:
             emulator.assert_clean()
 
@@ -176,7 +176,7 @@ def test_a_stream_that_the_platform_has_mapped_goes_by_its_catalog(emulator, tmp
     arguments = ["write", "--config", str(tmp_path / "config.json"), "--catalog", str(tmp_path / "catalog.json")]
     written = Run(arguments, b"".join(orjson.dumps(message) + b"\n" for message in messages))
     assert (written.code, written.marks) == (0, [1])
-    assert [(done.operation, done.lead_id) for done in server.books.applied] == [("upsert", "canary1")]
+    assert [(done.operation, done.lead_id) for done in server.request_log.applied] == [("upsert", "canary1")]
     assert server.leads()["canary1"].custom == {"city": "Pune"}
 
 
@@ -196,8 +196,11 @@ def test_every_operation_of_v4_reaches_its_endpoint_in_the_order_of_each_lead(go
     assert [leads[each].state for each in ids] == ["converted", "disabled", "deleted", "active", "active"]
     assert leads[ids[4]].custom == {"city": "Pune"}
     for each in ids:
-        assert [done.operation for done in server.books.applied if done.lead_id == each][:2] == ["create", "update"]
-    creates = [call for call in server.books.calls if "/create/" in call.path]
+        assert [done.operation for done in server.request_log.applied if done.lead_id == each][:2] == [
+            "create",
+            "update",
+        ]
+    creates = [call for call in server.request_log.calls if "/create/" in call.path]
     assert [call.leads for call in creates] == [5]
 
 
@@ -212,7 +215,7 @@ def test_a_refused_list_costs_the_bad_lead_alone_whatever_the_server_did_of_it(g
         "canarybad": "phone_number: Invalid value provided."
     }
     assert set(server.leads()) == {f"canary{number}" for number in range(20)}
-    assert [done.lead_id for done in server.books.applied].count("canary0") == 1
+    assert [done.lead_id for done in server.request_log.applied].count("canary0") == 1
     assert written.of("STATE")[0]["destinationStats"] == {"recordCount": 20, "rejectedRecordCount": 1}
 
 
@@ -226,7 +229,7 @@ def test_an_unknown_lead_is_rejected_and_the_others_go_on(go, emulator, rejected
     (row,) = rejected().values()
     assert (row["lead_id"], row["reason"]) == ("canarynone", "The lead does not exist in the campaign.")
     assert row["status_code"] == (400 if operation == "disable" else 404)
-    assert len(server.books.applied) == 2
+    assert len(server.request_log.applied) == 2
 
 
 @pytest.mark.parametrize("operation", ALL_V4)
@@ -237,13 +240,13 @@ def test_a_write_that_was_applied_and_answered_500_is_made_good(go, emulator, re
     data = {"create": lead(lead_id), "convert": {"lead_id": lead_id, "detail": "paid"}}
     written = go(server, v4(operation), [(operation, data.get(operation, {"lead_id": lead_id}))], allow_delete=True)
     assert (written.code, written.marks, rejected()) == (0, [1], {})
-    assert len(server.books.calls) == 2
+    assert len(server.request_log.calls) == 2
 
 
 def test_a_busy_lead_goes_again(go, emulator, rejected):
     server = emulator(campaigns=(Campaign(unprocessed=1),), busy_leads={"seed-0000000": 2})
     written = go(server, v4("update"), [("update", {"lead_id": "seed-0000000", "city": "Pune"})])
-    assert (written.marks, rejected(), len(server.books.calls)) == ([1], {}, 3)
+    assert (written.marks, rejected(), len(server.request_log.calls)) == ([1], {}, 3)
 
 
 def test_v1_is_sent_integers(go, emulator, rejected):
@@ -273,14 +276,14 @@ def test_what_the_user_has_to_put_right_is_told_by_check_and_by_write(go, emulat
         result = go(server, v4(operation, **entry), records, **changes)
         said = result.status["message"] if records is None else result.error["message"]
         assert said.startswith(message)
-    assert server.books.applied == []
+    assert server.request_log.applied == []
 
 
 def test_check_changes_nothing(go, emulator):
     server = emulator()
     entries = [*v4(*ALL_V4), {"operation": "create", "api": "v1", "campaign_id": CAMPAIGN, "stream": "v1"}]
     assert go(server, entries, allow_delete=True).status == {"status": "SUCCEEDED"}
-    assert (server.books.applied, len(server.books.calls)) == ([], 6)
+    assert (server.request_log.applied, len(server.request_log.calls)) == ([], 6)
 
 
 @pytest.mark.parametrize("entries", [v4("delete"), portal("delete_lead")])
@@ -289,7 +292,7 @@ def test_deleting_needs_a_word_of_its_own(go, emulator, entries):
     written = go(server, entries, [(entries[0]["operation"], {"lead_id": "canary"})])
     assert written.error["failure_type"] == "config_error"
     assert "set allow_delete to true" in written.error["message"]
-    assert server.books.calls == []
+    assert server.request_log.calls == []
 
 
 # -- the contact center
@@ -315,9 +318,12 @@ def test_every_operation_of_the_contact_center_with_one_login_and_no_squadstack(
     assert rows[first]["status"] == "success"
     added = [row for row in rows.values() if row["number"] == "+9800000001"]
     assert [(row["first_name"], row["retries"], row["priority"]) for row in added] == [("Canaryname", 3, 1)]
-    assert [done.operation for done in server.books.applied if done.lead_id == third] == ["set_status", "delete_lead"]
-    assert server.books.logins == 1
-    assert {call.api for call in server.books.calls} == {"portal"}
+    assert [done.operation for done in server.request_log.applied if done.lead_id == third] == [
+        "set_status",
+        "delete_lead",
+    ]
+    assert server.request_log.logins == 1
+    assert {call.api for call in server.request_log.calls} == {"portal"}
     assert {key: (row["status_code"], row["reason"]) for key, row in rejected().items()} == {
         "canary-nobody": (400, "The information sent is invalid.")
     }
@@ -329,7 +335,7 @@ def test_an_added_lead_with_a_lost_answer_is_not_sent_again(go, emulator, reject
     records = [("add_lead", {"number": f"+980000000{number}"}) for number in range(3)]
     written = go(server, portal("add_lead", campaign_id="pc1"), records, workers=1)
     assert (written.code, written.marks) == (0, [1])
-    assert [call.path.endswith("/lead") for call in server.books.calls].count(True) == 3
+    assert [call.path.endswith("/lead") for call in server.request_log.calls].count(True) == 3
     (row,) = rejected().values()
     assert row["reason"].startswith("outcome_unknown: ")
     assert (row["status_code"], row["retryable"], row["attempts"]) == (None, False, 1)
@@ -341,7 +347,7 @@ def test_the_method_that_the_portal_takes_is_found_once(go, emulator, rejected):
     records = [("add_lead", {"number": f"+980000000{number}"}) for number in range(3)]
     written = go(server, portal("add_lead", campaign_id="pc1"), records, workers=1)
     assert (written.code, rejected()) == (0, {})
-    calls = [call.method for call in server.books.calls if call.path.endswith("/lead")]
+    calls = [call.method for call in server.request_log.calls if call.path.endswith("/lead")]
     assert calls == ["PUT", "POST", "POST", "POST"]
 
 
@@ -356,7 +362,7 @@ def test_a_token_that_dies_is_renewed(go, emulator, rejected):
     server = emulator(portal_token_uses=2)
     records = [("set_status", {"lead_id": row["id"], "status": "failed"}) for row in server.portal_leads()]
     written = go(server, portal("set_status"), records, workers=1)
-    assert (written.code, rejected(), server.books.logins) == (0, {}, 3)
+    assert (written.code, rejected(), server.request_log.logins) == (0, {}, 3)
 
 
 @pytest.mark.parametrize(
@@ -381,7 +387,7 @@ def test_check_of_the_contact_center_is_a_login_and_no_more(go, emulator):
     server = emulator()
     entries = [*portal("set_status", "voicemail_disposition"), *portal("add_lead", campaign_id="pc1")]
     assert go(server, entries).status == {"status": "SUCCEEDED"}
-    assert [call.path for call in server.books.calls] == ["/api/v2/login"]
+    assert [call.path for call in server.request_log.calls] == ["/api/v2/login"]
     wrong = go(server, entries, contact_center=section(server, password="canary-wrong"))
     assert wrong.status["message"].startswith("contact_center.username, contact_center.password")
 
@@ -395,4 +401,4 @@ def test_a_dry_run_calls_nobody(go, emulator):
         ("add_lead", {"number": "+9800000000"}),
     ]
     written = go(server, entries, records, dry_run=True)
-    assert (written.code, server.books.calls) == (0, [])
+    assert (written.code, server.request_log.calls) == (0, [])

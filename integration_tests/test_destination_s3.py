@@ -132,7 +132,7 @@ def test_a_bucket_that_does_not_exist_is_found_out_by_check_and_by_write_before_
 ):
     settings = config(emulator, s3_store(s3, "x", bucket="no-such-bucket"))
     code, printed = destination("write", config=settings, catalog=CATALOG, messages=[lead(1), state(1)])
-    assert (code, ids(printed), emulator.books.calls) == (1, [], [])
+    assert (code, ids(printed), emulator.request_log.calls) == (1, [], [])
     sentence = "object_storage_config.s3_bucket_name names no bucket."
     assert [(error["failure_type"], error["message"]) for error in errors(printed)] == [("config_error", sentence)]
     code, (checked,) = destination("check", config=settings)
@@ -142,7 +142,7 @@ def test_a_bucket_that_does_not_exist_is_found_out_by_check_and_by_write_before_
 def test_a_store_that_nobody_answers_for_is_named_by_its_endpoint(destination, emulator):
     settings = config(emulator, s3_store("http://127.0.0.1:9", "x"))
     code, printed = destination("write", config=settings, catalog=CATALOG, messages=[lead(1), state(1)])
-    assert (code, ids(printed), emulator.books.calls) == (1, [], [])
+    assert (code, ids(printed), emulator.request_log.calls) == (1, [], [])
     assert errors(printed)[0]["message"].startswith("object_storage_config.s3_endpoint: the bucket cannot be reached (")
 
 
@@ -192,7 +192,7 @@ def test_rejected_rows_are_sent_again_and_those_that_fail_again_are_kept_anew(
     code, printed = destination("replay", "--from", f"{root}/7", config=settings)
     assert code == 3
     assert logs(printed)[0] == "Sending 3 rejected rows of 1 files again; the files stay as they are."
-    assert [applied.lead_id for applied in emulator.books.applied if applied.operation == "update"] == [
+    assert [applied.lead_id for applied in emulator.request_log.applied if applied.operation == "update"] == [
         "canary1",
         "canary2",
     ]
@@ -217,7 +217,7 @@ def test_a_dry_replay_sends_and_keeps_nothing(destination, emulator, tmp_path):
     kept = sorted(root.rglob("*.gz"))
     code, printed = destination("replay", "--from", str(root), config={**settings, "dry_run": True})
     assert (code, logs(printed)[-1]) == (3, "1 of 1 rows were rejected again.")
-    assert (sorted(root.rglob("*.gz")), len(kept), emulator.books.calls) == (kept, 1, [])
+    assert (sorted(root.rglob("*.gz")), len(kept), emulator.request_log.calls) == (kept, 1, [])
 
 
 def test_a_replay_that_cannot_begin_says_why_and_sends_nothing(destination, emulator, tmp_path):
@@ -226,4 +226,4 @@ def test_a_replay_that_cannot_begin_says_why_and_sends_nothing(destination, emul
     assert code == 1
     assert errors(printed)[0]["message"].startswith("--from leads to no rejected rows")
     assert errors(printed)[0]["failure_type"] == "config_error"
-    assert emulator.books.calls == []
+    assert emulator.request_log.calls == []

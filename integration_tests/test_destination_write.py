@@ -171,7 +171,7 @@ def test_two_thousand_leads_with_a_state_after_every_ten(write):
         settings["squadstack"]["calls_per_minute"] = 100
         written = write(settings, lines(*messages))
         assert written.code == 0
-        assert len(emulator.books.calls) <= 21
+        assert len(emulator.request_log.calls) <= 21
         assert len(emulator.leads()) == 2_000
         emulator.assert_clean()
     assert written.marks == list(range(1, 201))
@@ -287,7 +287,7 @@ def test_duplicates_are_rejected_and_a_second_run_of_creates_changes_nothing(wri
         assert again.states[0]["destinationStats"] == {"recordCount": 0, "rejectedRecordCount": 300}
         ignored = write({**settings, "on_duplicate": "ignore"}, text)
         assert ignored.states[0]["destinationStats"] == {"recordCount": 300, "rejectedRecordCount": 0}
-        assert len(emulator.books.applied) == 300
+        assert len(emulator.request_log.applied) == 300
     assert {row["reason"] for row in stored(tmp_path / "rejects")} == {
         "A lead with this lead_id is already present in the campaign."
     }
@@ -298,7 +298,7 @@ def test_a_dry_run_sends_and_acknowledges_nothing_and_says_how_long_it_would_tak
         settings = config(emulator, tmp_path / "rejects", dry_run=True)
         settings["squadstack"]["calls_per_minute"] = 2
         written = write(settings, lines(*(record(lead(number)) for number in range(300)), record({}), state(1)))
-        assert emulator.books.calls == []
+        assert emulator.request_log.calls == []
     assert written.code == 0
     assert {message["type"] for message in written.messages} == {"LOG"}
     assert not (tmp_path / "rejects").exists()
@@ -328,9 +328,9 @@ def test_spoilt_answers_lose_and_double_nothing(write, tmp_path, operation):
         assert stored(tmp_path / "rejects") == []
         assert len(emulator.leads()) == 1_000
         if operation == "create":
-            assert len(emulator.books.applied) == 1_000
-        assert {call.fault for call in emulator.books.calls} >= {kind.value for kind in kinds}
-        assert emulator.books.overlapping == []
+            assert len(emulator.request_log.applied) == 1_000
+        assert {call.fault for call in emulator.request_log.calls} >= {kind.value for kind in kinds}
+        assert emulator.request_log.overlapping == []
         emulator.assert_clean()
     assert sum(each["destinationStats"]["recordCount"] for each in written.states) == 1_000
 
@@ -339,7 +339,7 @@ def test_busy_leads_are_sent_again_alone(write, tmp_path):
     with Emulator(scenario(busy_leads={"canarylead5": 2})) as emulator:
         written = write(config(emulator), lines(*(record(lead(number)) for number in range(50)), state(1)))
         assert written.states[0]["destinationStats"] == {"recordCount": 50, "rejectedRecordCount": 0}
-        assert [call.leads for call in emulator.books.calls] == [50, 1, 1]
+        assert [call.leads for call in emulator.request_log.calls] == [50, 1, 1]
 
 
 def test_a_429_is_waited_out(write):
@@ -349,7 +349,7 @@ def test_a_429_is_waited_out(write):
             config(emulator, workers=8), lines(*(record(lead(number)) for number in range(1_500)), state(1))
         )
         assert (written.code, written.marks) == (0, [1])
-        assert emulator.books.throttled == 3
+        assert emulator.request_log.throttled == 3
         assert len(emulator.leads()) == 1_500
 
 
@@ -398,8 +398,8 @@ def test_check_changes_nothing(destination):
             allow_delete=True,
         )
         assert destination.run("check", config=settings).status == {"status": "SUCCEEDED"}
-        assert len(emulator.books.calls) == 6
-        assert emulator.books.applied == []
+        assert len(emulator.request_log.calls) == 6
+        assert emulator.request_log.applied == []
 
 
 @pytest.mark.parametrize(
@@ -521,7 +521,7 @@ def test_kill_9_at_a_random_moment_loses_nothing_that_was_acknowledged(destinati
         for number in range(marks[-1]):
             lead_id = f"canarylead{number}"
             assert lead_id in emulator.leads() or lead_id in refused
-        assert emulator.books.overlapping == []
+        assert emulator.request_log.overlapping == []
 
 
 def test_sigterm_finishes_what_is_under_way_and_says_what_is_done(destination, tmp_path):
@@ -539,7 +539,7 @@ def test_sigterm_finishes_what_is_under_way_and_says_what_is_done(destination, t
         done = len(emulator.leads()) + len(stored(tmp_path / "rejects"))
         assert written.marks[-1] in (done, done - done % 10)
         assert "Signal 15: finishing the calls under way, then stopping." in written.logs
-        assert sum(call.status == 200 for call in emulator.books.calls) == len(emulator.books.calls)
+        assert sum(call.status == 200 for call in emulator.request_log.calls) == len(emulator.request_log.calls)
 
 
 def test_a_reader_that_goes_away_stops_the_writing(destination):
@@ -570,7 +570,7 @@ def test_a_reader_that_goes_away_stops_the_writing(destination):
 def test_without_stdout_nothing_is_sent_and_stderr_says_why(tmp_path, command, redirection, code, said):
     with Emulator(scenario()) as emulator:
         done = in_a_shell(command, redirection, emulator, tmp_path)
-        assert len(emulator.books.calls) == (command == "write" and code == 0)
+        assert len(emulator.request_log.calls) == (command == "write" and code == 0)
     assert done.returncode == code
     assert done.stderr.count(b"\n") == bool(said)
     assert said in done.stderr.decode()

@@ -238,7 +238,7 @@ def test_a_token_that_no_header_can_hold_is_refused_before_it_is_sent(source, to
     with Emulator(scenario()) as emulator:
         checked = source.run("check", config=config(emulator, token=token))
         read = source.run("read", config=config(emulator, token=token), catalog=CATALOG)
-        assert not emulator.books.calls
+        assert not emulator.request_log.calls
     assert "`squadstack.token`" in checked.status["message"]
     assert [error["failure_type"] for error in read.errors] == ["config_error"]
     assert "canary" not in checked.stdout + checked.stderr + read.stdout + read.stderr
@@ -258,7 +258,7 @@ def test_a_redirect_is_not_followed(source):
     faulty = scenario(faults=(Fault(kind=FaultKind.REDIRECT_302, on="read"),))
     with Emulator(faulty) as emulator:
         checked = source.run("check", config=config(emulator))
-        assert len(emulator.books.calls) == 1
+        assert len(emulator.request_log.calls) == 1
     assert checked.status["status"] == "FAILED"
     assert "`squadstack.base_url`" in checked.status["message"]
 
@@ -342,8 +342,8 @@ def test_a_hundred_calls_a_minute_meet_no_429_and_use_nine_tenths_of_the_allowan
         asked = {**config(emulator, page_size=2), "num_workers": 1}
         read = source.run("read", config=asked, catalog=CATALOG, clock=clock)
         assert keys(read.records) == expected(emulator)
-        calls = [call.at for call in emulator.books.calls]
-        assert emulator.books.throttled == 0
+        calls = [call.at for call in emulator.request_log.calls]
+        assert emulator.request_log.throttled == 0
     assert read.code == 0
     within_a_minute = max(sum(1 for at in calls if start <= at < start + 60) for start in calls)
     assert 90 <= within_a_minute <= 100

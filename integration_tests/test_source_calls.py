@@ -63,7 +63,7 @@ def test_a_sync_makes_no_more_calls_than_the_docs_table_says(source, number, lea
         state = None if leads else [state_of(emulator, datetime(2024, 6, 1, tzinfo=UTC))]
         read = source.run("read", config=config(emulator), catalog=CATALOG, state=state)
         emulator.assert_clean()
-        made = len(emulator.books.calls)
+        made = len(emulator.request_log.calls)
     assert made == calls if leads <= 100 else number * ceil(leads / 100) < made <= calls
     assert read.code == 0, read.errors
     assert len(read.records) == number * leads
@@ -73,9 +73,9 @@ def test_the_next_sync_of_quiet_campaigns_is_one_call_each_however_long_they_hav
     quiet = campaigns(3, responses=40, seed_from=LONG_AGO, seed_to=LONG_AGO + timedelta(days=10))
     with Emulator(Scenario(campaigns=quiet, calls_per_minute=None)) as emulator:
         first = source.run("read", config=config(emulator), catalog=CATALOG)
-        before = len(emulator.books.calls)
+        before = len(emulator.request_log.calls)
         second = source.run("read", config=config(emulator), catalog=CATALOG, state=[first.states[-1]])
-        assert (before, len(emulator.books.calls) - before) == (3, 3)
+        assert (before, len(emulator.request_log.calls) - before) == (3, 3)
     assert first.code == second.code == 0
     assert len(first.records) == 3 * 40
     # The newest lead of each, at which its state stands.
@@ -88,7 +88,7 @@ def test_the_next_sync_of_quiet_campaigns_is_one_call_each_however_long_they_hav
 def test_a_campaign_that_never_had_a_lead_costs_a_second_call_that_asks_in_the_other_unit(source):
     with Emulator(Scenario(campaigns=campaigns(2), calls_per_minute=None)) as emulator:
         read = source.run("read", config=config(emulator), catalog=CATALOG)
-        assert len(emulator.books.calls) == 4
+        assert len(emulator.request_log.calls) == 4
     assert (read.code, read.records) == (0, [])
 
 
@@ -98,7 +98,7 @@ def test_the_windows_of_a_busy_campaign_cost_little_more_than_their_pages(source
     with Emulator(Scenario(campaigns=busy, calls_per_minute=None)) as emulator:
         asked = config(emulator, window_days=10, start_date=f"{start:%Y-%m-%dT%H:%M:%SZ}")
         read = source.run("read", config=asked, catalog=CATALOG)
-        calls = len(emulator.books.calls)
+        calls = len(emulator.request_log.calls)
     assert len(read.records) == 10_000
     assert calls <= 1.2 * 100
 

@@ -150,7 +150,7 @@ def test_tokens_that_die_in_the_middle_lose_nothing(source, catalog_of, uses):
 def test_one_login_serves_all_streams_and_threads(source, catalog_of):
     with Emulator(scenario()) as emulator:
         assert_all_of_it(source.run("read", config=config(emulator), catalog=catalog_of(*STREAMS)), emulator)
-        assert sum(call.path == "/api/v2/login" for call in emulator.books.calls) == 1
+        assert sum(call.path == "/api/v2/login" for call in emulator.request_log.calls) == 1
 
 
 def test_a_fresh_token_that_is_refused_is_a_config_error(source, catalog_of):
@@ -185,7 +185,7 @@ def test_check_asks_each_endpoint_once_and_succeeds(source):
     with Emulator(scenario()) as emulator:
         checked = source.run("check", config=config(emulator))
         emulator.assert_clean()
-        assert [call.path for call in emulator.books.calls] == [
+        assert [call.path for call in emulator.request_log.calls] == [
             "/api/v2/login",
             "/api/v2/reports/campaigns/leads/status",
             "/api/v2/config/campaigns/c1/leads",

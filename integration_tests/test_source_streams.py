@@ -60,7 +60,7 @@ def test_leads_whose_order_is_new_with_each_call_are_read_again_until_none_is_ne
 ):
     with Emulator(scenario(page_size_cap=20, order="reshuffled")) as emulator:
         read = source.run("read", config=config(emulator), catalog=catalog_of("leads"))
-        calls = len(emulator.books.calls)
+        calls = len(emulator.request_log.calls)
     assert read.code == 0
     assert calls <= 10 * ceil(137 / 20)
     warnings = [log["message"] for log in read.of("LOG") if log["level"] == "WARN"]

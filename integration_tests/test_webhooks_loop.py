@@ -57,7 +57,7 @@ def test_every_event_that_was_acknowledged_is_read_once_over_two_syncs_repeats_a
     second = source.run("read", config=config(receiver), catalog=catalog, state=[first.states[-1]])
     assert (first.code, second.code) == (0, 0)
     assert committed(first) + committed(second) == posted(emulator)
-    assert len(emulator.books.posts) > posted(emulator).total()
+    assert len(emulator.request_log.posts) > posted(emulator).total()
 
 
 def test_kill_9_of_the_source_in_the_middle_and_resume_commit_each_event_once(source, catalog, loop):

@@ -10,10 +10,10 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import get_args
 
-from squadstack_emulator import instants
-from squadstack_emulator.books import Post
+from squadstack_emulator import timestamps
+from squadstack_emulator.contact_center.portal import ActivityShape, Portal, PortalCampaign
 from squadstack_emulator.emulator import Emulator
-from squadstack_emulator.portal import ActivityShape, Portal, PortalCampaign
+from squadstack_emulator.request_log import Post
 from squadstack_emulator.scenario import Campaign, EventKind, Scenario, Webhook
 
 _TICK_SECONDS = 0.5
@@ -110,7 +110,7 @@ def _webhook(options: argparse.Namespace) -> Webhook | None:
 
 
 def _call_waiting_leads(emulator: Emulator, after_seconds: float) -> None:
-    arrived_before = instants.utc_now() - timedelta(seconds=after_seconds)
+    arrived_before = timestamps.utc_now() - timedelta(seconds=after_seconds)
     for campaign in emulator.scenario.campaigns:
         if called := emulator.call_leads(campaign.id, arrived_before=arrived_before):
             _say(f"Leads of {campaign.id} called: {called}.")
@@ -158,11 +158,11 @@ def _start(campaigns: Iterable[Campaign | PortalCampaign]) -> str:
 
 
 def _summary(emulator: Emulator) -> str:
-    books = emulator.books
+    log = emulator.request_log
     lines = [
-        f"{len(books.calls)} calls, {books.throttled} of them throttled; {len(books.applied)} operations applied.",
-        *(f"Breaks the documents: {each}" for each in books.violations),
-        *_posted(books.posts),
+        f"{len(log.calls)} calls, {log.throttled} of them throttled; {len(log.applied)} operations applied.",
+        *(f"Breaks the documents: {each}" for each in log.violations),
+        *_posted(log.posts),
     ]
     return "\n".join(lines)
 

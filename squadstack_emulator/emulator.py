@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
-from squadstack_emulator import instants
-from squadstack_emulator.app import App
-from squadstack_emulator.books import Books
-from squadstack_emulator.desk import Desk
-from squadstack_emulator.lead import Lead
+from squadstack_emulator import timestamps
+from squadstack_emulator.application import Application
+from squadstack_emulator.pipeline import RequestPipeline
+from squadstack_emulator.request_log import RequestLog
 from squadstack_emulator.scenario import Scenario
 from squadstack_emulator.server import ServerThread
-from squadstack_emulator.store import CampaignLeads, RawRow
+from squadstack_emulator.squadstack.lead import Lead
+from squadstack_emulator.squadstack.lead_store import CampaignLeads, RawRow
 
 _DEFAULT_SCENARIO = Scenario()
 _ALL_FIELDS = frozenset(each.name for each in fields(Scenario))
@@ -38,11 +38,11 @@ class Emulator:
         scenario: Scenario = _DEFAULT_SCENARIO,
         *,
         port: int = 0,
-        clock: Callable[[], datetime] = instants.utc_now,
+        clock: Callable[[], datetime] = timestamps.utc_now,
         monotonic: Callable[[], float] = time.monotonic,
         host: str = "127.0.0.1",
     ) -> None:
-        self._desk = Desk(scenario, clock=clock, monotonic=monotonic)
+        self._pipeline = RequestPipeline(scenario, clock=clock, monotonic=monotonic)
         self._host = host
         self._port = port
         self._server: ServerThread | None = None
@@ -59,15 +59,15 @@ class Emulator:
     def start(self) -> None:
         """Start serving; does nothing if it is serving."""
         if self._server is None:
-            self._server = ServerThread(App(self._desk), host=self._host, port=self._port)
+            self._server = ServerThread(Application(self._pipeline), host=self._host, port=self._port)
             self._server.start()
 
     def stop(self) -> None:
-        """Stop serving and posting; leads and books stay. Does nothing if it is not serving."""
+        """Stop serving and posting; leads and the request log stay. Does nothing if it is not serving."""
         if self._server is not None:
             self._server.stop()
             self._server = None
-        self._desk.poster.stop()
+        self._pipeline.webhook_sender.stop()
 
     @property
     def url(self) -> str:
@@ -81,21 +81,21 @@ class Emulator:
         return f"http://{self._host}:{self._server.port}"
 
     @property
-    def books(self) -> Books:
+    def request_log(self) -> RequestLog:
         """What happened so far."""
-        return self._desk.books
+        return self._pipeline.request_log
 
     @property
     def scenario(self) -> Scenario:
         """How it behaves now."""
-        return self._desk.scenario
+        return self._pipeline.scenario
 
     def leads(self, campaign_id: str | None = None) -> Mapping[str, Lead]:
         """The leads of a campaign (the scenario's first one by default) by lead_id, as they are now.
 
         Deleted leads are in it, as tombstones; raw rows are not.
         """
-        with self._desk.lock:
+        with self._pipeline.lock:
             return MappingProxyType(dict(self._campaign(campaign_id).leads))
 
     def call_leads(
@@ -119,19 +119,19 @@ class Emulator:
         Returns:
             How many leads were called.
         """
-        with self._desk.lock:
+        with self._pipeline.lock:
             campaign = self._campaign(campaign_id)
             active = [
                 lead
                 for lead in campaign.leads.values()
                 if lead.state == "active" and (arrived_before is None or lead.created_at < arrived_before)
             ][:limit]
-            last = last_at or self._desk.clock()
+            last = last_at or self._pipeline.clock()
             first = first_at or last
             steps = max(1, len(active) - 1)
             for number, lead in enumerate(active):
                 at = first + timedelta(microseconds=(last - first) // timedelta(microseconds=1) * number // steps)
-                self._desk.end_journey(campaign, lead, at)
+                self._pipeline.end_journey(campaign, lead, at)
             return len(active)
 
     def reprocess(self, campaign_id: str | None, lead_ids: Iterable[str], at: datetime | None = None) -> None:
@@ -140,10 +140,10 @@ class Emulator:
         Raises:
             KeyError: The campaign has no such lead.
         """
-        with self._desk.lock:
+        with self._pipeline.lock:
             campaign = self._campaign(campaign_id)
             for lead_id in lead_ids:
-                self._desk.end_journey(campaign, campaign.leads[lead_id], at or self._desk.clock())
+                self._pipeline.end_journey(campaign, campaign.leads[lead_id], at or self._pipeline.clock())
 
     def put_response(self, campaign_id: str | None, row: Mapping[str, object], at: datetime | None = None) -> None:
         """Add or replace one row of Get Leads, shown verbatim; it hides a lead of the same id from reads.
@@ -154,57 +154,57 @@ class Emulator:
                 odd), every read has the row, filtered or not.
             at: What to filter the row by instead.
         """
-        processed = instants.parse(row.get("processed_at")) if at is None else instants.microseconds(at)
-        with self._desk.lock:
+        processed = timestamps.parse(row.get("processed_at")) if at is None else timestamps.microseconds(at)
+        with self._pipeline.lock:
             self._campaign(campaign_id).put_raw(RawRow(str(row.get("lead_id")), dict(row), processed))
 
     def wait_for_posts(self, seconds: float = 60.0) -> bool:
         """Wait until every event so far was answered 201 or given up; tell whether that came in time."""
-        return self._desk.poster.wait(seconds)
+        return self._pipeline.webhook_sender.wait(seconds)
 
     def portal_leads(self, campaign_id: str | None = None) -> list[Mapping[str, object]]:
         """The leads of a campaign of the contact center (its first one by default) as `data` shows them."""
-        with self._desk.lock:
+        with self._pipeline.lock:
             campaign_id = campaign_id or self.scenario.portal.campaigns[0].id
-            return [lead.row() for lead in self._desk.portal.leads(campaign_id).rows]
+            return [lead.row() for lead in self._pipeline.portal.leads(campaign_id).rows]
 
     def portal_activities(self) -> list[Mapping[str, object]]:
         """Every activity of the contact center as the history shows it, by time."""
-        with self._desk.lock:
-            portal = self._desk.portal
+        with self._pipeline.lock:
+            portal = self._pipeline.portal
             return [portal.activity_row(each) for each in portal.activities(self.scenario.portal, None).rows]
 
     def portal_queues(self) -> list[Mapping[str, object]]:
         """The queues of the contact center as their status shows them."""
-        with self._desk.lock:
-            return list(self._desk.portal.queues(self.scenario.portal))
+        with self._pipeline.lock:
+            return list(self._pipeline.portal.queues(self.scenario.portal))
 
     def put_activity(self, row: Mapping[str, object]) -> None:
         """Add an activity to the contact center, shown verbatim.
 
         It is filtered by its `timestamp`; if that is no time at all (null, odd), every read has the row.
         """
-        with self._desk.lock:
-            self._desk.portal.put_activity(row)
+        with self._pipeline.lock:
+            self._pipeline.portal.put_activity(row)
 
     def expire_portal_tokens(self) -> None:
         """Kill every access token of the contact center: whoever uses one is answered 401 and must log in again."""
-        with self._desk.lock:
-            self._desk.portal.tokens.expire()
+        with self._pipeline.lock:
+            self._pipeline.portal.tokens.expire()
 
     def set_scenario(self, scenario: Scenario) -> None:
         """Behave differently from the next call on; faults, drift and busy leads count from the beginning.
 
-        Leads and books stay. Campaigns that are new are seeded; those that are gone are unknown, until they come back.
+        Leads and the request log stay. New campaigns are seeded; those that are gone are unknown until they come back.
         """
-        self._desk.set_scenario(scenario, _ALL_FIELDS)
+        self._pipeline.set_scenario(scenario, _ALL_FIELDS)
 
     def change(self, **changes: Any) -> None:
         """Replace fields of the scenario.
 
         Of faults, drift and busy leads only what is named counts from the beginning.
         """
-        self._desk.set_scenario(replace(self.scenario, **changes), frozenset(changes))
+        self._pipeline.set_scenario(replace(self.scenario, **changes), frozenset(changes))
 
     def assert_clean(self) -> None:
         """Check that no call broke the documents.
@@ -212,8 +212,8 @@ class Emulator:
         Raises:
             AssertionError: Some did; the message lists how.
         """
-        if violations := self.books.violations:
+        if violations := self.request_log.violations:
             raise AssertionError("Calls that break the documents:\n" + "\n".join(f"- {each}" for each in violations))
 
     def _campaign(self, campaign_id: str | None) -> CampaignLeads:
-        return self._desk.store[campaign_id or self.scenario.campaigns[0].id]
+        return self._pipeline.store[campaign_id or self.scenario.campaigns[0].id]

@@ -4,12 +4,14 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from squadstack_emulator import crm_v2, leads_api, leads_write, portal_activity, portal_api, portal_writes
-from squadstack_emulator.books import LeadKey
+from squadstack_emulator.contact_center import activity, reads, writes
+from squadstack_emulator.faults.fault import Traffic
 from squadstack_emulator.json_body import read_body
-from squadstack_emulator.messages import CrmDialect, Dialect, PortalDialect, Reply, Request, V4Dialect
-from squadstack_emulator.scenario import Api, Campaign, Scenario, Traffic
-from squadstack_emulator.visit import Visit
+from squadstack_emulator.messages import CrmErrors, ErrorResponses, PortalErrors, Request, Response, V4Errors
+from squadstack_emulator.request_context import RequestContext
+from squadstack_emulator.request_log import LeadKey
+from squadstack_emulator.scenario import Api, Campaign, Scenario
+from squadstack_emulator.squadstack import crm_v2, get_leads, lead_writes
 
 
 @dataclass(frozen=True)
@@ -21,8 +23,8 @@ class Endpoint:
         method: The one documented method.
         accepts: The method that is accepted instead, by the scenario, where public clients use another one.
         traffic: What faults call it.
-        dialect: How it spells errors.
-        api: Whose it is, and so which gate leads to it.
+        errors: How it spells errors.
+        api: Whose it is, and so which access policy holds.
         find: The SquadStack campaign behind `target`, None if there is none.
         read_body: Parses the body of a write.
         keys: What identifies the leads of a call, by target and body.
@@ -32,8 +34,8 @@ class Endpoint:
     pattern: re.Pattern[str]
     method: str
     traffic: Traffic
-    dialect: Dialect
-    handle: Callable[[Visit], Reply]
+    errors: ErrorResponses
+    handle: Callable[[RequestContext], Response]
     api: Api = "squadstack"
     find: Callable[[Scenario, str], Campaign | None] = lambda _scenario, _target: None
     read_body: Callable[[Request], object] = lambda _request: None
@@ -67,29 +69,32 @@ def _by_ref_id(scenario: Scenario, ref_id: str) -> Campaign | None:
     return next((campaign for campaign in scenario.campaigns if campaign.ref_id == ref_id), None)
 
 
-def _portal_read(path: str, handle: Callable[[Visit], Reply]) -> Endpoint:
+def _portal_read(path: str, handle: Callable[[RequestContext], Response]) -> Endpoint:
     pattern = re.compile(path)
-    return Endpoint(pattern, method="GET", traffic="portal", dialect=PortalDialect(), api="portal", handle=handle)
+    return Endpoint(pattern, method="GET", traffic="portal", errors=PortalErrors(), api="portal", handle=handle)
 
 
-def _lead_write(name: str, write: leads_write.LeadWrite) -> Endpoint:
+def _lead_write(name: str, write: lead_writes.LeadWrite) -> Endpoint:
     return Endpoint(
         pattern=re.compile(rf"/api/(?P<operation>{name})/(?P<target>[^/]+)/"),
         method=write.method,
         traffic="write",
-        dialect=V4Dialect(allow=f"{write.method}, OPTIONS"),
+        errors=V4Errors(allow=f"{write.method}, OPTIONS"),
         find=_by_id,
         read_body=read_body,
-        handle=leads_write.write_leads,
+        handle=lead_writes.write_leads,
     )
 
 
 def _portal_write(
-    method: str, path: str, handle: Callable[[Visit], Reply], keys: Callable[[str, object], Iterable[LeadKey]]
+    method: str,
+    path: str,
+    handle: Callable[[RequestContext], Response],
+    keys: Callable[[str, object], Iterable[LeadKey]],
 ) -> Endpoint:
     pattern = re.compile(path)
     return Endpoint(
-        pattern, method=method, traffic="portal", dialect=PortalDialect(), api="portal", handle=handle, keys=keys
+        pattern, method=method, traffic="portal", errors=PortalErrors(), api="portal", handle=handle, keys=keys
     )
 
 
@@ -98,11 +103,11 @@ _ADD_LEAD = Endpoint(
     method="PUT",
     accepts=lambda scenario: scenario.add_lead_method,
     traffic="portal",
-    dialect=PortalDialect(),
+    errors=PortalErrors(),
     api="portal",
     read_body=read_body,
-    keys=portal_writes.added_lead,
-    handle=portal_writes.add_lead,
+    keys=writes.added_lead,
+    handle=writes.add_lead,
 )
 
 ENDPOINTS = (
@@ -110,50 +115,50 @@ ENDPOINTS = (
         pattern=re.compile(r"/api/(?P<operation>v4|v1)/leads/responses/(?P<target>[^/]+)/"),
         method="GET",
         traffic="read",
-        dialect=V4Dialect(),
+        errors=V4Errors(),
         find=_by_id,
-        handle=leads_api.get_leads,
+        handle=get_leads.get_leads,
     ),
     Endpoint(
         pattern=re.compile(r"/voice/crm-integration-v2/(?P<target>[^/]+)/(?P<operation>[^/]+)"),
         method="POST",
         traffic="write",
-        dialect=CrmDialect(),
+        errors=CrmErrors(),
         find=_by_ref_id,
         read_body=read_body,
         handle=crm_v2.write_leads,
     ),
-    *(_lead_write(name, write) for name, write in leads_write.WRITES.items()),
+    *(_lead_write(name, write) for name, write in lead_writes.WRITES.items()),
     Endpoint(
         pattern=re.compile(r"/api/v2/login"),
         method="POST",
         traffic="login",
-        dialect=PortalDialect(),
+        errors=PortalErrors(),
         api="portal",
         read_body=read_body,
-        handle=portal_api.log_in,
+        handle=reads.log_in,
     ),
-    _portal_read(r"/api/v2/reports/campaigns/leads/status", portal_api.campaign_status),
-    _portal_read(r"/api/v2/config/campaigns/(?P<target>[^/]+)/leads", portal_api.campaign_leads),
-    _portal_read(r"/api/v2/reports/campaigns/leads/history", portal_activity.campaign_activity),
-    _portal_read(r"/callcenter/queues/status", portal_api.queue_status),
+    _portal_read(r"/api/v2/reports/campaigns/leads/status", reads.campaign_status),
+    _portal_read(r"/api/v2/config/campaigns/(?P<target>[^/]+)/leads", reads.campaign_leads),
+    _portal_read(r"/api/v2/reports/campaigns/leads/history", activity.campaign_activity),
+    _portal_read(r"/callcenter/queues/status", reads.queue_status),
     _ADD_LEAD,
     _portal_write(
         "POST",
         r"/api/v2/config/campaigns/leads/(?P<target>[^/]+)/status/(?P<operation>[^/]+)",
-        portal_writes.set_status,
-        portal_writes.lead_of_path,
+        writes.set_status,
+        writes.lead_of_path,
     ),
     _portal_write(
         "DELETE",
         r"/api/v2/config/campaigns/leads/(?P<target>[^/]+)",
-        portal_writes.delete_lead,
-        portal_writes.lead_of_path,
+        writes.delete_lead,
+        writes.lead_of_path,
     ),
     _portal_write(
         "PUT",
         r"/api/v2/config/campaigns/call/(?P<target>[^/]+)/disposition/voicemail",
-        portal_writes.voicemail,
-        portal_writes.call_of_path,
+        writes.voicemail,
+        writes.call_of_path,
     ),
 )

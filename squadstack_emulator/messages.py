@@ -50,7 +50,7 @@ class Request:
         return self.headers.get("host", "localhost")
 
     def breach(self, what: str) -> str:
-        """A breach of the documents by this call, as the books enter it."""
+        """A breach of the documents by this call, as the request log enters it."""
         return f"{self.method} {self.path}: {what}"
 
 
@@ -63,7 +63,7 @@ def arrival(
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Response:
     """One HTTP answer; `leads` is the number of leads in it, or in the body it answers."""
 
     status: int
@@ -73,30 +73,30 @@ class Reply:
     leads: int = 0
 
 
-def json_reply(status: int, content: object, *, headers: Headers = (), leads: int = 0) -> Reply:
+def json_response(status: int, content: object, *, headers: Headers = (), leads: int = 0) -> Response:
     """An answer in JSON."""
-    return Reply(status, json_text.dumps(content), headers=headers, leads=leads)
+    return Response(status, json_text.dumps(content), headers=headers, leads=leads)
 
 
-def html_reply(status: int, title: str, text: str, *, headers: Headers = ()) -> Reply:
+def html_response(status: int, title: str, text: str, *, headers: Headers = ()) -> Response:
     """A web page, as servers in front of an API give."""
     page = f"<!doctype html><html><head><title>{title}</title></head><body><h1>{title}</h1><p>{text}</p></body></html>"
-    return Reply(status, page.encode(), content_type="text/html; charset=utf-8", headers=headers)
+    return Response(status, page.encode(), content_type="text/html; charset=utf-8", headers=headers)
 
 
-class Dialect(Protocol):
+class ErrorResponses(Protocol):
     """How an API spells the errors that do not depend on its business."""
 
-    def no_token(self) -> Reply: ...  # noqa: D102
-    def wrong_token(self) -> Reply: ...  # noqa: D102
-    def expired_token(self) -> Reply: ...  # noqa: D102
-    def forbidden(self) -> Reply: ...  # noqa: D102
-    def wrong_method(self, method: str) -> Reply: ...  # noqa: D102
-    def server_error(self) -> Reply: ...  # noqa: D102
+    def no_token(self) -> Response: ...  # noqa: D102
+    def wrong_token(self) -> Response: ...  # noqa: D102
+    def expired_token(self) -> Response: ...  # noqa: D102
+    def forbidden(self) -> Response: ...  # noqa: D102
+    def wrong_method(self, method: str) -> Response: ...  # noqa: D102
+    def server_error(self) -> Response: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
-class V4Dialect:
+class V4Errors:
     """v4: `{"detail": …}` of Django REST framework.
 
     The page says "401 Authentication failed. API credentials are incorrect" and "403 Forbidden if the request
@@ -109,54 +109,54 @@ class V4Dialect:
 
     allow: str = "GET, HEAD, OPTIONS"
 
-    def no_token(self) -> Reply:
+    def no_token(self) -> Response:
         """401."""
         headers = (("WWW-Authenticate", 'Bearer realm="api"'),)
         detail = {"detail": "Authentication credentials were not provided."}
-        return json_reply(HTTPStatus.UNAUTHORIZED, detail, headers=headers)
+        return json_response(HTTPStatus.UNAUTHORIZED, detail, headers=headers)
 
-    def wrong_token(self) -> Reply:
+    def wrong_token(self) -> Response:
         """403."""
-        return json_reply(HTTPStatus.FORBIDDEN, {"detail": "Incorrect authentication credentials."})
+        return json_response(HTTPStatus.FORBIDDEN, {"detail": "Incorrect authentication credentials."})
 
-    def expired_token(self) -> Reply:
+    def expired_token(self) -> Response:
         """401: what the page's table calls "Authentication failed"."""
-        return json_reply(HTTPStatus.UNAUTHORIZED, {"detail": "Incorrect authentication credentials."})
+        return json_response(HTTPStatus.UNAUTHORIZED, {"detail": "Incorrect authentication credentials."})
 
-    def forbidden(self) -> Reply:
+    def forbidden(self) -> Response:
         """403."""
-        return json_reply(HTTPStatus.FORBIDDEN, {"detail": "You do not have permission to perform this action."})
+        return json_response(HTTPStatus.FORBIDDEN, {"detail": "You do not have permission to perform this action."})
 
-    def wrong_method(self, method: str) -> Reply:
+    def wrong_method(self, method: str) -> Response:
         """405."""
         detail = {"detail": f'Method "{method}" not allowed.'}
-        return json_reply(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers=(("Allow", self.allow),))
+        return json_response(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers=(("Allow", self.allow),))
 
-    def server_error(self) -> Reply:
+    def server_error(self) -> Response:
         """500: the framework's own page."""
-        return html_reply(HTTPStatus.INTERNAL_SERVER_ERROR, "Server Error (500)", "")
+        return html_response(HTTPStatus.INTERNAL_SERVER_ERROR, "Server Error (500)", "")
 
 
-class CrmDialect:
+class CrmErrors:
     """CRM v2: `{"error_msg": …}`, as in "Common status codes and their meanings" of the bulk page."""
 
-    def no_token(self) -> Reply:
+    def no_token(self) -> Response:
         """401; a missing token is not told from a wrong one."""
         return self.wrong_token()
 
-    def wrong_token(self) -> Reply:
+    def wrong_token(self) -> Response:
         """401."""
-        return json_reply(HTTPStatus.UNAUTHORIZED, {"error_msg": "Invalid auth token"})
+        return json_response(HTTPStatus.UNAUTHORIZED, {"error_msg": "Invalid auth token"})
 
-    def expired_token(self) -> Reply:
+    def expired_token(self) -> Response:
         """401."""
-        return json_reply(HTTPStatus.UNAUTHORIZED, {"error_msg": "Token expired"})
+        return json_response(HTTPStatus.UNAUTHORIZED, {"error_msg": "Token expired"})
 
-    def forbidden(self) -> Reply:
+    def forbidden(self) -> Response:
         """403."""
-        return json_reply(HTTPStatus.FORBIDDEN, {"error_msg": "You do not have permission to perform this action."})
+        return json_response(HTTPStatus.FORBIDDEN, {"error_msg": "You do not have permission to perform this action."})
 
-    def wrong_method(self, method: str) -> Reply:
+    def wrong_method(self, method: str) -> Response:
         """405 or 400.
 
         The page lists "You may be using the wrong request type" under 400, and its recorded answers carry
@@ -164,46 +164,46 @@ class CrmDialect:
         """
         text = f'Method "{method}" not allowed.'
         if method in {"GET", "PATCH", "HEAD", "OPTIONS"}:
-            return json_reply(HTTPStatus.BAD_REQUEST, {"error_msg": text})
+            return json_response(HTTPStatus.BAD_REQUEST, {"error_msg": text})
         headers = (("Allow", "GET, POST, PATCH, HEAD, OPTIONS"),)
-        return json_reply(HTTPStatus.METHOD_NOT_ALLOWED, {"detail": text}, headers=headers)
+        return json_response(HTTPStatus.METHOD_NOT_ALLOWED, {"detail": text}, headers=headers)
 
-    def server_error(self) -> Reply:
+    def server_error(self) -> Response:
         """500."""
         text = "We're facing some technical issues. Please try again in a while."
-        return json_reply(HTTPStatus.INTERNAL_SERVER_ERROR, {"error_msg": text})
+        return json_response(HTTPStatus.INTERNAL_SERVER_ERROR, {"error_msg": text})
 
 
-class PortalDialect:
+class PortalErrors:
     """Contact center: the page has "The information sent is invalid." and "Internal server error" without a body.
 
     Undocumented, decided here: the texts stand in `{"error": …}`; a token that is missing, unknown or dead is a 401.
     """
 
-    def invalid(self) -> Reply:
+    def invalid(self) -> Response:
         """400."""
-        return json_reply(HTTPStatus.BAD_REQUEST, {"error": "The information sent is invalid."})
+        return json_response(HTTPStatus.BAD_REQUEST, {"error": "The information sent is invalid."})
 
-    def no_token(self) -> Reply:
+    def no_token(self) -> Response:
         """401."""
         return self.wrong_token()
 
-    def wrong_token(self) -> Reply:
+    def wrong_token(self) -> Response:
         """401."""
-        return json_reply(HTTPStatus.UNAUTHORIZED, {"error": "Unauthorized"})
+        return json_response(HTTPStatus.UNAUTHORIZED, {"error": "Unauthorized"})
 
-    def expired_token(self) -> Reply:
+    def expired_token(self) -> Response:
         """401."""
         return self.wrong_token()
 
-    def forbidden(self) -> Reply:
+    def forbidden(self) -> Response:
         """403."""
-        return json_reply(HTTPStatus.FORBIDDEN, {"error": "Forbidden"})
+        return json_response(HTTPStatus.FORBIDDEN, {"error": "Forbidden"})
 
-    def wrong_method(self, method: str) -> Reply:
+    def wrong_method(self, method: str) -> Response:
         """405."""
-        return json_reply(HTTPStatus.METHOD_NOT_ALLOWED, {"error": f'Method "{method}" not allowed.'})
+        return json_response(HTTPStatus.METHOD_NOT_ALLOWED, {"error": f'Method "{method}" not allowed.'})
 
-    def server_error(self) -> Reply:
+    def server_error(self) -> Response:
         """500."""
-        return json_reply(HTTPStatus.INTERNAL_SERVER_ERROR, {"error": "Internal server error"})
+        return json_response(HTTPStatus.INTERNAL_SERVER_ERROR, {"error": "Internal server error"})

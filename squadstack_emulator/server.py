@@ -9,7 +9,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 if TYPE_CHECKING:
-    from squadstack_emulator.app import App
+    from squadstack_emulator.application import Application
 
 _START_SECONDS = 120.0
 _FOR_EVER = 3600
@@ -27,7 +27,7 @@ class TransportProtocol(HttpToolsProtocol):
 class ServerThread:
     """A server that is started and stopped from another thread."""
 
-    def __init__(self, app: "App", *, host: str, port: int) -> None:
+    def __init__(self, app: "Application", *, host: str, port: int) -> None:
         self._app = app
         self._socket = _listening_socket(host, port)
         self.port: int = self._socket.getsockname()[1]

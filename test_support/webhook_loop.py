@@ -32,7 +32,7 @@ def config(receiver: Receiver) -> Message:
 
 def posted(emulator: Emulator) -> Counter[str]:
     """Return every event that was answered 201, once, as text in one spelling."""
-    bodies = {post.event: post.body for post in emulator.books.posts if post.status == 201}
+    bodies = {post.event: post.body for post in emulator.request_log.posts if post.status == 201}
     return Counter(spelt(json.loads(body)) for body in bodies.values())
 
 

@@ -57,7 +57,7 @@ def inversions(leads: Mapping[str, Lead]) -> int:
 def doubled_creates(plan: Plan, emulator: Emulator) -> int:
     """Count leads that were made more often than the input asks for."""
     asked = sum(record.stream == CREATES and not record.bad for record in plan.records)
-    return max(0, sum(applied.operation == "create" for applied in emulator.books.applied) - asked)
+    return max(0, sum(applied.operation == "create" for applied in emulator.request_log.applied) - asked)
 
 
 def kept(folder: Path) -> list[Mapping[str, Any]]:

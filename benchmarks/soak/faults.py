@@ -106,9 +106,9 @@ def run(plan: Plan, folder: Path) -> Account:
         code = sync.run()
         account, leads, rows = watch.account, emulator.leads(), kept(folder)
     account.read = len(plan.records)
-    account.calls = len(emulator.books.calls)
+    account.calls = len(emulator.request_log.calls)
     account.inversions = inversions(leads)
-    account.overlaps = len(emulator.books.overlapping)
+    account.overlaps = len(emulator.request_log.overlapping)
     bad = {record.number for record in plan.records if record.bad}
     checks = {
         f"it ended with code {code}": code != 0,
@@ -116,7 +116,7 @@ def run(plan: Plan, folder: Path) -> Account:
             numbers(rows) != bad or len(rows) != len(bad)
         ),
         "leads were created twice": doubled_creates(plan, emulator) > 0,
-        "calls broke the API's documents": bool(emulator.books.violations),
+        "calls broke the API's documents": bool(emulator.request_log.violations),
         "states were left out or repeated": account.states != len(plan.text().split(b'"STATE"')) - 1,
     }
     account.problems += [sentence for sentence, wrong in checks.items() if wrong]

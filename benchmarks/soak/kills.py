@@ -91,9 +91,9 @@ def run(plan: Plan, folder: Path, *, moment: int) -> Account:
     account.written += second.account.written
     account.rejected += second.account.rejected
     account.states += second.account.states
-    account.calls = len(emulator.books.calls)
+    account.calls = len(emulator.request_log.calls)
     account.inversions = inversions(leads)
-    account.overlaps = len(emulator.books.overlapping)
+    account.overlaps = len(emulator.request_log.overlapping)
     checks = {
         f"the second run ended with code {code}": code != 0,
         "leads were created twice": doubled_creates(plan, emulator) > 0,

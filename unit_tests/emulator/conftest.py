@@ -1,4 +1,4 @@
-"""A desk to talk to without a network, with clocks that the test moves."""
+"""A pipeline to talk to without a network, with clocks that the test moves."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 import pytest
 
 from squadstack_emulator import Emulator, Scenario
-from squadstack_emulator.desk import Desk, Ticket
 from squadstack_emulator.json_text import dumps, loads
-from squadstack_emulator.messages import Reply, arrival
+from squadstack_emulator.messages import Response, arrival
+from squadstack_emulator.pipeline import PendingRequest, RequestPipeline
 
 NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
 READ = "/api/v4/leads/responses/0PT711/"
@@ -46,8 +46,8 @@ class Caller:
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
-        self.desk = Desk(self.scenario, clock=self.clock.now, monotonic=self.clock.monotonic)
-        self.books = self.desk.books
+        self.pipeline = RequestPipeline(self.scenario, clock=self.clock.now, monotonic=self.clock.monotonic)
+        self.request_log = self.pipeline.request_log
 
     def get(self, path: str = READ, *, headers: Mapping[str, str] | None = None, **parameters: object) -> Answer:
         return self.send("GET", path, parameters=parameters, headers=headers)
@@ -79,10 +79,10 @@ class Caller:
         parameters: Mapping[str, object] | str = "",
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        ticket = self.arrive(method, path, body=body, parameters=parameters, headers=headers)
-        reply = self.desk.serve(ticket)
-        self.desk.close(ticket, reply)
-        return answer(reply)
+        pending = self.arrive(method, path, body=body, parameters=parameters, headers=headers)
+        response = self.pipeline.serve(pending)
+        self.pipeline.close(pending, response)
+        return answer(response)
 
     def arrive(
         self,
@@ -92,11 +92,11 @@ class Caller:
         body: bytes = b"",
         parameters: Mapping[str, object] | str = "",
         headers: Mapping[str, str] | None = None,
-    ) -> Ticket:
+    ) -> PendingRequest:
         own = {"authorization": f"Bearer {self.scenario.token}", "host": "127.0.0.1:8899"}
         if method == "POST":
             own["content-type"] = "application/json"
-        return self.desk.receive(
+        return self.pipeline.receive(
             arrival(
                 method=method,
                 path=path,
@@ -108,11 +108,11 @@ class Caller:
         )
 
 
-def answer(reply: Reply) -> Answer:
+def answer(response: Response) -> Answer:
     content: object = None
     with suppress(ValueError):  # a body that a fault has cut short, or a web page
-        content = loads(reply.body)
-    return Answer(int(reply.status), content, dict(reply.headers), reply.body)
+        content = loads(response.body)
+    return Answer(int(response.status), content, dict(response.headers), response.body)
 
 
 @pytest.fixture

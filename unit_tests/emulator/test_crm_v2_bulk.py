@@ -23,11 +23,11 @@ def results(answer: Any) -> list[tuple[int, str | None]]:
 
 
 def states(caller: Any) -> Mapping[str, str]:
-    return {lead.lead_id: lead.state for lead in caller.desk.store["0PT711"].leads.values()}
+    return {lead.lead_id: lead.state for lead in caller.pipeline.store["0PT711"].leads.values()}
 
 
 def process(caller: Any, lead_id: str) -> None:
-    leads = caller.desk.store["0PT711"]
+    leads = caller.pipeline.store["0PT711"]
     lead = leads.leads[lead_id]
     leads.put(replace(lead, state="processed", processed_at=lead.created_at, judgements=1))
 
@@ -68,7 +68,7 @@ def test_of_two_creates_of_one_lead_in_a_call_the_first_wins(call: Callable[...,
     caller = call()
     answer = caller.post("lead-created", [person("a", contact_name="First"), person("a", contact_name="Second")])
     assert [status for status, _ in results(answer)] == [200, 409]
-    assert caller.desk.store["0PT711"].leads["a"].contact_name == "First"
+    assert caller.pipeline.store["0PT711"].leads["a"].contact_name == "First"
 
 
 def test_create_with_bad_phone_numbers_is_the_recorded_answer(call: Callable[..., Any]) -> None:
@@ -130,7 +130,7 @@ def test_update_of_leads_that_are_not_there_is_the_recorded_answer(call: Callabl
         ],
         "metadata": {"total_leads": 3, "success": 2, "failed": 1},
     }
-    assert caller.desk.store["0PT711"].leads["lead1"].custom == {"stage": "new_stage"}
+    assert caller.pipeline.store["0PT711"].leads["lead1"].custom == {"stage": "new_stage"}
 
 
 def test_convert_failed_is_the_recorded_answer(call: Callable[..., Any]) -> None:
@@ -157,7 +157,7 @@ def test_a_conversion_takes_text_or_json_and_happens_once(call: Callable[..., An
         {"lead_id": "lead102", "detail": {"order_id": "101", "order_amount": "10000"}},
     ]
     assert results(caller.post("lead-converted", leads)) == [(200, None), (200, None)]
-    assert caller.desk.store["0PT711"].leads["lead102"].detail == {"order_id": "101", "order_amount": "10000"}
+    assert caller.pipeline.store["0PT711"].leads["lead102"].detail == {"order_id": "101", "order_amount": "10000"}
     again = "lead_id:lead101 has been marked as converted from our platform."
     assert results(caller.post("lead-converted", leads[:1])) == [(400, again)]
 
@@ -201,7 +201,7 @@ def test_a_deleted_lead_is_purged_and_may_be_created_anew(call: Callable[..., An
     caller = call()
     caller.post("lead-created", [person("a", city="Delhi")])
     caller.post("lead-deleted", [{"lead_id": "a"}])
-    tombstone = caller.desk.store["0PT711"].leads["a"]
+    tombstone = caller.pipeline.store["0PT711"].leads["a"]
     assert (tombstone.phone_number, tombstone.contact_name, tombstone.custom) == ("", "", {})
     assert results(caller.post("lead-created", [person("a")])) == [(200, None)]
     assert states(caller) == {"a": "active"}
@@ -231,7 +231,7 @@ def test_a_bad_value_is_named_with_its_field(call: Callable[..., Any], field: st
     caller = call()
     answer = caller.post("lead-created", [{**person("a"), field: value}])
     assert results(answer) == [(400, str({field: text}))]
-    assert caller.books.violations == []
+    assert caller.request_log.violations == []
     assert states(caller) == {}
 
 
@@ -239,7 +239,7 @@ def test_a_bad_value_is_named_with_its_field(call: Callable[..., Any], field: st
 def test_every_spelling_of_an_indian_number_is_one_number(call: Callable[..., Any], number: str) -> None:
     caller = call()
     assert results(caller.post("lead-created", [person("a", number)])) == [(200, None)]
-    assert caller.desk.store["0PT711"].leads["a"].phone_number == "+919999999999"
+    assert caller.pipeline.store["0PT711"].leads["a"].phone_number == "+919999999999"
 
 
 def test_values_at_their_limits_and_every_plain_custom_value_are_taken_and_echoed(call: Callable[..., Any]) -> None:
@@ -247,7 +247,7 @@ def test_values_at_their_limits_and_every_plain_custom_value_are_taken_and_echoe
     lead = person("x" * 255, contact_name="y" * 48, number=2**80, flag=True, nothing=None, text="नमस्ते")
     answer = caller.post("lead-created", [lead])
     assert answer.content["result"] == [{"status_code": 200, "data": lead}]
-    assert caller.desk.store["0PT711"].leads["x" * 255].custom == {
+    assert caller.pipeline.store["0PT711"].leads["x" * 255].custom == {
         "number": 2**80,
         "flag": True,
         "nothing": None,
@@ -259,7 +259,7 @@ def test_an_upsert_merges_custom_values_and_keeps_the_rest(call: Callable[..., A
     caller = call()
     caller.post("lead-upserted", [person("a", city="Delhi", stage="1")])
     caller.post("lead-upserted", [person("a", "8888888888", "Jane Doe", stage="2")])
-    lead = caller.desk.store["0PT711"].leads["a"]
+    lead = caller.pipeline.store["0PT711"].leads["a"]
     assert (lead.phone_number, lead.contact_name, lead.custom) == (
         "+918888888888",
         "Jane Doe",
@@ -293,7 +293,7 @@ def test_where_leads_are_re_activated_a_judged_one_is_called_again_and_an_active
     process(caller, "judged")
     answer = caller.post(endpoint, [person("judged"), person("active")])
     assert results(answer) == [(200, None), (400, "Unjudged leads cannot be re-activated")]
-    judged = caller.desk.store["0PT711"].leads["judged"]
+    judged = caller.pipeline.store["0PT711"].leads["judged"]
     assert (judged.state, judged.processed_at) == ("active", None)
 
 
@@ -324,17 +324,17 @@ def test_a_body_that_is_no_list_of_1_to_100_leads_is_refused_whole(
     caller = call()
     answer = caller.post("lead-created", body)
     assert (answer.status, answer.content) == (400, {"error_msg": text})
-    assert caller.books.violations == [f"POST /voice/crm-integration-v2/ref-0PT711/lead-created: {text}"]
+    assert caller.request_log.violations == [f"POST /voice/crm-integration-v2/ref-0PT711/lead-created: {text}"]
     assert states(caller) == {}
 
 
-def test_a_hundred_leads_are_taken_and_booked_in_their_order(call: Callable[..., Any]) -> None:
+def test_a_hundred_leads_are_taken_and_logged_in_their_order(call: Callable[..., Any]) -> None:
     caller = call()
     leads = [person(f"lead{number}") for number in range(100)]
     assert caller.post("lead-created", leads).content["metadata"] == {"total_leads": 100, "success": 100, "failed": 0}
-    assert [entry.lead_id for entry in caller.books.applied] == [lead["lead_id"] for lead in leads]
-    assert [entry.seq for entry in caller.books.applied] == list(range(1, 101))
-    assert {entry[1:4] for entry in caller.books.applied} == {(1, "ref-0PT711", "create")}
+    assert [entry.lead_id for entry in caller.request_log.applied] == [lead["lead_id"] for lead in leads]
+    assert [entry.seq for entry in caller.request_log.applied] == list(range(1, 101))
+    assert {entry[1:4] for entry in caller.request_log.applied} == {(1, "ref-0PT711", "create")}
 
 
 def test_a_lead_with_an_empty_id_tells_whether_the_endpoint_is_there_and_changes_nothing(
@@ -343,7 +343,7 @@ def test_a_lead_with_an_empty_id_tells_whether_the_endpoint_is_there_and_changes
     for endpoint in ("created", "upserted", "updated", "converted", "disabled", "deleted"):
         caller = call()
         assert [status for status, _ in results(caller.post(f"lead-{endpoint}", [{"lead_id": ""}]))] == [400]
-        assert (states(caller), caller.books.applied, caller.books.violations) == ({}, [], [])
+        assert (states(caller), caller.request_log.applied, caller.request_log.violations) == ({}, [], [])
 
 
 def test_an_unknown_reference_and_an_endpoint_that_is_off_are_404(call: Callable[..., Any]) -> None:
@@ -355,4 +355,4 @@ def test_an_unknown_reference_and_an_endpoint_that_is_off_are_404(call: Callable
         404,
         {"error_msg": "This endpoint is not enabled in your Integration"},
     )
-    assert caller.books.violations == []
+    assert caller.request_log.violations == []

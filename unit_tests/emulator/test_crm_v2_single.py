@@ -70,7 +70,7 @@ def test_updating_a_lead_that_is_unknown_or_processed_is_one_400(call: Callable[
     )
     assert told(caller.post("lead-updated", ID)) == (400, {"error_msg": text})
     caller.post("lead-created", JOHN)
-    leads = caller.desk.store["0PT711"]
+    leads = caller.pipeline.store["0PT711"]
     leads.put(replace(leads.leads["sample_lead_id"], state="processed"))
     assert told(caller.post("lead-updated", ID)) == (400, {"error_msg": text})
 

@@ -44,7 +44,7 @@ def test_it_serves_between_start_and_stop_and_keeps_its_leads() -> None:
     emulator.stop()
     with emulator:
         assert len(read(emulator)) == 2
-    assert len(emulator.books.calls) == 2
+    assert len(emulator.request_log.calls) == 2
 
 
 def test_leads_are_called_all_now_by_default() -> None:
@@ -160,5 +160,5 @@ def test_the_contact_center_is_served_at_the_same_address(serve: Callable[..., E
     second = get(history, log_in(), **dates, startKey=first.headers["next_start_key"])
     assert second.json() == emulator.portal_activities()[2:]
     assert "next_start_key" not in second.headers
-    assert (emulator.books.logins, emulator.books.max_calls_in_window) == (2, 0)
+    assert (emulator.request_log.logins, emulator.request_log.max_calls_in_window) == (2, 0)
     emulator.assert_clean()

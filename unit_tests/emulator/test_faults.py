@@ -1,4 +1,4 @@
-"""Which call a fault strikes, and what it does to it short of the wire."""
+"""Which call a fault strikes, and what it does to it short of the connection."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from squadstack_emulator import Campaign, Fault, FaultKind, PortalCampaign
-from squadstack_emulator.faults import FaultPlan
+from squadstack_emulator.faults.plan import FaultPlan
 
 ANYWHERE = frozenset({"0PT711", "ref-0PT711"})
 CREATE = "/voice/crm-integration-v2/ref-0PT711/lead-created"
@@ -84,7 +84,7 @@ def test_what_a_fault_makes_of_a_read_of_the_contact_center(
     caller = call(faults=(Fault(kind, on="portal", times=1),))
     answer = caller.portal("/callcenter/queues/status")
     assert (answer.status, answer.content) == (status, content)
-    assert [each.fault for each in caller.books.calls] == [None, kind.value]
+    assert [each.fault for each in caller.request_log.calls] == [None, kind.value]
     assert caller.portal("/callcenter/queues/status").content == []
 
 
@@ -99,15 +99,15 @@ def test_null_results_at_the_contact_center_are_null_where_the_rows_would_be(cal
     history = "/api/v2/reports/campaigns/leads/history"
     fault = Fault(FaultKind.NULL_RESULTS)
 
-    def spoilt(path: str, **scenario: object) -> Any:
+    def faulty(path: str, **scenario: object) -> Any:
         dates = {"startDate": 0, "endDate": 1} if path == history else {}
         return call(faults=(fault,), **scenario).portal(path, **dates).body
 
-    assert spoilt(f"/api/v2/config/campaigns/{PortalCampaign.id}/leads") == b'{"data":null}'
-    assert spoilt(history, activity_shape="envelope_cdrs") == b'{"cdrs":null}'
-    assert spoilt(history) == b"null"
-    assert spoilt("/callcenter/queues/status") == b"null"
-    assert spoilt("/api/v2/reports/campaigns/leads/status") == b"null"
+    assert faulty(f"/api/v2/config/campaigns/{PortalCampaign.id}/leads") == b'{"data":null}'
+    assert faulty(history, activity_shape="envelope_cdrs") == b'{"cdrs":null}'
+    assert faulty(history) == b"null"
+    assert faulty("/callcenter/queues/status") == b"null"
+    assert faulty("/api/v2/reports/campaigns/leads/status") == b"null"
     assert call(faults=(fault,)).portal(history).status == 400
 
 
@@ -116,7 +116,7 @@ def test_a_login_is_struck_only_where_it_is_named_or_anything_is(call: Callable[
     for on in ("login", "any"):
         caller = call(faults=(Fault(FaultKind.HTTP_500, on=on, times=1),))
         assert [caller.log_in().status for _ in range(2)] == [500, 200]
-        assert caller.books.logins == 1
+        assert caller.request_log.logins == 1
 
 
 @pytest.mark.parametrize(
@@ -144,8 +144,8 @@ def test_what_a_fault_makes_of_a_write_and_whether_the_write_happened(
 ) -> None:
     caller = call(faults=(Fault(kind, times=1),))
     assert caller.post("lead-created", entries("a", "b")).status == status
-    assert [each.lead_id for each in caller.books.applied] == (["a", "b"] if applied else [])
-    assert [each.fault for each in caller.books.calls] == [kind.value]
+    assert [each.lead_id for each in caller.request_log.applied] == (["a", "b"] if applied else [])
+    assert [each.fault for each in caller.request_log.calls] == [kind.value]
     again = caller.post("lead-created", entries("a", "b"))
     assert again.content["metadata"]["success"] == (0 if applied else 2)
 
@@ -154,30 +154,30 @@ def test_what_a_fault_makes_of_a_write_and_whether_the_write_happened(
 def test_a_fault_may_be_told_to_strike_after_the_write(call: Callable[..., Any], kind: FaultKind) -> None:
     caller = call(faults=(Fault(kind, applied=True),))
     caller.post("lead-created", entries("a"))
-    assert [each.lead_id for each in caller.books.applied] == ["a"]
+    assert [each.lead_id for each in caller.request_log.applied] == ["a"]
 
 
 def test_half_of_a_hanging_batch_is_applied(call: Callable[..., Any]) -> None:
     caller = call(faults=(Fault(FaultKind.HALF_HANG),))
     caller.post("lead-created", entries("a", "b", "c", "d", "e"))
-    assert [each.lead_id for each in caller.books.applied] == ["a", "b"]
+    assert [each.lead_id for each in caller.request_log.applied] == ["a", "b"]
 
 
-def test_spoilt_answers_are_what_their_names_say(call: Callable[..., Any]) -> None:
+def test_faulty_answers_are_what_their_names_say(call: Callable[..., Any]) -> None:
     whole = call().post("lead-created", entries("a", "b")).body
 
-    def spoilt(kind: FaultKind) -> Any:
+    def faulty(kind: FaultKind) -> Any:
         return call(faults=(Fault(kind),)).post("lead-created", entries("a", "b"))
 
-    assert spoilt(FaultKind.TRUNCATED).body == whole[: len(whole) // 2]
-    assert spoilt(FaultKind.EMPTY_200).body == b""
-    assert spoilt(FaultKind.HTML_200).body.startswith(b"<!doctype html>")
-    assert len(spoilt(FaultKind.WRONG_LENGTH).content["result"]) == 1
-    assert spoilt(FaultKind.WRONG_LENGTH).content["metadata"]["total_leads"] == 2
-    assert spoilt(FaultKind.REDIRECT_302).headers["Location"] == "http://127.0.0.1:8899/accounts/login/"
-    assert spoilt(FaultKind.UNAUTHORIZED_401).content == {"error_msg": "Token expired"}
+    assert faulty(FaultKind.TRUNCATED).body == whole[: len(whole) // 2]
+    assert faulty(FaultKind.EMPTY_200).body == b""
+    assert faulty(FaultKind.HTML_200).body.startswith(b"<!doctype html>")
+    assert len(faulty(FaultKind.WRONG_LENGTH).content["result"]) == 1
+    assert faulty(FaultKind.WRONG_LENGTH).content["metadata"]["total_leads"] == 2
+    assert faulty(FaultKind.REDIRECT_302).headers["Location"] == "http://127.0.0.1:8899/accounts/login/"
+    assert faulty(FaultKind.UNAUTHORIZED_401).content == {"error_msg": "Token expired"}
     text = "We're facing some technical issues. Please try again in a while."
-    assert spoilt(FaultKind.HTTP_500).content == {"error_msg": text}
+    assert faulty(FaultKind.HTTP_500).content == {"error_msg": text}
 
 
 def test_null_results_keep_the_rest_of_the_page(call: Callable[..., Any]) -> None:

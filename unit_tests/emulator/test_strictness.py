@@ -39,7 +39,7 @@ def test_unknown_paths_and_methods(
     caller = call()
     answer = caller.send(method, path, body=LEAD if method == "POST" else b"")
     assert (answer.status, answer.content) == (status, content)
-    assert caller.books.violations == [f"{method} {path}: {violation}"]
+    assert caller.request_log.violations == [f"{method} {path}: {violation}"]
 
 
 def test_a_missing_slash_is_redirected_with_its_parameters(call: Callable[..., Any]) -> None:
@@ -76,13 +76,13 @@ def test_query_parameters_no_page_documents(
     answer = caller.send("GET", READ, parameters=parameters)
     assert answer.status == status
     assert content is None or answer.content == content
-    assert caller.books.violations == [f"GET {READ}: {violation}"]
+    assert caller.request_log.violations == [f"GET {READ}: {violation}"]
 
 
 def test_writes_take_no_query_parameters(call: Callable[..., Any]) -> None:
     caller = call()
     assert caller.post("lead-created", [{"lead_id": ""}], dry_run=1).status == 200
-    assert caller.books.violations == [f"POST {CREATE}: there are no query parameters"]
+    assert caller.request_log.violations == [f"POST {CREATE}: there are no query parameters"]
 
 
 @pytest.mark.parametrize(
@@ -103,14 +103,14 @@ def test_a_write_must_be_json_and_say_so(
     caller = call()
     answer = caller.send("POST", CREATE, body=body, headers=headers)
     assert (answer.status, answer.content) == (400, {"error_msg": text})
-    assert caller.books.violations == [f"POST {CREATE}: {text}"]
+    assert caller.request_log.violations == [f"POST {CREATE}: {text}"]
 
 
 def test_a_charset_beside_the_media_type_is_fine(call: Callable[..., Any]) -> None:
     caller = call()
     headers = {**TOKEN, "content-type": "application/json; charset=utf-8"}
     assert caller.send("POST", CREATE, body=LEAD, headers=headers).status == 200
-    assert caller.books.violations == []
+    assert caller.request_log.violations == []
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_leads_of_a_shape_no_page_documents(
     caller = call()
     answer = caller.post(endpoint, [entry])
     assert answer.content["metadata"] == {"total_leads": 1, "success": 0, "failed": 1}
-    assert caller.books.violations == [f"POST /voice/crm-integration-v2/ref-0PT711/{endpoint}: {violation}"]
+    assert caller.request_log.violations == [f"POST /voice/crm-integration-v2/ref-0PT711/{endpoint}: {violation}"]
 
 
 def test_a_number_for_an_id_counts_as_its_digits(call: Callable[..., Any]) -> None:
@@ -138,8 +138,8 @@ def test_a_number_for_an_id_counts_as_its_digits(call: Callable[..., Any]) -> No
     lead = {"lead_id": 2**70, "phone_number": 9999999999, "contact_name": "John Doe"}
     answer = caller.post("lead-created", [lead])
     assert answer.content["result"] == [{"status_code": 200, "data": lead}]
-    assert list(caller.desk.store["0PT711"].leads) == [str(2**70)]
-    assert len(caller.books.violations) == 2
+    assert list(caller.pipeline.store["0PT711"].leads) == [str(2**70)]
+    assert len(caller.request_log.violations) == 2
 
 
 @pytest.mark.parametrize(
@@ -164,10 +164,10 @@ def test_a_wrong_token_is_refused_and_a_missing_or_odd_header_is_a_violation_too
         return answer.status, answer.content
 
     assert told({"authorization": "Bearer other"}) == wrong
-    assert caller.books.violations == []
+    assert caller.request_log.violations == []
     assert told({}) == missing
     assert told({"authorization": "Basic emulator-token"}) == wrong
-    assert caller.books.violations == [
+    assert caller.request_log.violations == [
         f"{method} {path}: there is no Authorization header",
         f"{method} {path}: the Authorization header does not begin with 'Bearer '",
     ]
@@ -179,7 +179,7 @@ def test_a_token_without_the_permission_is_a_403(call: Callable[..., Any]) -> No
     assert (caller.get().status, caller.get().content) == (403, {"detail": text})
     answer = caller.post("lead-created", [])
     assert (answer.status, answer.content) == (403, {"error_msg": text})
-    assert caller.books.violations == []
+    assert caller.request_log.violations == []
 
 
 def test_violations_hold_neither_leads_nor_tokens(call: Callable[..., Any]) -> None:
@@ -187,5 +187,5 @@ def test_violations_hold_neither_leads_nor_tokens(call: Callable[..., Any]) -> N
     caller.send("GET", READ, parameters="lead_id=secret&processed_after=secret", headers={"authorization": "secret"})
     caller.get(processed_after="secret", page="secret", page_size="secret")
     caller.post("lead-disabled", [{"lead_id": 4711, "secret": "secret"}])
-    assert len(caller.books.violations) == 4
-    assert not [each for each in caller.books.violations if "secret" in each or "4711" in each]
+    assert len(caller.request_log.violations) == 4
+    assert not [each for each in caller.request_log.violations if "secret" in each or "4711" in each]

@@ -1,0 +1,1 @@
+"""The contact center: login, campaigns, leads, activities and queues of a portal (page Campaigns)."""

@@ -1,0 +1,182 @@
+"""The contact center's leads and activities, and the rows that reading them gives."""
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from squadstack_emulator import timestamps
+from squadstack_emulator.contact_center.listing import Listing, RowT
+from squadstack_emulator.contact_center.portal import Portal, PortalCampaign
+from squadstack_emulator.contact_center.seeds import (
+    PortalLead,
+    activity_row,
+    activity_times,
+    hexadecimal,
+    queue_row,
+    seeded_lead,
+)
+from squadstack_emulator.contact_center.tokens import PortalTokens
+from squadstack_emulator.scenario import Order
+from squadstack_emulator.squadstack.journeys import pseudo_random
+
+_LISTINGS_KEPT = 16
+# Beyond every seeded lead's.
+_FIRST_ADDED = 1_000_000_000
+_NOT_SHOWN = frozenset({"type", "ticket_id", "note", "cool_off"})
+
+
+class Activity(NamedTuple):
+    """One activity; that of a campaign is made out when it is shown, or many would fill the memory.
+
+    The first two fields compare, and the second is never the same.
+    """
+
+    timestamp: int
+    serial: int
+    campaign: PortalCampaign | None = None
+    number: int = 0
+    row: Mapping[str, object] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What a read of activities asks for, in Unix seconds."""
+
+    start: int
+    end: int
+    inclusive: bool
+
+
+@dataclass(slots=True)
+class PortalStore:
+    """Everything the portal was ever given."""
+
+    seed: int
+    tokens: PortalTokens = field(default_factory=PortalTokens)
+    _leads: dict[str, dict[str, PortalLead]] = field(default_factory=dict)
+    _timed: list[Activity] = field(default_factory=list)
+    _timeless: list[Activity] = field(default_factory=list)
+    _serial: int = 0
+    _listings: dict[Hashable, Listing[Any]] = field(default_factory=dict)
+
+    def open(self, portal: Portal) -> None:
+        """Create and seed the campaigns that are new; the others keep what is in them."""
+        for campaign in portal.campaigns:
+            if campaign.id not in self._leads:
+                leads = (seeded_lead(campaign, self.seed, number) for number in range(campaign.leads))
+                self._leads[campaign.id] = {lead.id: lead for lead in leads}
+                self._timed += [
+                    Activity(at, self._next_serial(), campaign, number)
+                    for number, at in enumerate(activity_times(campaign))
+                ]
+        self._timed.sort()
+        self._listings.clear()
+
+    def put_activity(self, row: Mapping[str, object]) -> None:
+        """Add an activity that is shown verbatim."""
+        at = timestamps.parse(row.get("timestamp"))
+        activity = Activity(0 if at is None else at // 1_000_000, self._next_serial(), row=dict(row))
+        if at is None:
+            self._timeless.append(activity)
+        else:
+            insort(self._timed, activity)
+        self._listings.clear()
+
+    def add_lead(self, campaign_id: str, fields: Mapping[str, Any], now: datetime) -> None:
+        """Add a lead of these documented fields."""
+        serial = _FIRST_ADDED + self._next_serial()
+        lead = PortalLead(
+            created=timestamps.microseconds(now) // 1_000_000,
+            campaign_id=campaign_id,
+            number=fields["number"],
+            status="new",
+            retries=fields.get("retries", 0),
+            first_name=fields.get("first_name", ""),
+            last_name=fields.get("last_name", ""),
+            priority=fields.get("priority", 0),
+            id=hexadecimal(self.seed, campaign_id, "added", serial),
+            serial=serial,
+            more={name: value for name, value in fields.items() if name in _NOT_SHOWN},
+        )
+        self._leads[campaign_id][lead.id] = lead
+        self._listings.clear()
+
+    def set_status(self, lead_id: str, status: str) -> bool:
+        """Change the status of a lead; gives whether there is such a lead."""
+        leads = self._having(lead_id)
+        if leads is not None:
+            leads[lead_id] = replace(leads[lead_id], status=status)
+            self._listings.clear()
+        return leads is not None
+
+    def delete_lead(self, lead_id: str) -> bool:
+        """Remove a lead; gives whether there was such a lead."""
+        leads = self._having(lead_id)
+        if leads is not None:
+            del leads[lead_id]
+            self._listings.clear()
+        return leads is not None
+
+    def _having(self, lead_id: str) -> dict[str, PortalLead] | None:
+        return next((leads for leads in self._leads.values() if lead_id in leads), None)
+
+    def leads(self, campaign_id: str, order: Order = "processed_at") -> Listing[PortalLead]:
+        """The leads of a campaign, by default in the order of their creation."""
+        return self._known((campaign_id, order), lambda: self._ordered_leads(campaign_id, order))
+
+    def activities(self, portal: Portal, span: Span | None, order: Order = "processed_at") -> Listing[Activity]:
+        """The activities of a portal's campaigns within a span, and those whose timestamp is no time."""
+        campaigns = frozenset(campaign.id for campaign in portal.campaigns)
+        return self._known((campaigns, span, order), lambda: self._ordered_activities(campaigns, span, order))
+
+    def activity_row(self, activity: Activity) -> Mapping[str, object]:
+        """An activity as the history shows it."""
+        if activity.campaign is None:
+            return activity.row
+        return activity_row(activity.campaign, self.seed, activity.number, activity.timestamp)
+
+    def queues(self, portal: Portal) -> list[dict[str, object]]:
+        """The portal's queues."""
+        return [queue_row(self.seed, number) for number in range(portal.queues)]
+
+    def _known(self, key: Hashable, make: Callable[[], Iterable[RowT]]) -> Listing[RowT]:
+        """The listing of a read that is being paged; a few are kept, since several streams may be."""
+        if key not in self._listings:
+            if len(self._listings) >= _LISTINGS_KEPT:
+                self._listings.clear()
+            self._listings[key] = Listing.of(make())
+        return self._listings[key]
+
+    def _ordered_leads(self, campaign_id: str, order: Order) -> Iterable[PortalLead]:
+        leads = self._leads[campaign_id].values()
+        if order == "processed_at":
+            return leads
+        if order == "lead_id":
+            return sorted(leads, key=lambda lead: lead.id)
+        return sorted(leads, key=lambda lead: pseudo_random(self.seed, "shuffle", lead.id))
+
+    def _ordered_activities(self, campaigns: frozenset[str], span: Span | None, order: Order) -> Iterable[Activity]:
+        found = (
+            each
+            for each in (*self._within(span), *self._timeless)
+            if each.campaign is None or each.campaign.id in campaigns
+        )
+        if order == "processed_at":
+            return found
+        if order == "lead_id":
+            return sorted(found, key=lambda each: str(self.activity_row(each).get("lead_number")))
+        return sorted(found, key=lambda each: pseudo_random(self.seed, "shuffle", each.serial))
+
+    def _within(self, span: Span | None) -> Iterable[Activity]:
+        if span is None:
+            return self._timed
+        find_start, find_end = (bisect_left, bisect_right) if span.inclusive else (bisect_right, bisect_left)
+        low = find_start(self._timed, span.start, key=lambda each: each.timestamp)
+        high = find_end(self._timed, span.end, key=lambda each: each.timestamp)
+        return self._timed[low:high]
+
+    def _next_serial(self) -> int:
+        self._serial += 1
+        return self._serial

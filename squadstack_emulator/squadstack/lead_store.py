@@ -1,0 +1,170 @@
+"""The leads of every campaign, and the rows that reading them gives."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from squadstack_emulator import timestamps
+from squadstack_emulator.scenario import Campaign, Order
+from squadstack_emulator.squadstack.journeys import pseudo_random
+from squadstack_emulator.squadstack.lead import Lead
+from squadstack_emulator.squadstack.seeds import seeded_leads
+
+
+class RawRow(NamedTuple):
+    """A response row that is shown verbatim, whatever it holds."""
+
+    lead_id: str
+    row: Mapping[str, object]
+    processed: int | None  # microseconds; None: the row is in every read, filtered or not
+
+
+Row = Lead | RawRow
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What a read asks for: microseconds, None where the parameter was not given."""
+
+    after: int | None = None
+    before: int | None = None
+    lead_id: str | None = None
+    after_inclusive: bool = True
+    before_inclusive: bool = True
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether only processed leads can be in the answer."""
+        return self.after is not None or self.before is not None
+
+    def holds(self, moment: int) -> bool:
+        """Whether a lead processed at this moment is in the answer."""
+        if self.after is not None and (moment < self.after or (moment == self.after and not self.after_inclusive)):
+            return False
+        return self.before is None or moment < self.before or (moment == self.before and self.before_inclusive)
+
+
+@dataclass(slots=True)
+class CampaignLeads:
+    """The leads of one campaign. `version` rises with every change, so that rendered pages know when they are stale."""
+
+    campaign: Campaign
+    seed: int
+    version: int = 0
+    leads: dict[str, Lead] = field(default_factory=dict)
+    raw: dict[str, RawRow] = field(default_factory=dict)
+    _index: "_Index | None" = None
+    _selections: dict[tuple[Window, Order], list[Row]] = field(default_factory=dict)
+
+    def put(self, lead: Lead) -> None:
+        """Add or replace a lead; a raw row of the same id gives way to it."""
+        self.leads[lead.lead_id] = lead
+        self.raw.pop(lead.lead_id, None)
+        self.changed()
+
+    def put_raw(self, row: RawRow) -> None:
+        """Add or replace a raw row, which hides a lead of the same id from reads."""
+        self.raw[row.lead_id] = row
+        self.changed()
+
+    def changed(self) -> None:
+        """Make every rendered page of this campaign stale."""
+        self.version += 1
+        self._index = None
+        self._selections.clear()
+
+    def select(self, window: Window, order: Order, call_seq: int = 0) -> list[Row]:
+        """The rows of a read, all pages of it. The list is shared: do not change it."""
+        if order == "reshuffled":
+            rows = self.select(window, "processed_at")
+            return sorted(rows, key=lambda row: pseudo_random(self.seed, call_seq, row.lead_id))
+        known = self._selections.get((window, order))
+        if known is None:
+            known = self._ordered(self._selected(window), order)
+            self._selections[(window, order)] = known
+        return known
+
+    def _selected(self, window: Window) -> list[Row]:
+        if self._index is None:
+            self._index = _Index.of(self.leads.values(), self.raw)
+        if window.lead_id is None:
+            return self._index.select(window)
+        row = self.raw.get(window.lead_id) or self.leads.get(window.lead_id)
+        if row is None or not _is_visible(row):
+            return []
+        processed = _processed(row)
+        if not window.is_filtered or (isinstance(row, RawRow) and processed is None):
+            return [row]
+        return [row] if processed is not None and window.holds(processed) else []
+
+    def _ordered(self, rows: list[Row], order: Order) -> list[Row]:
+        if order == "processed_at":
+            return rows
+        if order == "lead_id":
+            return sorted(rows, key=lambda row: row.lead_id)
+        return sorted(rows, key=lambda row: pseudo_random(self.seed, "shuffle", row.lead_id))
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """Rows by the time they were processed, so that a window is a slice."""
+
+    times: list[int]
+    timed: list[Row]
+    waiting: list[Row]  # not processed: in unfiltered reads only
+    always: list[Row]
+
+    @classmethod
+    def of(cls, leads: Iterable[Lead], raw: Mapping[str, RawRow]) -> "_Index":
+        timed: list[tuple[int, int, Row]] = []
+        waiting: list[Row] = []
+        always: list[Row] = []
+        shown: Iterable[Row] = (lead for lead in leads if lead.state != "deleted" and lead.lead_id not in raw)
+        for place, row in enumerate((*shown, *raw.values())):
+            processed = _processed(row)
+            if processed is not None:
+                timed.append((processed, place, row))
+            else:
+                (always if isinstance(row, RawRow) else waiting).append(row)
+        # The place breaks ties: rows themselves do not compare.
+        timed.sort(key=lambda entry: entry[:2])
+        return cls([entry[0] for entry in timed], [entry[2] for entry in timed], waiting, always)
+
+    def select(self, window: Window) -> list[Row]:
+        if not window.is_filtered:
+            return self.timed + self.waiting + self.always
+        low, high = 0, len(self.timed)
+        if window.after is not None:
+            low = (bisect_left if window.after_inclusive else bisect_right)(self.times, window.after)
+        if window.before is not None:
+            high = (bisect_right if window.before_inclusive else bisect_left)(self.times, window.before)
+        return self.timed[low:high] + self.always
+
+
+def _processed(row: Row) -> int | None:
+    if isinstance(row, RawRow):
+        return row.processed
+    return None if row.processed_at is None else timestamps.microseconds(row.processed_at)
+
+
+def _is_visible(row: Row) -> bool:
+    return isinstance(row, RawRow) or row.state != "deleted"
+
+
+class Store:
+    """All campaigns the emulator has ever been given, by campaign id."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._campaigns: dict[str, CampaignLeads] = {}
+
+    def open(self, campaigns: Iterable[Campaign]) -> None:
+        """Create and seed the campaigns that are new; the others keep what is in them."""
+        for campaign in campaigns:
+            if campaign.id not in self._campaigns:
+                leads = {lead.lead_id: lead for lead in seeded_leads(campaign, self._seed)}
+                self._campaigns[campaign.id] = CampaignLeads(campaign, self._seed, leads=leads)
+
+    def __getitem__(self, campaign_id: str) -> CampaignLeads:
+        return self._campaigns[campaign_id]
