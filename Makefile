@@ -83,8 +83,8 @@ spec-form: venv tools/spec_form/node_modules/.package-lock.json  ## Fill in both
 .PHONY: endurance
 endurance: venv  ## Run what takes its time: real minutes, kill -9 again and again, odd bodies.
 	@.venv/bin/python -m pytest $(ON_ALL_CORES) endurance_tests $(PYTEST_ARGS)
-	@.venv/bin/python -m benchmarks.webhooks.kills --kills 5
-	@.venv/bin/python -m benchmarks.webhooks.fuzz --bodies 3000
+	@.venv/bin/python -m endurance_tests.tools.receiver_kills --kills 5
+	@.venv/bin/python -m endurance_tests.tools.receiver_fuzz --bodies 3000
 
 # Not in continuous integration: what a search at random finds is seldom the fault of the change that it would fail.
 .PHONY: explore
@@ -98,19 +98,19 @@ test-busy: venv  ## Run every test ten times, each time in a new order, while ot
 
 .PHONY: soak
 soak: venv  ## Test the destination's endurance: every fault at once, and kill -9, in a quarter of an hour; SOAK_ARGS=--quick is short.
-	@.venv/bin/python -m benchmarks.soak $(SOAK_ARGS)
+	@.venv/bin/python -m endurance_tests.tools.soak $(SOAK_ARGS)
 
 .PHONY: webhooks-load
 webhooks-load: venv  ## Load the receiver of webhooks: events a second, and p99 at 200 a second, on SQLite and PostgreSQL; needs wrk.
-	@.venv/bin/python -m benchmarks.webhooks.load $(LOAD_ARGS)
+	@.venv/bin/python -m benchmarks.receiver.load $(LOAD_ARGS)
 
 .PHONY: webhooks-soak
 webhooks-soak: venv  ## Kill the receiver of webhooks and PostgreSQL under load, twenty times each, and count every event.
-	@.venv/bin/python -m benchmarks.webhooks.kills $(SOAK_ARGS)
+	@.venv/bin/python -m endurance_tests.tools.receiver_kills $(SOAK_ARGS)
 
 .PHONY: webhooks-fuzz
 webhooks-fuzz: venv  ## Send the receiver of webhooks 10,000 odd bodies, on SQLite and on PostgreSQL.
-	@.venv/bin/python -m benchmarks.webhooks.fuzz $(FUZZ_ARGS)
+	@.venv/bin/python -m endurance_tests.tools.receiver_fuzz $(FUZZ_ARGS)
 
 .bench/%/.requirements: benchmarks/peers/%/requirements.txt
 	@echo "Making .bench/$* …"

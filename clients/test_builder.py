@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from integration_tests.webhook_receiver import Receiver, stored
 from squadstack_emulator import Emulator
 from test_support.connectors import Connector
 from test_support.every_stream import SCENARIO, catalog, config_of, everything_of, final_states, records
+from test_support.fake_receiver import Receiver, stored
 from tools.builder_manifest import main as write_builder_files
 
 ROOT = Path(__file__).parents[1]

@@ -1,13 +1,12 @@
 """The receiver of webhooks is killed again and again, in real time, under posts and syncs."""
 
-import signal
 import threading
 from collections import Counter
 from typing import Any
 
 from test_support.connectors import Connector, Outcome, configured
 from test_support.processes import HANG
-from test_support.webhook_loop import committed, config, posted, webhook_loop
+from test_support.webhook_loop import committed, posted, webhook_loop
 
 
 def test_kill_9_of_the_receiver_again_and_again_under_posts_and_syncs_loses_and_doubles_nothing(tmp_path):
@@ -22,8 +21,8 @@ def loses_and_doubles_nothing(source, emulator, receiver):
 
     def kill_and_start() -> None:
         while not over.wait(1.5):
-            receiver.end(signal.SIGKILL)
-            receiver.start()
+            receiver.kill()
+            receiver.restart()
 
     killing = threading.Thread(target=kill_and_start)
     killing.start()
@@ -31,12 +30,12 @@ def loses_and_doubles_nothing(source, emulator, receiver):
     states: list[Any] = []
     for _ in range(4):
         emulator.call_leads(limit=100)  # posted while the sync runs
-        reads.append(source.run("read", config=config(receiver), catalog=catalog, state=states[-1:]))
+        reads.append(source.run("read", config=receiver.config, catalog=catalog, state=states[-1:]))
         states += reads[-1].states
     assert emulator.wait_for_posts(HANG)
     over.set()
     killing.join()
-    reads.append(source.run("read", config=config(receiver), catalog=catalog, state=states[-1:]))
+    reads.append(source.run("read", config=receiver.config, catalog=catalog, state=states[-1:]))
     # A sync may meet it down six times in a row: that is an outage, and nothing else may be said of it.
     assert {error["failure_type"] for read in reads for error in read.errors} <= {"transient_error"}
     assert reads[-1].code == 0

@@ -1,6 +1,6 @@
 """The destination under every fault at once, and killed: a part of `make soak`."""
 
-from benchmarks.soak.__main__ import main
+from endurance_tests.tools.soak.__main__ import main
 
 
 def test_every_account_holds(capsys):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from demo.receiver import KEY, PULL_TOKEN, Receiver
 from squadstack_emulator import Campaign, Emulator, Portal, PortalCampaign, Scenario, Webhook
+from test_support.receiver_process import KEY, ReceiverProcess
 
 PAGE = (Path(__file__).parents[1] / "docs/sources/squadstack.md").read_text(encoding="utf-8")
 FROM, TO = datetime(2026, 9, 1, tzinfo=UTC), datetime(2026, 10, 1, tzinfo=UTC)
@@ -56,13 +56,13 @@ def config(emulator: Emulator, version: str) -> dict:
 def first_event(source, catalog_of, tmp_path_factory):
     """Return the first event that the webhook receiver was posted."""
     campaign = Campaign(unprocessed=1, seed_from=FROM, seed_to=TO)
-    with Receiver(tmp_path_factory.mktemp("webhooks")) as receiver:
+    folder = tmp_path_factory.mktemp("webhooks")
+    with ReceiverProcess(f"sqlite:///{folder}/webhooks.db", log=folder / "log") as receiver:
         webhook = Webhook(f"{receiver.url}/events/{KEY}")
         with Emulator(Scenario(campaigns=(campaign,), webhook=webhook)) as emulator:
             emulator.call_leads(last_at=FROM)
             assert emulator.wait_for_posts()
-        asked = {"webhooks": {"url": receiver.url, "token": PULL_TOKEN}}
-        read = source.run("read", config=asked, catalog=catalog_of("webhook_events"))
+        read = source.run("read", config=receiver.config, catalog=catalog_of("webhook_events"))
     assert read.code == 0, read.errors
     return read.records[0]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from integration_tests.test_source_faults import HARMLESS, INCREMENTAL, PORTAL, SQUADSTACK, config, scenario
 from squadstack_emulator import Emulator, Fault, FaultKind
 from test_support.connectors import Connector, Message, Outcome, configured
+from test_support.source_faults import HARMLESS, INCREMENTAL, PORTAL, SQUADSTACK, config, scenario
 
 FAILING = {
     "HTTP 401 in the middle": {"faults": (Fault(kind=FaultKind.UNAUTHORIZED_401, on="read", skip=4),)},

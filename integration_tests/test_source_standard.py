@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from airbyte_cdk.test.standard_tests import ConnectorTestScenario, DeclarativeSourceTestSuite
 
-from integration_tests.webhook_receiver import Receiver, stored
 from source_squadstack.source import SourceSquadstack
 from squadstack_emulator import Campaign, Emulator, Portal, PortalCampaign, Scenario
+from test_support.fake_receiver import Receiver, stored
 
 SEEDED = {"seed_from": datetime(2026, 1, 1, tzinfo=UTC), "seed_to": datetime(2026, 3, 1, tzinfo=UTC)}
 SCENARIO = Scenario(

@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from integration_tests.webhook_receiver import TOKEN, Receiver, event, stored
 from source_squadstack.checkpoints import EVENTS_A_STATE
+from test_support.fake_receiver import TOKEN, Receiver, event, stored
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 
-from integration_tests.webhook_receiver import Receiver, stored
 from squadstack_emulator import Emulator
 from test_support.connectors import Connector, Outcome
 from test_support.every_stream import SCENARIO, catalog, config_of, everything_of, final_states, records
+from test_support.fake_receiver import Receiver, stored
 from tools.builder_manifest import main as write_builder_files
 
 EVERY_STREAM = {

@@ -6,7 +6,6 @@ what a destination commits; what came after it is asked for again.
 
 import json
 import re
-import signal
 import sqlite3
 import threading
 from collections import Counter
@@ -17,11 +16,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from demo.receiver import KEY, Receiver
 from squadstack_emulator import Emulator
 from test_support.connectors import Connector
 from test_support.processes import HANG
-from test_support.webhook_loop import call, committed, config, position, posted, spelt, webhook_loop
+from test_support.receiver_process import KEY, ReceiverProcess
+from test_support.webhook_loop import call, committed, position, posted, spelt, webhook_loop
 
 # What the receiver's page says to do after a restore.
 RAISE = re.search(
@@ -43,7 +42,7 @@ def catalog(catalog_of):
 
 
 @pytest.fixture
-def loop(tmp_path: Path) -> Iterator[Callable[..., tuple[Emulator, Receiver]]]:
+def loop(tmp_path: Path) -> Iterator[Callable[..., tuple[Emulator, ReceiverProcess]]]:
     """Start a receiver, and an emulator with so many leads that posts to it."""
     with ExitStack() as stack:
         yield lambda leads, **settings: stack.enter_context(webhook_loop(tmp_path, leads, **settings))
@@ -52,9 +51,9 @@ def loop(tmp_path: Path) -> Iterator[Callable[..., tuple[Emulator, Receiver]]]:
 def test_every_event_that_was_acknowledged_is_read_once_over_two_syncs_repeats_and_all(source, catalog, loop):
     emulator, receiver = loop(300)
     call(emulator, 200)
-    first = source.run("read", config=config(receiver), catalog=catalog)
+    first = source.run("read", config=receiver.config, catalog=catalog)
     call(emulator, 100)
-    second = source.run("read", config=config(receiver), catalog=catalog, state=[first.states[-1]])
+    second = source.run("read", config=receiver.config, catalog=catalog, state=[first.states[-1]])
     assert (first.code, second.code) == (0, 0)
     assert committed(first) + committed(second) == posted(emulator)
     assert len(emulator.request_log.posts) > posted(emulator).total()
@@ -63,25 +62,25 @@ def test_every_event_that_was_acknowledged_is_read_once_over_two_syncs_repeats_a
 def test_kill_9_of_the_source_in_the_middle_and_resume_commit_each_event_once(source, catalog, loop):
     emulator, receiver = loop(700)
     call(emulator, 50)
-    first = source.run("read", config=config(receiver), catalog=catalog)
+    first = source.run("read", config=receiver.config, catalog=catalog)
     call(emulator, 650)
     began = [first.states[-1]]
-    killed = source.killed_after(1000, "read", config=config(receiver), catalog=catalog, state=began)
+    killed = source.killed_after(1000, "read", config=receiver.config, catalog=catalog, state=began)
     assert killed.code == -9
     assert killed.records
     state = [killed.states[-1]] if killed.states else began
-    resumed = source.run("read", config=config(receiver), catalog=catalog, state=state)
+    resumed = source.run("read", config=receiver.config, catalog=catalog, state=state)
     assert committed(first) + committed(killed, position(first)) + committed(resumed) == posted(emulator)
 
 
 def test_kill_9_of_the_receiver_in_the_middle_of_a_read_costs_a_wait_and_no_event(source, catalog, loop):
     emulator, receiver = loop(1500)
     call(emulator, 1500)
-    process = source.start("read", config=config(receiver), catalog=catalog)
+    process = source.start("read", config=receiver.config, catalog=catalog)
     # A pipe that nobody reads on fills up, and the source with it, long before it has read all pages.
     head = b"".join(process.stdout.readline() for _ in range(200))
-    receiver.end(signal.SIGKILL)
-    again = threading.Timer(2, receiver.start)
+    receiver.kill()
+    again = threading.Timer(2, receiver.restart)
     again.start()
     # Not communicate(): it would lose what readline() has buffered.
     with process, process.stdout, process.stderr:
@@ -106,48 +105,48 @@ def test_a_read_ends_while_events_stream_in_and_the_next_goes_on_behind_it(sourc
 
     streaming = threading.Thread(target=go_on)
     streaming.start()
-    reads = [source.run("read", config=config(receiver), catalog=catalog)]
+    reads = [source.run("read", config=receiver.config, catalog=catalog)]
     stop.set()
     streaming.join()
-    reads.append(source.run("read", config=config(receiver), catalog=catalog, state=[reads[0].states[-1]]))
+    reads.append(source.run("read", config=receiver.config, catalog=catalog, state=[reads[0].states[-1]]))
     assert [read.code for read in reads] == [0, 0]
     assert committed(reads[0]) + committed(reads[1]) == posted(emulator)
     assert reads[1].records
 
 
-def restarted(receiver: Receiver) -> None:
+def restarted(receiver: ReceiverProcess) -> None:
     """Restart a receiver, which deletes first of all what it may."""
-    receiver.end(signal.SIGTERM)
-    receiver.start()
+    receiver.terminate()
+    receiver.restart()
 
 
 def test_retention_deletes_nothing_that_a_failed_sync_has_read(source, catalog, loop):
     emulator, receiver = loop(900, **AT_ONCE)
     call(emulator, 300)
-    first = source.run("read", config=config(receiver), catalog=catalog)
+    first = source.run("read", config=receiver.config, catalog=catalog)
     call(emulator, 600)
     state = [first.states[-1]]
-    killed = source.killed_after(1000, "read", config=config(receiver), catalog=catalog, state=state)
+    killed = source.killed_after(1000, "read", config=receiver.config, catalog=catalog, state=state)
     assert max(record["sequence"] for record in killed.records) > position(first)
-    source.run("check", config=config(receiver))
+    source.run("check", config=receiver.config)
     restarted(receiver)
-    resumed = source.run("read", config=config(receiver), catalog=catalog, state=state)
+    resumed = source.run("read", config=receiver.config, catalog=catalog, state=state)
     assert committed(first) + committed(resumed) == posted(emulator)
 
 
 def test_a_reader_that_comes_too_late_is_told_so_and_a_new_one_reads_what_is_kept(source, catalog, loop):
     emulator, receiver = loop(20, **AT_ONCE)
     call(emulator, 10)
-    first = source.run("read", config=config(receiver), catalog=catalog)
+    first = source.run("read", config=receiver.config, catalog=catalog)
     call(emulator, 10)
     # It confirms what the first one read, and nothing of what it reads itself.
-    source.run("read", config=config(receiver), catalog=catalog, state=[first.states[-1]])
+    source.run("read", config=receiver.config, catalog=catalog, state=[first.states[-1]])
     restarted(receiver)
     early = {**first.states[-1], "stream": {**first.states[-1]["stream"], "stream_state": {"sequence": 1}}}
-    late = source.run("read", config=config(receiver), catalog=catalog, state=[early])
+    late = source.run("read", config=receiver.config, catalog=catalog, state=[early])
     assert (late.code, late.errors[-1]["failure_type"]) == (1, "config_error")
     assert "HTTP 410" in late.errors[-1]["message"]
-    anew = source.run("read", config=config(receiver), catalog=catalog)
+    anew = source.run("read", config=receiver.config, catalog=catalog)
     assert committed(anew) == posted(emulator) - committed(first)
 
 
@@ -168,7 +167,7 @@ def test_no_payload_that_the_receiver_takes_keeps_those_behind_it_from_being_rea
     for body in ODD:
         assert requests.post(f"{receiver.url}/events/{KEY}", data=body, timeout=10).status_code == 201
     call(emulator, 600)
-    read = source.run("read", config=config(receiver), catalog=catalog)
+    read = source.run("read", config=receiver.config, catalog=catalog)
     assert read.code == 0, read.errors
     assert [record["payload"] for record in read.records[: len(ODD)]] == list(ODD.values())
     # More than a page: the odd ones do not end the sync either.
@@ -183,7 +182,7 @@ def test_a_state_of_another_store_is_refused_instead_of_skipping_events(source, 
         "type": "STREAM",
         "stream": {"stream_descriptor": {"name": "webhook_events"}, "stream_state": {"sequence": 10**6}},
     }
-    read = source.run("read", config=config(receiver), catalog=catalog, state=[state])
+    read = source.run("read", config=receiver.config, catalog=catalog, state=[state])
     assert (read.code, read.errors[-1]["failure_type"]) == (1, "config_error")
     assert "HTTP 409" in read.errors[-1]["message"]
 
@@ -197,17 +196,17 @@ def test_a_store_that_is_restored_as_the_page_says_skips_nothing_that_comes_afte
     ):
         store.backup(copy)
     call(emulator, 10)
-    first = source.run("read", config=config(receiver), catalog=catalog)
+    first = source.run("read", config=receiver.config, catalog=catalog)
     before = posted(emulator)
-    receiver.end(signal.SIGKILL)
+    receiver.kill()
     for path in tmp_path.glob("webhooks.db*"):
         path.unlink()
     (tmp_path / "copy").rename(tmp_path / "webhooks.db")
     with closing(sqlite3.connect(tmp_path / "webhooks.db")) as store, store:
         store.execute(RAISE)
-    receiver.start()
+    receiver.restart()
     call(emulator, 10)
-    second = source.run("read", config=config(receiver), catalog=catalog, state=[first.states[-1]])
+    second = source.run("read", config=receiver.config, catalog=catalog, state=[first.states[-1]])
     assert committed(first) == before
     assert committed(second) == posted(emulator) - before
 
@@ -215,5 +214,5 @@ def test_a_store_that_is_restored_as_the_page_says_skips_nothing_that_comes_afte
 def test_check_succeeds_and_names_a_wrong_token(source, loop):
     _, receiver = loop(0)
     wrong = {"webhooks": {"url": receiver.url, "token": "wrong-canary"}}
-    assert source.run("check", config=config(receiver)).status == {"status": "SUCCEEDED"}
+    assert source.run("check", config=receiver.config).status == {"status": "SUCCEEDED"}
     assert "`webhooks.token`" in source.run("check", config=wrong).status["message"]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.webhooks.process import ReceiverProcess
+from test_support.receiver_process import ReceiverProcess
 from webhooks_squadstack.database import connect
 from webhooks_squadstack.events import EVENT_TYPES, Event
 from webhooks_squadstack.page import HEADERS, render

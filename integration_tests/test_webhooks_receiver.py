@@ -14,24 +14,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks.webhooks.fuzz import fuzz
-from benchmarks.webhooks.kills import SCENARIOS
-from benchmarks.webhooks.postgres import MissingError, Postgres, binaries
-from benchmarks.webhooks.process import KEY, TOKEN, ReceiverProcess
+from test_support.postgres import Postgres, require
+from test_support.receiver_process import KEY, TOKEN, ReceiverProcess
 
 EVENT = {"lead_id": "lead-of-the-test", "contact_name": "John Doe", "processed_at": "2018-12-03T14:37:54+00:00"}
 SCRIPT = str(Path(sys.executable).with_name("webhooks-squadstack"))
-
-
-@pytest.fixture(scope="module")
-def needs_postgres() -> None:
-    """Continuous integration installs PostgreSQL; a machine without it says what is missing."""
-    try:
-        binaries()
-    except MissingError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
 
 
 @pytest.fixture
@@ -139,8 +126,8 @@ def test_a_body_without_a_length_is_refused_as_soon_as_it_is_too_large(receiver)
     assert receiver.pull()["data"] == []
 
 
-@pytest.mark.usefixtures("needs_postgres")
 def test_while_postgresql_is_down_senders_are_told_to_come_again_and_then_are_served(tmp_path):
+    require()
     with Postgres() as postgres, ReceiverProcess(postgres.url(), log=tmp_path / "log") as receiver:
         assert post(receiver) == 201
         postgres.kill()
@@ -159,24 +146,6 @@ def test_while_postgresql_is_down_senders_are_told_to_come_again_and_then_are_se
     told = log_of(tmp_path)
     assert [line["event"] for line in told] == ["listening", "store_down", "store_down", "listening", "store_up"]
     assert "Connection refused" in told[2]["cause"]
-
-
-@pytest.mark.usefixtures("needs_postgres")
-@pytest.mark.parametrize("scenario", SCENARIOS)
-def test_whatever_is_killed_under_load_every_201_is_stored_once_and_comes_out_once(scenario, tmp_path):
-    account = SCENARIOS[scenario](tmp_path, kills=1, seconds=0.3)
-
-    assert account.acknowledged
-    assert account.failures
-    assert (account.lost, account.doubled) == (0, 0)
-
-
-def test_no_body_is_answered_with_500_or_stored_in_part(receiver):
-    found = fuzz(receiver, 200)
-
-    assert found.problems == []
-    assert found.stored
-    assert found.refused
 
 
 def test_events_of_concurrent_senders_are_each_stored_once(receiver):

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from demo.receiver import KEY, PULL_TOKEN, Receiver
 from squadstack_emulator import Campaign, Emulator, Scenario, Webhook
-from test_support.connectors import Message, Outcome
+from test_support.connectors import Outcome
 from test_support.processes import HANG
+from test_support.receiver_process import KEY, ReceiverProcess
 
 
 @contextmanager
-def webhook_loop(directory: Path, leads: int, **settings: str) -> Iterator[tuple[Emulator, Receiver]]:
+def webhook_loop(directory: Path, leads: int, **environment: str) -> Iterator[tuple[Emulator, ReceiverProcess]]:
     """Run a receiver, and an emulator with so many leads that posts to it."""
-    with Receiver(directory, **settings) as receiver:
+    with ReceiverProcess(f"sqlite:///{directory}/webhooks.db", log=directory / "log", **environment) as receiver:
         # 32 posts at once: group commit takes as many with one write to the disk.
         webhook = Webhook(f"{receiver.url}/events/{KEY}", repeat_every=7, connections=32, attempts=100)
         emulator = Emulator(Scenario(campaigns=(Campaign(unprocessed=leads),), webhook=webhook))
@@ -23,11 +23,6 @@ def webhook_loop(directory: Path, leads: int, **settings: str) -> Iterator[tuple
             yield emulator, receiver
         finally:
             emulator.stop()
-
-
-def config(receiver: Receiver) -> Message:
-    """Return the config of a source that pulls from a receiver."""
-    return {"webhooks": {"url": receiver.url, "token": PULL_TOKEN}}
 
 
 def posted(emulator: Emulator) -> Counter[str]:

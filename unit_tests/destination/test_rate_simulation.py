@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.rate_simulation import Outcome, Setting, main, simulate, worst
+from test_support.rate_simulation import Outcome, Setting, main, simulate, worst
 
 
 def worst_of(connectors, says):

@@ -16,6 +16,7 @@ from destination_squadstack.routing import plan
 from source_squadstack import config as source_config
 from source_squadstack.manifest import MANIFEST
 from source_squadstack.source import SourceSquadstack
+from test_support.markdown import blocks, rows, section
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -39,22 +40,6 @@ CONFIG = {
     },
     "webhooks": {"url": "https://webhooks.example.com", "token": "pull-token-of-the-docs"},
 }
-
-
-def section(text: str, heading: str) -> str:
-    """Return what stands under a heading, up to the next of its level or above."""
-    level = heading.split(" ", 1)[0]
-    start = text.index(f"\n{heading}\n") + len(heading) + 2
-    end = re.search(rf"^#{{1,{len(level)}}} ", text[start:], re.MULTILINE)
-    return text[start : start + end.start()] if end else text[start:]
-
-
-def rows(text: str) -> list[list[str]]:
-    """Return the cells of a text's Markdown tables, without heads."""
-    lines = [line for line in text.splitlines() if line.startswith("|")]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    heads = {index - 1 for index, line in enumerate(lines) if set(line) <= set("|- ")}
-    return [row for index, row in enumerate(cells) if index not in heads and not set("".join(row)) <= set("- ")]
 
 
 def entries(text: str) -> list[str]:
@@ -191,11 +176,6 @@ def test_the_page_has_a_row_for_every_status_of_the_manifests_error_tables():
 
 
 MAPPING = (ROOT / "docs/destinations/mapping.md").read_text(encoding="utf-8")
-
-
-def blocks(text: str, language: str) -> list[str]:
-    """Return the fenced blocks of one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize("source", re.findall(r"^## (.+)$", MAPPING, re.MULTILINE))

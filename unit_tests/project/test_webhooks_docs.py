@@ -1,18 +1,19 @@
 """The page of the webhook receiver says what the code does: its tables are compared with it."""
 
 import re
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from unit_tests.project.test_docs import ROOT, rows, section
+from test_support.markdown import rows, section
 from webhooks_squadstack import openapi, settings
 from webhooks_squadstack.events import EVENT_TYPES
 from webhooks_squadstack.metrics import REFUSALS, Metrics
 from webhooks_squadstack.pullers import Puller
 from webhooks_squadstack.store import Summary
 
-PAGE = (ROOT / "docs/webhooks.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs/webhooks.md").read_text(encoding="utf-8")
 
 
 def test_the_page_lists_every_variable_and_which_it_does_not_start_without():

@@ -12,7 +12,7 @@ from airbyte_cdk.sources.concurrent_source.thread_pool_manager import ThreadPool
 from airbyte_cdk.sources.streams.concurrent import partition_enqueuer
 
 from source_squadstack.cli import PagedSource
-from unit_tests.source.leads_server import LeadsServer, sync
+from test_support.leads_server import LeadsServer, sync
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from unit_tests.webhooks.conftest import CALL, LEAD_PROCESSED, NOW
+from test_support.receiver_in_process import CALL, LEAD_PROCESSED, NOW
 from webhooks_squadstack.events import Event, read_event
 
 JUDGEMENT = {name: value for name, value in LEAD_PROCESSED.items() if name != "lead_responses"} | {

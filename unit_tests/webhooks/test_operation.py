@@ -5,7 +5,7 @@ import json
 import jsonschema
 import pytest
 
-from unit_tests.webhooks.conftest import CALL, KEY, event, open_store
+from test_support.receiver_in_process import CALL, KEY, event, open_store
 from webhooks_squadstack.cli import main
 from webhooks_squadstack.metrics import REFUSALS
 from webhooks_squadstack.pullers import Puller

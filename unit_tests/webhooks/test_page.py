@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 
-from unit_tests.webhooks.conftest import CALL, LEAD_PROCESSED, NOW
+from test_support.receiver_in_process import CALL, LEAD_PROCESSED, NOW
 from webhooks_squadstack.events import EVENT_TYPES
 from webhooks_squadstack.page import render
 from webhooks_squadstack.pullers import Puller

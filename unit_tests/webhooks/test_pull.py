@@ -5,7 +5,7 @@ import sqlite3
 
 import pytest
 
-from unit_tests.webhooks.conftest import CALL, TOKEN
+from test_support.receiver_in_process import CALL, TOKEN
 
 
 def sent(service, count: int) -> None:

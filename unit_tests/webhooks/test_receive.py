@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from unit_tests.webhooks.conftest import CALL, KEY, LEAD_PROCESSED, OTHER_KEY
+from test_support.receiver_in_process import CALL, KEY, LEAD_PROCESSED, OTHER_KEY
 
 MIB = 1024 * 1024
 

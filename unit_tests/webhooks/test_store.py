@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.event import listens_for
 from sqlalchemy.exc import SQLAlchemyError
 
-from unit_tests.webhooks.conftest import NOW, event, open_store
+from test_support.receiver_in_process import NOW, event, open_store
 from webhooks_squadstack.database import connect
 from webhooks_squadstack.pullers import Puller
 from webhooks_squadstack.settings import read_database

@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections.abc import Sequence
 
-from unit_tests.webhooks.conftest import event
+from test_support.receiver_in_process import event
 from webhooks_squadstack.events import Event
 from webhooks_squadstack.writer import Outcome, Writer
 

@@ -6,17 +6,17 @@ from typing import Any
 
 import orjson
 
-from benchmarks.soak.account import Account, add_state, doubled_creates, inversions, kept, lost, numbers
-from benchmarks.soak.records import CREATES, UPSERTS, Plan
 from destination_squadstack.api.squadstack import Client
 from destination_squadstack.config import parse_config
 from destination_squadstack.protocol import Emitter
 from destination_squadstack.routing import plan as routes_of
 from destination_squadstack.sync import Sync
+from endurance_tests.tools.soak.account import Account, add_state, doubled_creates, inversions, kept, lost, numbers
+from endurance_tests.tools.soak.records import CREATES, UPSERTS, Plan
 from squadstack_common.clock import SystemClock
 from squadstack_emulator import Campaign, Emulator, Fault, FaultKind, Scenario
 
-TOKEN = "soak-token"  # noqa: S105 - the emulator's
+TOKEN = "soak-token"
 CATALOG = {
     "streams": [{"stream": {"name": name}, "destination_sync_mode": "append_dedup"} for name in (UPSERTS, CREATES)]
 }

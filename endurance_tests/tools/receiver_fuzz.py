@@ -1,4 +1,4 @@
-"""`python -m benchmarks.webhooks.fuzz` (`make webhooks-fuzz`): 10,000 bodies that nobody expects, to a real receiver.
+"""Odd bodies to a real receiver of webhooks: 10,000 to each kind of database (`make webhooks-fuzz`).
 
 Hypothesis makes them: any JSON, webhooks with odd values in the documented fields, either of them with a few bytes
 changed, and plain bytes. Each answer must be one of the OpenAPI document, in its shape, and must agree with Python's
@@ -22,8 +22,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from benchmarks.webhooks.postgres import Postgres
-from benchmarks.webhooks.process import KEY, ReceiverProcess
+from test_support.postgres import Postgres
+from test_support.receiver_process import KEY, ReceiverProcess
 from webhooks_squadstack.body import TEXT_KEY
 
 BODIES = 10_000
@@ -141,7 +141,7 @@ def _compare(receiver: ReceiverProcess, sent: dict[str, bytes]) -> Iterator[str]
         page = _exact(answer.decode())
         events += page["data"]
         cursor, more = int(page["next_cursor"][1]), page["has_more"]
-        if status != 200:  # noqa: PLR2004 - that status
+        if status != 200:
             yield f"answer {status} to a pull"
     if [int(event["sequence"][1]) for event in events] != list(range(1, len(sent) + 1)):
         yield f"{len(events)} events are stored, {len(sent)} were answered with 201, or their sequence has holes"
@@ -169,9 +169,7 @@ def _none(name: str) -> NoReturn:
 
 def main(arguments: Sequence[str]) -> int:
     """Run it on both databases; return 1 if anything was wrong."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.webhooks.fuzz", description="Odd bodies to the receiver."
-    )
+    parser = argparse.ArgumentParser(description="Odd bodies to the receiver.")
     parser.add_argument("--bodies", type=int, default=BODIES, help="bodies to each database (default: %(default)s)")
     options = parser.parse_args(arguments)
     console = Console(highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.webhooks.kills` (`make webhooks-soak`): kills what can be killed, under load, and counts.
+"""`kill -9` of the receiver of webhooks, and of PostgreSQL, under load (`make webhooks-soak`).
 
 Senders send events one after another, and each again until it is answered with 201; a puller reads on from its cursor
 all the while, through every failure. Meanwhile the receiver, one of two receivers, or PostgreSQL with all its processes
@@ -23,8 +23,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.webhooks.postgres import Postgres
-from benchmarks.webhooks.process import KEY, ReceiverProcess
+from test_support.postgres import Postgres
+from test_support.receiver_process import KEY, ReceiverProcess
 
 KILLS, SENDERS, SECONDS = 20, 16, 1.0
 _CREATED = 201
@@ -138,7 +138,7 @@ def _stored(receiver: ReceiverProcess) -> Counter[str]:
 
 def under_load(receivers: Sequence[ReceiverProcess], kill: Callable[[], None], kills: int, seconds: float) -> Account:
     """Kill and start again, so many times, at random moments of a load."""
-    chance = random.Random(kills)  # noqa: S311 - repeatable, not secret
+    chance = random.Random(kills)
     with Load(receivers) as account:
         for _ in range(kills):
             time.sleep(seconds * chance.uniform(0.5, 1.5))
@@ -196,7 +196,9 @@ SCENARIOS = {
 
 def main(arguments: Sequence[str]) -> int:
     """Run all; return 1 if an event was lost or doubled."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.webhooks.kills", description="kill -9 under load.")
+    parser = argparse.ArgumentParser(
+        prog="python -m endurance_tests.tools.receiver_kills", description="kill -9 under load."
+    )
     parser.add_argument("--kills", type=int, default=KILLS, help="kills of each kind (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="seconds of load between them, on average")
     parser.add_argument("--only", choices=SCENARIOS, help="one kind (default: all)")

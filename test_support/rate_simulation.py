@@ -4,7 +4,7 @@ Each connector has the destination's own limiter and always something to send; t
 window. They know of each other only by the 429s that they get. Calls take 20 to 420 ms to the server and 50 to 550 ms
 back.
 
-    python -m benchmarks.rate_simulation [--connectors 2 5 20] [--seeds 8] [--answer documented]
+    python -m test_support.rate_simulation [--connectors 2 5 20] [--seeds 8] [--answer documented]
 """
 
 import argparse
@@ -122,7 +122,7 @@ class _World:
 
 def simulate(setting: Setting) -> Outcome:
     """Run one simulation."""
-    chance = random.Random(setting.seed)  # noqa: S311 - repeatable, not secret
+    chance = random.Random(setting.seed)
     world = _World(setting, chance)
     connectors = [_Connector(RateLimiter(ALLOWANCE, chance=chance.random)) for _ in range(setting.connectors)]
     for connector in connectors:
@@ -148,7 +148,7 @@ def worst(outcomes: Sequence[Outcome]) -> Outcome:
 
 def main(arguments: Sequence[str]) -> int:
     """Print a line for each number of connectors: the worst of all seeds, started together and one after the other."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.rate_simulation", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m test_support.rate_simulation", description=main.__doc__)
     parser.add_argument("--connectors", type=int, nargs="+", default=[1, 2, 5, 20], help="how many share the allowance")
     parser.add_argument("--seeds", type=int, default=8, help="how many runs of each kind")
     parser.add_argument("--answer", choices=get_args(Says), default="documented", help="what a 429 of the server says")

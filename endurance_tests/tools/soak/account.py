@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from benchmarks.soak.records import CREATES, Plan, Planned
+from endurance_tests.tools.soak.records import CREATES, Plan, Planned
 from squadstack_emulator import Emulator, Lead
 
 

@@ -2,8 +2,8 @@
 
 from types import SimpleNamespace
 
-from benchmarks.soak.account import Account, inversions, lost
-from benchmarks.soak.records import CREATES, Planned, plan
+from endurance_tests.tools.soak.account import Account, inversions, lost
+from endurance_tests.tools.soak.records import CREATES, Planned, plan
 
 
 def a_lead(*numbers, last=None):

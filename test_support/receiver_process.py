@@ -10,15 +10,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-KEY, TOKEN = "key-of-the-benchmark", "token-of-the-benchmark"
+KEY, TOKEN = "key-of-the-tests", "token-of-the-tests"
 _SECONDS = 300.0
 
 
 class ReceiverProcess:
-    """A receiver on a free loopback port, or on a given one, to be used in a `with`."""
+    """A receiver on a free loopback port, to be used in a `with`."""
 
-    def __init__(self, database_url: str, *, port: int = 0, log: Path, **environment: str) -> None:
-        self._command = [str(Path(sys.executable).with_name("webhooks-squadstack")), "serve", "--port", str(port)]
+    def __init__(self, database_url: str, *, log: Path, **environment: str) -> None:
+        self._command = [str(Path(sys.executable).with_name("webhooks-squadstack")), "serve", "--port", "0"]
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("WEBHOOKS_")},
             "WEBHOOKS_DATABASE_URL": database_url,
@@ -27,7 +27,7 @@ class ReceiverProcess:
             **environment,
         }
         self._log = log
-        self.port = port
+        self.port = 0
         self.process = self._start()
 
     def __enter__(self) -> Self:
@@ -41,7 +41,7 @@ class ReceiverProcess:
     def _start(self) -> "subprocess.Popen[bytes]":
         began = self._log.stat().st_size if self._log.exists() else 0
         with self._log.open("ab") as log:
-            process = subprocess.Popen(self._command, env=self._environment, stderr=log)  # noqa: S603 - our own script
+            process = subprocess.Popen(self._command, env=self._environment, stderr=log)
         while (port := self._listening(began)) is None:
             try:
                 code = process.wait(0.02)
@@ -72,6 +72,16 @@ class ReceiverProcess:
         self._command[-1] = str(self.port)
         self.process = self._start()
 
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The config of a source that pulls from it."""
+        return {"webhooks": {"url": self.url, "token": TOKEN}}
+
     def cpu_seconds(self) -> float:
         """Return the time that it has had of a processor."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
@@ -90,7 +100,7 @@ class ReceiverProcess:
     def pull(self, after: int | None = None, limit: int = 1000) -> dict[str, Any]:
         """Read a page of events."""
         status, body = self.get(f"/events?limit={limit}" + ("" if after is None else f"&after={after}"))
-        if status != 200:  # noqa: PLR2004 - that status
+        if status != 200:
             raise ConnectionError(f"HTTP {status}")
         page: dict[str, Any] = json.loads(body)
         return page

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.webhooks.load` (`make webhooks-load`): how many events are stored a second, and how fast.
+"""`python -m benchmarks.receiver.load` (`make webhooks-load`): how many events are stored a second, and how fast.
 
 Throughput by `wrk` (Debian's package of that name) with 64 connections to a receiver; what counts is what is in the
 store in the end, not what was sent. Latency with an open loop: calls begin at their times, 200 a second, whether or not
@@ -22,8 +22,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.webhooks.postgres import Postgres
-from benchmarks.webhooks.process import KEY, ReceiverProcess
+from test_support.postgres import Postgres
+from test_support.receiver_process import KEY, ReceiverProcess
 
 LEAST_A_SECOND, MOST_P99_SECONDS = 1_000, 0.1
 SECONDS, RATE, CONNECTIONS = 10, 200, 64
@@ -154,7 +154,7 @@ STORES = {"one receiver, SQLite": on_sqlite, "two receivers, PostgreSQL": on_pos
 
 def main(arguments: Sequence[str]) -> int:
     """Run all; return 1 if a figure is not reached."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.webhooks.load", description="Load on the receiver.")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.receiver.load", description="Load on the receiver.")
     parser.add_argument("--seconds", type=int, default=SECONDS, help="seconds of each run (default: %(default)s)")
     options = parser.parse_args(arguments)
     console = Console(highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.soak` (`make soak`): prints the account of every run, and fails if one does not hold.
+"""The endurance test of the destination: prints the account of every run, and fails if one does not hold.
 
 Five seeds of 20,000 records each, with 5 hot leads, bad records, busy leads, every 13th call a 500, every 17th reset
 after it was applied, every 19th applied by half and then silent, and a storm of 429s; creates and upserts, 8 workers.
@@ -17,9 +17,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.soak import faults, kills
-from benchmarks.soak.account import Account
-from benchmarks.soak.records import plan
+from endurance_tests.tools.soak import faults, kills
+from endurance_tests.tools.soak.account import Account
+from endurance_tests.tools.soak.records import plan
 
 RECORDS, SEEDS, KILLS = 20_000, 5, 10
 QUICK_RECORDS, QUICK_SEEDS, QUICK_KILLS = 1_500, 1, 1
@@ -29,7 +29,7 @@ _COLUMNS = ("read", "written", "rejected", "states", "calls", "lost", "inversion
 
 def main(arguments: Sequence[str]) -> int:
     """Run it."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description="Endurance test of the destination.")
+    parser = argparse.ArgumentParser(description="Endurance test of the destination.")
     parser.add_argument("--records", type=int, default=RECORDS, help="records of each run")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="runs with every fault")
     parser.add_argument("--kills", type=int, default=KILLS, help="runs that are killed, spread over the seeds")

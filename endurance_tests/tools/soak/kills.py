@@ -12,9 +12,9 @@ from typing import Any
 
 import orjson
 
-from benchmarks.soak.account import Account, add_state, doubled_creates, inversions, kept, lost, numbers
-from benchmarks.soak.faults import ANSWERED, CATALOG, config, scenario
-from benchmarks.soak.records import Plan
+from endurance_tests.tools.soak.account import Account, add_state, doubled_creates, inversions, kept, lost, numbers
+from endurance_tests.tools.soak.faults import ANSWERED, CATALOG, config, scenario
+from endurance_tests.tools.soak.records import Plan
 from squadstack_emulator import Emulator
 
 _SECONDS = 300.0
@@ -31,9 +31,7 @@ class _Process:
             path.write_bytes(orjson.dumps(content))
             arguments += [f"--{option}", str(path)]
         script = str(Path(sys.executable).with_name("destination-squadstack"))
-        self._process = subprocess.Popen(  # noqa: S603 - our own script
-            [script, "write", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
+        self._process = subprocess.Popen([script, "write", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._feeder = threading.Thread(target=self._feed, args=(text,), daemon=True)
         self._feeder.start()
         self.account = Account()
@@ -72,7 +70,7 @@ class _Process:
 
 def run(plan: Plan, folder: Path, *, moment: int) -> Account:
     """Kill one run at a random moment, look at what it had acknowledged, and have a second run do the rest."""
-    chance = random.Random(moment)  # noqa: S311 - repeatable, not secret
+    chance = random.Random(moment)
     with Emulator(scenario(plan, ANSWERED)) as emulator:
         emulator.change(latency_seconds=0.02)
         first = _Process(emulator, folder, plan.text())

@@ -76,7 +76,7 @@ def a_state(done: int) -> dict[str, Any]:
 
 def plan(seed: int, count: int) -> Plan:
     """Plan the records of a seed."""
-    chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
+    chance = random.Random(seed)
     records = []
     for number in range(count):
         stream, lead_id = UPSERTS, f"lead{number}"

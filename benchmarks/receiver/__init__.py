@@ -1,0 +1,1 @@
+"""The load that the receiver of webhooks bears."""
