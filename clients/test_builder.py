@@ -45,22 +45,22 @@ def stock(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     return lambda command, **files: connector.run_anew(command, *flags, **files)
 
 
-def test_it_checks(stock, config):
+def test_the_builder_checks_a_config(stock, config):
     assert stock("check", config=config).status == {"status": "SUCCEEDED"}
 
 
-def test_it_discovers_what_the_console_script_does(stock, source, config):
+def test_the_builder_discovers_what_the_console_script_does(stock, source, config):
     assert catalog(stock("discover", config=config)) == catalog(source.run("discover", config=config))
 
 
-def test_it_leaves_out_what_the_form_has_switched_off(stock, source, config):
+def test_the_builder_leaves_out_what_the_form_has_switched_off(stock, source, config):
     off = {**config, "contact_center": {"mode": "disabled"}, "webhooks": {"mode": "disabled"}}
     found = catalog(stock("discover", config=off))
     assert [stream["name"] for stream in found] == ["lead_responses", "leads", "outreach_events"]
     assert found == catalog(source.run("discover", config=off))
 
 
-def test_it_reads_what_the_console_script_does_and_goes_on_from_its_state(stock, source, config):
+def test_the_builder_reads_what_the_console_script_does_and_goes_on_from_its_state(stock, source, config):
     streams = everything_of(catalog(source.run("discover", config=config)))
     read = [run("read", config=config, catalog=streams) for run in (stock, source.run)]
     assert [outcome.code for outcome in read] == [0, 0]

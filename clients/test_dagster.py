@@ -157,7 +157,7 @@ def test_leads_go_out_and_responses_come_back_and_the_next_run_takes_what_is_new
     assert inbox.texts == ["SquadStack rejected 1 leads: 1 times phone_number: Invalid value provided."] * 2
 
 
-def test_what_has_to_be_corrected_is_told_and_not_tried_again(run_job, warehouse, emulator, inbox, destination_config):
+def test_dagster_reports_a_config_error_and_does_not_retry_it(run_job, warehouse, emulator, inbox, destination_config):
     add_leads(warehouse, range(3))
     destination_config["squadstack"]["token"] = "another-token-canary"
     run_job(code=1)

@@ -26,7 +26,7 @@ def said(client, kept):
 
 
 @pytest.mark.parametrize("kind", SPECS)
-def test_it_takes_what_the_connector_takes_and_prints_no_secret_of_a_wrong_config(said, kind):
+def test_other_validators_take_what_the_connector_takes_and_print_no_secret_of_a_wrong_config(said, kind):
     wrong = [each for config in CONFIGS[kind] for each in wrong_configs(config)]
     messages = said(kind, [*CONFIGS[kind], *wrong])
     right, refusals = messages[: len(CONFIGS[kind])], list(filter(None, messages))

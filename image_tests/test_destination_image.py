@@ -122,7 +122,7 @@ def test_discover_lists_the_operations(destination: Image):
     assert "crm_v2.upsert" in [operation["object_name"] for operation in catalog["operations"]]
 
 
-def test_what_is_piped_in_is_written_and_what_is_refused_lies_whole_on_the_mounted_volume(
+def test_piped_records_are_written_and_refused_ones_lie_whole_on_the_mounted_volume(
     destination: Image, rejects: Path, piped: Callable[..., IO[bytes]]
 ):
     refused = record(2_500, phone_number=None)

@@ -270,7 +270,7 @@ def test_v1_is_sent_integers(go, emulator, rejected):
         ({}, {"campaign_id": "nope"}, "streams[0].campaign_id names no campaign of SquadStack"),
     ],
 )
-def test_what_the_user_has_to_put_right_is_told_by_check_and_by_write(go, emulator, changes, entry, message):
+def test_write_and_check_of_each_api_name_what_the_user_has_to_fix(go, emulator, changes, entry, message):
     server = emulator()
     for operation, records in (("create", [("create", lead("canary1"))]), ("create", None), ("convert", None)):
         result = go(server, v4(operation, **entry), records, **changes)
@@ -287,7 +287,7 @@ def test_check_changes_nothing(go, emulator):
 
 
 @pytest.mark.parametrize("entries", [v4("delete"), portal("delete_lead")])
-def test_deleting_needs_a_word_of_its_own(go, emulator, entries):
+def test_deleting_leads_needs_allow_delete(go, emulator, entries):
     server = emulator()
     written = go(server, entries, [(entries[0]["operation"], {"lead_id": "canary"})])
     assert written.error["failure_type"] == "config_error"

@@ -370,7 +370,7 @@ def test_a_429_is_waited_out(write):
         ({}, {"faults": (Fault(FaultKind.REDIRECT_302),)}, "squadstack.base_url answers with a redirect (HTTP 302)"),
     ],
 )
-def test_what_the_user_has_to_fix_is_named_by_write_and_check(write, destination, changes, fields, sentence):
+def test_write_and_check_name_what_the_user_has_to_fix(write, destination, changes, fields, sentence):
     with Emulator(scenario(**fields)) as emulator:
         settings = config(emulator)
         settings["squadstack"]["token"] = changes.get("token", TOKEN)

@@ -263,7 +263,7 @@ def test_a_redirect_is_not_followed(source):
     assert "`squadstack.base_url`" in checked.status["message"]
 
 
-def test_one_campaign_that_is_refused_does_not_keep_the_others_from_being_read(source):
+def test_campaigns_are_read_although_another_one_is_refused(source):
     with Emulator(scenario()) as emulator:
         read = source.run("read", config=config(emulator, campaign_ids=["UNKNOWN", "0PT711"]), catalog=CATALOG)
         assert keys(read.records) == expected(emulator)

@@ -60,7 +60,7 @@ def assert_silent(done, emulator) -> None:
 
 
 @pytest.mark.parametrize("name", HARMLESS)
-def test_nothing_is_lost_nothing_comes_twice_and_nothing_is_told(source, catalog_of, all_of_it, name):
+def test_no_row_is_lost_or_doubled_or_logged_under_a_passing_fault(source, catalog_of, all_of_it, name):
     with Emulator(scenario(**HARMLESS[name])) as emulator:
         done = read(source, catalog_of, emulator)
         assert done.code == 0, done.errors

@@ -162,7 +162,7 @@ ODD = {
 }
 
 
-def test_no_payload_that_the_receiver_takes_keeps_those_behind_it_from_being_read(source, catalog, loop):
+def test_events_behind_any_payload_that_the_receiver_takes_are_read(source, catalog, loop):
     emulator, receiver = loop(600)
     for body in ODD:
         assert requests.post(f"{receiver.url}/events/{KEY}", data=body, timeout=10).status_code == 201

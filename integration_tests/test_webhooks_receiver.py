@@ -46,7 +46,7 @@ def wait_until(condition: Any) -> None:
 
 
 @pytest.mark.parametrize("missing", ["WEBHOOKS_ENDPOINT_KEYS", "WEBHOOKS_PULL_TOKEN"])
-def test_without_a_secret_it_does_not_start_and_names_it(missing, tmp_path):
+def test_the_receiver_does_not_start_without_a_secret_and_names_it(missing, tmp_path):
     environment = {
         "WEBHOOKS_ENDPOINT_KEYS": "secret-key",
         "WEBHOOKS_PULL_TOKEN": "secret-token",
@@ -63,7 +63,7 @@ def test_without_a_secret_it_does_not_start_and_names_it(missing, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_cannot_be_opened_ends_it_with_a_sentence(tmp_path):
+def test_a_database_file_that_cannot_be_opened_ends_the_receiver_with_a_sentence(tmp_path):
     environment = {
         "WEBHOOKS_ENDPOINT_KEYS": "k",
         "WEBHOOKS_PULL_TOKEN": "t",
@@ -77,7 +77,7 @@ def test_a_file_that_cannot_be_opened_ends_it_with_a_sentence(tmp_path):
     ]
 
 
-def test_what_was_answered_with_201_is_there_after_a_kill_and_is_known_again(receiver):
+def test_an_event_answered_with_201_is_there_after_kill_9_and_is_known_again(receiver):
     assert post(receiver) == 201
     receiver.kill()
     receiver.restart()
@@ -86,7 +86,7 @@ def test_what_was_answered_with_201_is_there_after_a_kill_and_is_known_again(rec
     assert [event["payload"] for event in receiver.pull()["data"]] == [EVENT]
 
 
-def test_sigterm_ends_it_with_code_0_and_what_is_under_way_is_answered_first(receiver, tmp_path):
+def test_sigterm_ends_the_receiver_with_code_0_after_requests_under_way_are_answered(receiver, tmp_path):
     body = json.dumps(EVENT).encode()
     with socket.create_connection(("127.0.0.1", receiver.port)) as slow:
         slow.sendall(f"POST /events/{KEY} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode())
@@ -103,7 +103,7 @@ def test_sigterm_ends_it_with_code_0_and_what_is_under_way_is_answered_first(rec
     assert len(receiver.pull()["data"]) == 1
 
 
-def test_neither_a_lead_nor_a_key_nor_a_token_is_logged(receiver, tmp_path):
+def test_the_receiver_logs_no_lead_no_key_and_no_token(receiver, tmp_path):
     for content, key in ((EVENT, KEY), (EVENT, "wrong-key"), ("no object", KEY)):
         post(receiver, content, key)
     receiver.pull()

@@ -71,7 +71,7 @@ def call(url):
 
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_both_trust_a_certificate_that_the_environment_names(url, monkeypatch, variable):
+def test_source_and_destination_trust_a_certificate_that_the_environment_names(url, monkeypatch, variable):
     monkeypatch.setenv(variable, str(CERTIFICATE))
     assert log_in(url) == "token"
     assert call(url).status == 200

@@ -41,7 +41,7 @@ def checked(kit):
     return run
 
 
-def test_every_endpoint_is_asked_once_with_a_lead_that_must_be_refused(checked):
+def test_check_asks_every_endpoint_once_with_a_lead_that_must_be_refused(checked):
     problem, sent, _ = checked(REFUSED)
     assert problem is None
     assert sent == [
@@ -58,7 +58,7 @@ def test_every_endpoint_is_asked_once_with_a_lead_that_must_be_refused(checked):
         ApiResponse(200, {"result": [{"status_code": 404, "data": {"detail": "x"}}]}),
     ],
 )
-def test_a_refusal_of_the_lead_is_what_is_wanted(checked, reply):
+def test_check_succeeds_when_each_endpoint_refuses_the_lead_alone(checked, reply):
     assert checked(reply)[0] is None
 
 
@@ -96,13 +96,13 @@ def test_a_refusal_of_the_lead_is_what_is_wanted(checked, reply):
         ),
     ],
 )
-def test_what_is_wrong_is_said_with_the_field_that_is(checked, reply, sentence):
+def test_check_names_the_field_that_is_wrong(checked, reply, sentence):
     problem, sent, _ = checked(REFUSED, reply)
     assert problem.startswith(sentence)
     assert len(sent) == 2
 
 
-def test_a_429_is_waited_out_once(checked):
+def test_check_waits_out_a_429_once(checked):
     throttled = ApiResponse(429, "x", "x", retry_after=20.0)
     assert checked(throttled, REFUSED)[::2] == (None, 20.0)
     assert checked(ApiResponse(429, "x", "x"), REFUSED)[::2] == (None, 60.0)
@@ -133,7 +133,7 @@ def v4(operation):
 BLANK = ApiResponse(400, {"lead_id": ["This field may not be blank."]})
 
 
-def test_a_blank_lead_is_what_v4_and_v1_are_asked_with(checked):
+def test_check_asks_v4_and_v1_with_a_blank_lead(checked):
     streams = [v4("create"), v4("update"), {**v4("disable"), "api": "v1"}]
     problem, sent, _ = checked(REFUSED, BLANK, streams=streams)
     assert problem is None
@@ -165,7 +165,7 @@ def test_a_404_for_one_lead_is_asked_of_a_list_to_tell_lead_from_campaign(checke
         (ApiResponse(201, {}), "SquadStack accepted a lead without an id at v4/leads/create"),
     ],
 )
-def test_what_is_wrong_with_v4_is_said_with_the_field_that_is(checked, reply, sentence):
+def test_check_names_the_field_that_is_wrong_for_v4(checked, reply, sentence):
     assert checked(REFUSED, reply, streams=[v4("create")])[0].startswith(sentence)
 
 

@@ -46,7 +46,7 @@ def test_the_first_two_hundred_are_the_first_that_were_read_however_late_their_a
     assert (b.report.written, b.report.rejected_total, b.marks()) == (100, 300, [1])
 
 
-def test_they_stop_the_sync_once_the_late_answers_are_no_better(bench, kit):
+def test_the_first_two_hundred_records_stop_the_sync_once_their_late_answers_are_refusals_too(bench, kit):
     b = bench(kit.config(workers=8))
     for index in range(400):
         b.feed(kit.record(f"L{index}"))
@@ -59,7 +59,7 @@ def test_they_stop_the_sync_once_the_late_answers_are_no_better(bench, kit):
         b.answer(first, kit.rows(first, *[INVALID] * 100))
 
 
-def test_what_has_been_acknowledged_is_said(bench, kit):
+def test_a_stopped_sync_says_how_many_rejected_records_had_been_acknowledged(bench, kit):
     b = bench()
     for index in range(150):
         b.feed(kit.record(None), kit.state(index))
@@ -82,7 +82,7 @@ def test_what_has_been_acknowledged_is_said(bench, kit):
         (403, "You do not have permission to perform this action."),
     ],
 )
-def test_what_is_said_of_one_row_rejects_that_row_and_of_all_of_them_stops_the_sync(bench, kit, said):
+def test_a_config_refusal_of_one_row_rejects_that_row_and_of_all_rows_stops_the_sync(bench, kit, said):
     b = bench()
     for index in range(100):
         b.feed(kit.record(f"L{index}"))
@@ -102,7 +102,7 @@ def test_what_is_said_of_one_row_rejects_that_row_and_of_all_of_them_stops_the_s
 
 
 @pytest.mark.parametrize("status", [400, 404, 410])
-def test_what_the_contact_center_says_of_one_lead_rejects_that_lead(bench, kit, status):
+def test_a_refusal_of_one_lead_by_the_contact_center_rejects_that_lead_alone(bench, kit, status):
     config = kit.config(default={"operation": "set_status", "api": "contact_center"}, contact_center=PORTAL)
     b = bench(config, kit.catalog("leads", mode="append"))
     for lead in "abc":
@@ -163,7 +163,7 @@ def test_lists_are_taken_apart_as_long_as_some_of_their_leads_may_be_good(bench,
         ("crm_v2", "delete", 404),
     ],
 )
-def test_deletions_of_leads_that_are_gone_finish_however_many_they_are(bench, kit, api, operation, status):
+def test_deletions_of_leads_that_are_gone_never_stop_the_sync_however_many_they_are(bench, kit, api, operation, status):
     target = {"operation": operation, "api": api, "campaign_id": "c", "ref_id": "r"}
     if api == "contact_center":
         del target["campaign_id"], target["ref_id"]
@@ -178,7 +178,7 @@ def test_deletions_of_leads_that_are_gone_finish_however_many_they_are(bench, ki
 
 
 @pytest.mark.parametrize("ends", ["delete", "convert"])
-def test_updates_of_leads_that_the_same_sync_ends_finish_too(bench, kit, ends):
+def test_updates_of_leads_that_the_same_sync_disables_or_deletes_do_not_stop_it(bench, kit, ends):
     config = kit.config(
         allow_delete=True, streams=[{"stream": "u", "operation": "update"}, {"stream": "e", "operation": ends}]
     )
@@ -191,7 +191,7 @@ def test_updates_of_leads_that_the_same_sync_ends_finish_too(bench, kit, ends):
     assert (b.report.rejected_total, b.marks()) == (300, [1])
 
 
-def test_updates_of_leads_that_nothing_ends_still_stop_the_sync(bench, kit):
+def test_updates_of_unknown_leads_that_nothing_disables_or_deletes_stop_the_sync(bench, kit):
     b = bench(kit.config(default={"operation": "update", "ref_id": "r"}))
     for index in range(300):
         b.feed(kit.record(f"L{index}"))
@@ -231,7 +231,7 @@ def test_few_records_that_are_all_refused_for_the_config_end_the_sync_before_the
 
 
 @pytest.mark.parametrize("other", [None, INVALID, (404, "lead_id:x has been deleted from our platform.")])
-def test_one_record_that_fares_otherwise_acquits_the_config(bench, kit, other):
+def test_one_record_that_is_not_refused_shows_that_the_config_is_not_to_blame(bench, kit, other):
     b = bench()
     for index in range(50):
         b.feed(kit.record(f"L{index}"))

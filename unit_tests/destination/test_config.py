@@ -32,7 +32,7 @@ def s3(**changes):
     }
 
 
-def test_the_least_that_is_needed(kit):
+def test_the_smallest_config_is_taken_with_its_defaults(kit):
     config = parse_config(kit.config())
     assert (config.workers, config.linger_seconds, config.send_nulls, config.ignore_duplicates) == (4, 30, False, False)
     assert (config.allow_delete, config.dry_run, config.max_rejected_percent, config.store) == (
@@ -44,7 +44,7 @@ def test_the_least_that_is_needed(kit):
     assert (config.squadstack.base_url, config.squadstack.calls_per_minute) == ("https://api.squadstack.com", 100)
 
 
-def test_the_whole_example_of_the_design():
+def test_a_config_with_every_field_is_taken():
     config = parse_config(
         {
             "squadstack": {"token": "t", "base_url": "https://api.squadstack.com/", "calls_per_minute": 100},
@@ -164,18 +164,18 @@ def test_the_whole_example_of_the_design():
         ),
     ],
 )
-def test_a_mistake_is_named(config, sentence):
+def test_a_mistake_in_a_config_is_named_with_its_field(config, sentence):
     assert sentence in problem(config)
 
 
-def test_all_mistakes_are_named_at_once():
+def test_all_mistakes_in_a_config_are_named_at_once():
     said = problem({"squadstack": {"token": 7, "calls_per_minute": 0}, "workers": 0})
     assert said == (
         "squadstack.calls_per_minute must be at least 1. squadstack.token must be a string. workers must be at least 1."
     )
 
 
-def test_shells_that_a_form_leaves_behind_are_nothing(kit):
+def test_empty_shells_that_a_form_leaves_behind_count_as_absent(kit):
     config = parse_config(kit.config(object_storage_config={}, streams=[], max_rejected_percent=None))
     assert config.store is None
     shell = {"api": "crm_v2", "ref_id": "", "operation": None}
@@ -271,11 +271,11 @@ def test_an_entry_takes_the_api_and_the_campaign_of_the_default(kit):
         ),
     ],
 )
-def test_what_an_api_needs_is_named(kit, changes, sentence):
+def test_a_field_that_an_api_needs_and_an_entry_lacks_is_named(kit, changes, sentence):
     assert sentence in problem(kit.config(**changes))
 
 
-def test_what_a_later_version_may_know_is_noticed(kit):
+def test_fields_that_this_version_does_not_know_are_reported(kit):
     assert parse_config(kit.config(webhooks={})).unknown_fields == ("webhooks",)
 
 
@@ -298,7 +298,7 @@ def test_a_bucket_becomes_an_address_and_what_it_takes_to_get_there(kit):
 # -- the specification itself
 
 
-def test_what_the_platform_may_ask_for():
+def test_the_spec_supports_incremental_append_and_append_dedup():
     spec = load_spec()
     assert spec["supportsIncremental"] is True
     assert spec["supported_destination_sync_modes"] == ["append", "append_dedup"]

@@ -133,7 +133,7 @@ def test_threads_share_one_login(portal):
     assert transport.tokens == 1
 
 
-def test_who_is_refused_with_an_old_token_takes_the_new_one_of_another_thread(portal):
+def test_a_thread_refused_with_an_old_token_takes_the_new_one_of_another_thread(portal):
     center, transport, _ = portal(OK)
     old = center._login.token()
     assert center._login.after(old).text == "token-2"
@@ -169,13 +169,13 @@ def test_a_login_that_fails_means_that_the_call_was_not_made(portal, login, expe
     assert len(transport.sent) == 1
 
 
-def test_the_other_method_is_tried_once_and_remembered(portal):
+def test_the_other_method_of_adding_leads_is_tried_once_and_remembered(portal):
     center, transport, _ = portal(ApiResponse(405, None), OK)
     assert [add(center), add(center), set_status(center)] == [OK, OK, OK]
     assert [method for method, _ in transport.used] == ["POST", "PUT", "POST", "POST", "POST"]
 
 
-def test_a_portal_that_takes_neither_is_not_asked_again_and_again(portal):
+def test_a_portal_that_takes_neither_method_is_not_asked_again_and_again(portal):
     center, transport, _ = portal(ApiResponse(405, None))
     assert [add(center).status, add(center).status] == [405, 405]
     assert [method for method, _ in transport.used] == ["POST", "PUT", "POST", "POST"]
@@ -184,7 +184,7 @@ def test_a_portal_that_takes_neither_is_not_asked_again_and_again(portal):
 @pytest.mark.parametrize(
     "answer", [ApiResponse(500, None, "x"), ApiResponse(400, {}), NoResponse("connection lost", may_be_applied=True)]
 )
-def test_only_a_405_changes_the_method(portal, answer):
+def test_only_a_405_changes_the_method_of_adding_leads(portal, answer):
     center, transport, _ = portal(answer)
     assert add(center) == answer
     assert [method for method, _ in transport.used] == ["POST", "PUT"]
@@ -273,7 +273,7 @@ class Taken:
         pass
 
 
-def test_who_waits_for_a_login_that_fails_does_not_make_another_one_at_once(portal):
+def test_a_thread_that_waits_for_a_failing_login_does_not_log_in_again_at_once(portal):
     center, transport, _ = portal(OK, login=NoResponse("no answer in time", may_be_applied=True, timed_out=True))
     login = center._login
     failed = NoResponse("login: no answer in time", may_be_applied=False, timed_out=True)

@@ -60,13 +60,13 @@ def test_the_catalogs_operation_goes_before_the_configs():
     assert found.lane.path == "/voice/crm-integration-v2/r/lead-upserted"
 
 
-def test_it_goes_before_that_of_the_streams_own_entry_which_still_names_the_campaign():
+def test_the_catalogs_operation_goes_before_that_of_the_streams_entry_which_still_names_the_campaign():
     entry = {"stream": "customers", "ref_id": "own", "operation": "convert"}
     found = route(stream("crm_v2.create", "lead_id", "phone_number", "contact_name"), streams=[entry])
     assert found.lane.path == "/voice/crm-integration-v2/own/lead-created"
 
 
-def test_it_may_be_of_another_api_than_the_configs():
+def test_the_catalogs_operation_may_be_of_another_api_than_the_configs():
     found = route(stream("v4.disable", "lead_id"))
     assert found.lane.path == "/api/v4/leads/disable/c/"
 

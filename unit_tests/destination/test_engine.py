@@ -194,7 +194,7 @@ def test_a_duplicate_after_a_lost_answer_is_our_own_work(create, kit, silence):
 
 @pytest.mark.parametrize("first", [None, DUPLICATE])
 @pytest.mark.parametrize("refusal", [DUPLICATE, UNJUDGED])
-def test_but_not_if_this_run_knew_the_lead_before(create, kit, first, refusal):
+def test_a_duplicate_of_a_lead_that_this_run_knew_is_rejected_even_after_a_lost_answer(create, kit, first, refusal):
     # A first version counted these as written: 2,227 records whose fields never arrived.
     b = create()
     b.feed(kit.record("a", n=1), kit.record("a", n=2))
@@ -209,7 +209,7 @@ def test_but_not_if_this_run_knew_the_lead_before(create, kit, first, refusal):
     assert b.report.written == (1 if first is None else 0)
 
 
-def test_nor_if_an_upsert_of_this_run_made_the_lead(bench, kit):
+def test_a_duplicate_of_a_lead_that_an_upsert_of_this_run_made_is_rejected_even_after_a_lost_answer(bench, kit):
     config = kit.config(streams=[{"stream": "u", "operation": "upsert"}, {"stream": "c", "operation": "create"}])
     b = bench(config, kit.catalog("u", "c"))
     b.feed(kit.record("a", "u"), kit.record("a", "c"))
@@ -223,7 +223,7 @@ def test_nor_if_an_upsert_of_this_run_made_the_lead(bench, kit):
     assert b.rejects.lead_ids == ["a"]
 
 
-def test_a_lead_that_was_only_refused_before_may_still_be_our_own_work(create, kit):
+def test_a_duplicate_after_a_lost_answer_is_our_own_work_although_the_lead_was_refused_before(create, kit):
     b = create()
     b.feed(kit.record("a", n=1), kit.record("a", n=2))
     b.end()
@@ -291,7 +291,7 @@ def test_the_same_unique_field_after_a_lost_answer_is_another_lead(create, kit):
         ("upsert", DUPLICATE, False),
     ],
 )
-def test_what_already_done_means_for_each_operation(bench, kit, operation, refusal, done):
+def test_a_row_that_is_done_already_is_written_or_rejected_as_its_operation_says(bench, kit, operation, refusal, done):
     for silence, written in ((LOST, done), (UNREACHABLE, False)):
         b = with_operation(bench, kit, operation)
         b.feed(kit.record("x", detail="paid"))
@@ -313,7 +313,7 @@ def test_after_a_lost_connection_the_api_gets_the_time_it_may_still_need(bench, 
     assert b.now == 30.0
 
 
-def test_after_an_answer_it_needs_none(bench, kit):
+def test_a_call_that_was_answered_with_an_error_is_repeated_without_the_wait_for_a_lost_connection(bench, kit):
     b = bench(patience=30.0)
     b.feed(kit.record("a"))
     b.end()
@@ -323,7 +323,7 @@ def test_after_an_answer_it_needs_none(bench, kit):
     assert b.now == 1.0
 
 
-def test_the_same_records_are_sent_again_and_others_go_on_meanwhile(bench, kit):
+def test_a_call_without_an_answer_is_sent_again_with_the_same_records_while_others_go_on(bench, kit):
     b = bench(largest=2)
     for lead in "abcd":
         b.feed(kit.record(lead))
@@ -408,7 +408,7 @@ def test_an_api_that_is_down_gets_no_more_calls_for_more_records(bench, kit, sil
     assert set(leads) <= {100, 0}, "a call was halved, which finds nobody who is to blame"
 
 
-def test_after_an_outage_all_goes_on(bench, kit):
+def test_every_record_is_written_after_an_outage_of_a_minute(bench, kit):
     b = bench(kit.config(workers=4))
     for index in range(2_000):
         b.feed(kit.record(f"L{index}"))
@@ -435,7 +435,7 @@ def test_a_lead_alone_in_its_call_is_not_to_blame_for_an_api_that_is_down(bench,
     assert (b.report.written, b.report.rejected_total) == (20, 0)
 
 
-def test_and_a_lead_of_the_contact_center_is_to_blame_if_others_were_answered_meanwhile(bench, kit):
+def test_a_lead_of_the_contact_center_is_to_blame_for_failing_calls_if_others_were_answered_meanwhile(bench, kit):
     b = to_api(bench, kit, "contact_center", "set_status")
     for index in range(20):
         b.feed(kit.record(f"L{index}", status="new"))
@@ -447,7 +447,7 @@ def test_and_a_lead_of_the_contact_center_is_to_blame_if_others_were_answered_me
 # -- throttling
 
 
-def test_one_pause_holds_all_calls(bench, kit):
+def test_the_pause_after_a_429_holds_all_calls(bench, kit):
     b = bench(kit.config(workers=2), largest=1)
     b.feed(kit.record("a"), kit.record("b"))
     throttled = ApiResponse(429, "Please try after 60 seconds", "x", retry_after=60.0)
@@ -479,7 +479,7 @@ def test_a_429_uses_up_no_try(bench, kit):
     assert b.report.written == 1
 
 
-def test_calls_wait_for_the_window(bench, kit):
+def test_calls_beyond_the_allowance_wait_for_the_next_window(bench, kit):
     b = bench(kit.config(workers=8), largest=1, calls_per_minute=3)
     for lead in "abcd":
         b.feed(kit.record(lead))
@@ -489,7 +489,7 @@ def test_calls_wait_for_the_window(bench, kit):
     assert len(b.calls()) == 1
 
 
-def test_no_more_calls_than_workers(bench, kit):
+def test_no_more_calls_are_under_way_than_there_are_workers(bench, kit):
     b = bench(kit.config(workers=3), largest=1)
     for index in range(10):
         b.feed(kit.record(f"L{index}"))
@@ -576,7 +576,7 @@ def test_two_hundred_records_refused_for_one_reason_end_the_sync_before_any_is_a
     assert b.marks() == []
 
 
-def test_so_do_two_hundred_that_cannot_even_be_sent(bench, kit):
+def test_two_hundred_records_that_cannot_be_sent_end_the_sync_before_any_is_acknowledged(bench, kit):
     b = bench()
     with pytest.raises(ConfigError, match=r"for one reason: lead_id: this field is required\. Check default and its"):
         for index in range(200):
@@ -585,7 +585,7 @@ def test_so_do_two_hundred_that_cannot_even_be_sent(bench, kit):
 
 
 @pytest.mark.parametrize("refusal", [DUPLICATE, CONVERTED, DELETED, UNJUDGED])
-def test_what_a_restart_looks_like_does_not(create, kit, refusal):
+def test_three_hundred_records_refused_as_in_a_restarted_sync_do_not_end_it(create, kit, refusal):
     b = create()
     for index in range(300):
         b.feed(kit.record(f"L{index}"))
@@ -596,7 +596,7 @@ def test_what_a_restart_looks_like_does_not(create, kit, refusal):
     assert len(b.rejects.rejections) == 300
 
 
-def test_fewer_are_simply_rejected(bench, kit):
+def test_fewer_than_two_hundred_records_refused_for_one_reason_are_rejected_and_acknowledged(bench, kit):
     b = bench()
     for index in range(199):
         b.feed(kit.record(f"L{index}"))
@@ -606,7 +606,7 @@ def test_fewer_are_simply_rejected(bench, kit):
     assert b.marks() == [1]
 
 
-def test_a_suspicion_holds_states_for_five_minutes_at_most(bench, kit):
+def test_states_wait_five_minutes_at_most_to_learn_whether_all_records_are_refused(bench, kit):
     b = bench(largest=1)
     b.feed(kit.record("a"), kit.state(1))
     call = b.call()
@@ -617,14 +617,14 @@ def test_a_suspicion_holds_states_for_five_minutes_at_most(bench, kit):
     assert b.marks() == [1]
 
 
-def test_a_suspicion_holds_no_state_before_which_all_was_written(bench, kit):
+def test_a_state_before_which_all_was_written_never_waits_to_learn_whether_all_records_are_refused(bench, kit):
     b = two_lanes(bench, kit)
     for call in b.calls():
         b.answer(call, kit.rows(call, *[INVALID] * 200 if call.lane.operation.name == "create" else []))
     assert b.marks() == [1]
 
 
-def test_nor_does_a_store_that_fails_or_a_limit_that_is_passed(bench, kit):
+def test_a_state_before_which_all_was_written_leaves_although_too_many_later_records_are_rejected(bench, kit):
     b = two_lanes(bench, kit, max_rejected_percent=1)
     b.end()
     b.rejects.commit = lambda: pytest.fail("there is nothing to be kept for this state")
@@ -643,7 +643,7 @@ def two_lanes(bench, kit, **changes):
     return b
 
 
-def test_one_success_clears_a_lane(bench, kit):
+def test_one_written_record_lets_states_leave_although_others_are_refused(bench, kit):
     b = bench(largest=2)
     b.feed(kit.record("a"), kit.record("b"), kit.state(1))
     call = b.call()
@@ -667,7 +667,7 @@ def test_more_rejected_than_allowed_fails_the_sync_at_its_end(bench, kit):
     assert b.marks() == []
 
 
-def test_as_many_as_allowed_do_not(bench, kit):
+def test_as_many_rejected_as_allowed_do_not_fail_the_sync(bench, kit):
     b = bench(kit.config(max_rejected_percent=20))
     for index in range(10):
         b.feed(kit.record(f"L{index}"))
@@ -730,7 +730,7 @@ def test_a_duplicate_that_was_sent_alone_is_a_duplicate(bench, kit):
 
 
 @pytest.mark.parametrize("operation", ["update", "convert", "delete"])
-def test_one_lead_a_call_through_the_same_pump(bench, kit, operation):
+def test_an_operation_of_one_lead_a_call_keeps_the_order_and_the_states(bench, kit, operation):
     b = to_api(bench, kit, "v4", operation)
     b.feed(kit.record("a", detail="d"), kit.record("b", detail="d"), kit.record("a", detail="e"))
     b.end()
@@ -754,7 +754,7 @@ def numbers(bench, kit, count):
 
 
 @pytest.mark.parametrize("status", [404, 410])
-def test_a_404_for_a_number_is_that_numbers_once_others_were_added(bench, kit, status):
+def test_a_404_for_a_number_rejects_that_number_once_others_were_added(bench, kit, status):
     b, calls = numbers(bench, kit, 3)
     for call, answer in zip(
         calls, [ApiResponse(200, {}), ApiResponse(status, {"error": "x"}), ApiResponse(200, {})], strict=True
@@ -765,7 +765,7 @@ def test_a_404_for_a_number_is_that_numbers_once_others_were_added(bench, kit, s
 
 
 @pytest.mark.parametrize("web_page", [False, True])
-def test_a_404_for_a_number_is_the_addresss_before_that_or_with_a_web_page(bench, kit, web_page):
+def test_a_404_for_a_number_is_a_config_error_before_any_was_added_or_with_a_web_page(bench, kit, web_page):
     b, (first, second) = numbers(bench, kit, 2)
     if web_page:
         b.answer(first, ApiResponse(200, {}))
@@ -814,7 +814,7 @@ def test_an_added_lead_is_never_sent_again_when_nobody_knows_whether_it_is_there
 
 
 @pytest.mark.parametrize("silence", [UNREACHABLE, ApiResponse(429, None, "x", retry_after=1.0)])
-def test_but_it_is_when_it_cannot_be(bench, kit, silence):
+def test_an_added_lead_is_sent_again_when_the_call_cannot_have_been_carried_out(bench, kit, silence):
     b = to_api(bench, kit, "contact_center", "add_lead")
     b.feed(added(kit, "+1"))
     b.end()
@@ -834,7 +834,7 @@ def test_a_portal_that_is_down_does_not_use_up_lead_after_lead(bench, kit):
     assert len(b.rejects.rejections) == 10
 
 
-def test_the_same_number_waits_for_the_first_and_an_id_of_its_spelling_does_not(bench, kit):
+def test_a_second_record_of_a_phone_number_waits_for_the_first_and_a_lead_id_spelled_alike_does_not(bench, kit):
     config = kit.config(
         contact_center=PORTAL,
         streams=[

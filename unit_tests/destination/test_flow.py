@@ -62,7 +62,7 @@ def test_bytes_under_way_are_bounded_but_for_one_call(bench, kit):
     assert len(b.calls()) == 1
 
 
-def test_what_is_held_counts_the_record_as_it_came_and_as_it_is_sent(bench, kit):
+def test_the_bytes_held_count_a_record_as_it_came_and_as_it_is_sent(bench, kit):
     b = bench(kit.config(linger_seconds=3_600))
     fed = 0
     while not b.pump.saturated:

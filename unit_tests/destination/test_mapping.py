@@ -44,11 +44,11 @@ def test_fields_pass_through_but_for_bookkeeping_and_nulls():
     assert sent(data) == {**LEAD, "city": "Pune", "zero": 0, "no": False, "_ab_x": 2}
 
 
-def test_nulls_are_sent_if_wanted():
+def test_null_fields_are_sent_if_the_config_says_so():
     assert sent({**LEAD, "city": None}, send_nulls=True) == {**LEAD, "city": None}
 
 
-def test_only_nulls_at_the_top_are_meant():
+def test_nulls_within_a_value_are_always_sent():
     assert sent({**LEAD, "city": {"a": None}}) == {**LEAD, "city": {"a": None}}
 
 
@@ -126,7 +126,7 @@ def test_fields_are_renamed_and_come_from_nowhere_else():
     assert sent(data, renames=renames) == {"lead_id": "5", "contact_name": "Asha", "phone_number": "98", "zip": 1}
 
 
-def test_one_field_can_feed_two():
+def test_one_field_of_a_record_can_fill_two_fields_of_a_lead():
     renames = [Rename("lead_id", "id"), Rename("crm_id", "id")]
     data = {"id": "a", "phone_number": "98", "contact_name": "Asha"}
     assert sent(data, renames=renames) == {"lead_id": "a", "crm_id": "a", "phone_number": "98", "contact_name": "Asha"}
@@ -214,7 +214,7 @@ def test_the_rules_of_each_api_are_told_before_anything_is_sent(api, name, data,
 
 
 @pytest.mark.parametrize("lead_id", [7, "7", 10**30, str(10**30), 0])
-def test_v1_gets_integers(lead_id):
+def test_v1_is_given_its_numbers_as_integers(lead_id):
     key, body = RecordMapper(OPERATIONS["v1", "disable"]).shape({"lead_id": lead_id, "contact_name": "Asha"})
     assert (key, json.loads(body)) == (str(lead_id), {"lead_id": int(lead_id)})
 

@@ -32,12 +32,12 @@ ONE = b'{"lead_id":"a/b c","status":"call back","cdr_id":"x@y","number":"+1"}'
         ),
     ],
 )
-def test_the_request_is_exactly_this(api, name, expected):
+def test_each_operation_makes_exactly_the_documented_request(api, name, expected):
     row = OPERATIONS[api, name]
     assert row.request(row.path("T"), [ONE] * min(2, row.batch_size)) == expected
 
 
-def test_only_what_removes_for_ever_asks_for_allow_delete():
+def test_only_operations_that_remove_leads_for_ever_need_allow_delete():
     assert {key for key, row in OPERATIONS.items() if row.needs_allow_delete} == {
         ("crm_v2", "delete"),
         ("v4", "delete"),
@@ -52,5 +52,5 @@ def test_all_but_add_lead_may_be_sent_again():
 @pytest.mark.parametrize(
     "name", ["lead_id", "phone_number", "contact_name", "detail", "state_code", "number", "status"]
 )
-def test_documented_fields_are_known(name):
+def test_each_operation_knows_the_documented_fields(name):
     assert name in documented_fields()

@@ -37,7 +37,7 @@ def bulk(*rows, **metadata):
     return ApiResponse(200, {"status": "success", "result": list(rows), **({"metadata": metadata} if metadata else {})})
 
 
-def test_all_written():
+def test_a_list_whose_rows_all_succeeded_is_written():
     assert classify_response(LEADS, bulk(row("a"), row("b"), total_leads=2, success=2, failed=0)) == RowResults(None)
 
 
@@ -63,7 +63,7 @@ def test_a_written_row_that_repeats_no_id_counts_by_its_position():
     assert classify_response([Lead("7")], bulk({"status_code": 200, "data": None})) == RowResults([None])
 
 
-def test_the_answer_for_another_lead_is_a_mismatch():
+def test_an_answer_that_names_another_lead_is_a_mismatch():
     assert classify_response(LEADS, bulk(row("b"), row("a"))) == Mismatch()
 
 
@@ -91,7 +91,7 @@ def test_the_answer_for_another_lead_is_a_mismatch():
         ApiResponse(504, None, "x"),
     ],
 )
-def test_an_answer_that_proves_nothing_is_ambiguous(reply):
+def test_an_answer_that_proves_nothing_is_an_unknown_outcome(reply):
     verdict = classify_response(LEADS, reply)
     assert isinstance(verdict, OutcomeUnknown)
     assert verdict.may_be_applied
@@ -104,7 +104,7 @@ def test_a_call_that_met_maintenance_or_came_in_part_was_not_carried_out(status)
     assert verdict == OutcomeUnknown(f"HTTP {status}", may_be_applied=False, answered=True, wait=90.0)
 
 
-def test_but_what_must_not_be_sent_twice_may_have_been_carried_out_all_the_same():
+def test_a_503_to_a_call_that_must_not_be_sent_twice_may_have_been_carried_out():
     assert classify_response(
         LEADS[:1], ApiResponse(503, None, "x"), OPERATIONS["contact_center", "add_lead"]
     ).may_be_applied
@@ -120,7 +120,7 @@ def test_only_v4_and_v1_may_have_taken_part_of_a_list_that_they_refuse(operation
 
 
 @pytest.mark.parametrize("applied", [True, False])
-def test_silence_is_ambiguous_and_keeps_what_is_known_about_it(applied):
+def test_no_response_is_an_unknown_outcome_and_keeps_its_cause(applied):
     verdict = classify_response(LEADS, NoResponse("no answer in time", may_be_applied=applied, timed_out=True))
     assert verdict == OutcomeUnknown("no answer in time", may_be_applied=applied, answered=False, timed_out=True)
 
@@ -165,7 +165,7 @@ def test_a_row_is_refused_for_good_or_for_now(status, said, again, maybe):
         (451, None, "unexpected"),
     ],
 )
-def test_what_only_the_user_can_put_right(status, body, problem):
+def test_an_answer_that_only_the_user_can_put_right_is_a_config_problem(status, body, problem):
     verdict = classify_response(LEADS, ApiResponse(status, body))
     assert isinstance(verdict, ConfigProblem)
     assert verdict.problem == problem
@@ -218,7 +218,7 @@ def test_any_2xx_for_a_whole_call_is_success(status, body, unreadable):
 
 
 @pytest.mark.parametrize("body", ["<html>", ' {"det', "[", '"Suc'])
-def test_but_not_a_web_page_or_half_a_body(body):
+def test_a_200_with_a_web_page_or_half_a_body_is_an_unknown_outcome(body):
     verdict = classify_response(LEADS, ApiResponse(200, body, "a body that is not JSON"), CREATE)
     assert verdict == OutcomeUnknown("HTTP 200 with a body that is not JSON", may_be_applied=True, answered=True)
 

@@ -19,13 +19,13 @@ def tick(report, now, waiting=0, *, input_ended=False):
     report.tick(now, waiting=waiting, used=42, allowance=100, input_ended=input_ended)
 
 
-def test_a_line_every_thirty_seconds_and_not_before(report, said):
+def test_progress_is_logged_every_thirty_seconds_and_not_before(report, said):
     for now in (1_000.0, 1_029.9, 1_030.0, 1_031.0, 1_059.9, 1_060.0, 1_200.0):
         tick(report, now)
     assert len(said) == 3
 
 
-def test_a_line_tells_the_whole_account(report, said):
+def test_a_progress_line_tells_the_whole_account(report, said):
     report.read, report.written, report.already_there, report.retried, report.calls = 500, 380, 5, 100, 6
     report.throttled, report.states = 1, 3
     for reason, count in {"busy.": 4, "blank": 3, "wrong": 2, "long": 1}.items():
@@ -59,7 +59,7 @@ def test_the_time_left_goes_by_what_was_done_in_the_last_minutes(report, said):
     assert said[-1][1].endswith("about 2 min 0 s left.")
 
 
-def test_no_time_is_made_up_while_nothing_gets_done(report, said):
+def test_no_time_left_is_logged_while_nothing_gets_done(report, said):
     tick(report, 1_030.0, waiting=50, input_ended=True)
     assert "left" not in said[0][1]
 
@@ -79,7 +79,7 @@ def test_rows_deleted_at_their_source_are_counted_and_the_end_says_what_that_mea
     ]
 
 
-def test_the_end_has_a_line_of_its_own_for_each_reason(report, said):
+def test_the_summary_has_a_line_for_each_reason_of_a_rejection(report, said):
     report.read = report.written = 2
     report.reject("create", "blank")
     report.end(1_012.34, waiting=0, used=1, allowance=100)

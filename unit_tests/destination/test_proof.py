@@ -46,7 +46,7 @@ def answer_all(b, kit, *answers):
         (409, "Another request for the same lead is getting processed already"),
     ],
 )
-def test_an_attempt_that_was_not_carried_out_proves_nothing(bench, kit, operation, first):
+def test_an_attempt_that_was_not_carried_out_leaves_an_already_done_answer_a_rejection(bench, kit, operation, first):
     b = with_operation(bench, kit, operation)
     b.feed(kit.record("x", detail="d"))
     b.end()
@@ -67,7 +67,7 @@ def test_a_crm_v2_list_that_was_refused_as_a_whole_was_not_carried_out(bench, ki
 
 @pytest.mark.parametrize("operation", ALREADY)
 @pytest.mark.parametrize("first", [LOST, ApiResponse(500, None, "x"), ApiResponse(502, None, "x"), ISSUES])
-def test_an_attempt_that_may_have_been_carried_out_does(bench, kit, operation, first):
+def test_an_attempt_that_may_have_been_carried_out_makes_an_already_done_answer_a_success(bench, kit, operation, first):
     b = with_operation(bench, kit, operation)
     b.feed(kit.record("x", detail="d"))
     b.end()
@@ -77,7 +77,7 @@ def test_an_attempt_that_may_have_been_carried_out_does(bench, kit, operation, f
 
 @pytest.mark.parametrize("operation", ALREADY)
 @pytest.mark.parametrize("before", ["done", "refused as done"])
-def test_but_not_for_a_second_record_of_a_lead_that_this_run_knew_to_be_so(bench, kit, operation, before):
+def test_an_already_done_answer_is_a_rejection_where_this_run_knew_the_lead(bench, kit, operation, before):
     b = with_operation(bench, kit, operation)
     b.feed(kit.record("x", n=1, detail="d"), kit.record("x", n=2, detail="d"))
     b.end()

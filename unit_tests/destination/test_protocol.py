@@ -25,7 +25,7 @@ def line(content):
 
 
 @pytest.mark.parametrize("piece", [1, 2, 7, 64, 1 << 16])
-def test_pieces_may_end_anywhere(piece):
+def test_messages_are_read_wherever_a_piece_of_the_input_ends(piece):
     text = line(RECORD) + b"\n  \n" + line(STATE) + line({"type": "TRACE", "trace": {}}) + orjson.dumps(RECORD)
     found = messages(text, piece)
     assert [(message.number, message.content["type"]) for message in found] == [
@@ -49,7 +49,7 @@ def test_pieces_may_end_anywhere(piece):
         line({"type": "NEW"}),
     ],
 )
-def test_what_is_not_for_us_is_passed_over(ignored):
+def test_messages_of_other_types_are_passed_over(ignored):
     assert [message.number for message in messages(ignored.rstrip(b"\n") + b"\n" + line(STATE))] == [2]
 
 

@@ -32,7 +32,7 @@ def test_a_server_that_counts_arrivals_in_its_own_minute_never_sees_more(travel)
     assert 2_000 / (arrivals[-1] / 60.0 + 1) >= 95
 
 
-def test_a_limit_of_records_holds_as_well():
+def test_a_limit_of_records_a_minute_holds_beside_that_of_calls():
     limiter = RateLimiter(100, records_per_minute=250)
     assert [depart(limiter, 0.0) for _ in range(2)] == [0.0, 0.0]
     assert depart(limiter, 0.0, records=50) == 0.0

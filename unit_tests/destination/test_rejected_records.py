@@ -60,7 +60,7 @@ def store(tmp_path, kit):
     return RejectedRecordWriter(LocalFolder(str(tmp_path), "run-1"), run_id="run-1", clock=kit.clock())
 
 
-def test_a_row_holds_exactly_these_keys_and_the_record_as_it_came(tmp_path, kit, route):
+def test_a_rejected_row_holds_exactly_the_documented_keys_and_the_record_as_it_came(tmp_path, kit, route):
     rejects = store(tmp_path, kit)
     data = {"lead_id": "L1", "n": None, "_airbyte_raw_id": "x", "big": 10**30, "deep": {"a": [1.5]}}
     rejects.add(rejection(route(sync_id=42, namespace="crm"), data))
@@ -94,7 +94,7 @@ def test_a_row_holds_exactly_these_keys_and_the_record_as_it_came(tmp_path, kit,
     ],
     ids=["digits", "spelling", "depth"],
 )
-def test_the_data_of_a_row_is_the_text_of_the_record(tmp_path, kit, route, data):
+def test_the_data_of_a_rejected_row_is_the_text_of_the_record(tmp_path, kit, route, data):
     rejects = store(tmp_path, kit)
     line = b'{"record": {"data": 1, "data": %b , "emitted_at": 7.10, "stream": "leads"}, "type": "RECORD"}' % data
     rejects.add(rejection(route(), {}, line=line))
@@ -290,7 +290,7 @@ def refused_by_s3(code, status):
         ("TooManyRequests", 429, TransientError, "s3_endpoint"),
     ],
 )
-def test_what_s3_says_decides_whether_the_config_has_to_change_and_which_field(kit, code, status, kind, field):
+def test_an_error_of_s3_is_transient_or_names_the_field_to_change(kit, code, status, kind, field):
     tries = []
 
     class Refusing(ObjectStore):

@@ -78,7 +78,7 @@ def test_rows_of_a_run_come_in_the_order_in_which_they_were_read_whatever_their_
     assert sent(tmp_path) == [1, 2, 3, 4, 5, 6, 7]
 
 
-def test_what_a_replay_kept_again_is_as_old_as_it_was(tmp_path):
+def test_a_row_that_a_replay_kept_again_is_as_old_as_at_first(tmp_path):
     keep_noted(tmp_path, f"7/_/a/{RUN}.jsonl.gz", (1, row(1, run_id=RUN, emitted_at=10, rejected_at=90)))
     keep_noted(tmp_path, f"8/_/a/{LATER}.jsonl.gz", (1, row(2, run_id=LATER, emitted_at=100, rejected_at=190)))
     again = (
@@ -111,7 +111,7 @@ def test_a_file_that_was_packed_anew_goes_by_its_times(tmp_path):
     assert sent(tmp_path) == [1, 2, 3, 4]
 
 
-def test_the_record_is_the_text_that_was_kept(tmp_path):
+def test_a_replayed_record_is_the_text_that_was_kept(tmp_path):
     data = b'{ "n":1700000000.12345678901234567890, "big":1e400 }'
     line = b'{"stream":"leads","operation":"upsert","namespace":"crm","emitted_at":7.10,"data":%b}\n' % data
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(line, mtime=0))
@@ -160,13 +160,13 @@ def test_with_no_row_that_is_retryable_the_others_are_counted(tmp_path):
     assert (found.rows, found.passed_over) == (0, 2)
 
 
-def test_a_single_file_can_be_named(tmp_path):
+def test_a_replay_takes_a_single_file(tmp_path):
     path = keep(tmp_path, "a.jsonl.gz", row(1))
     keep(tmp_path, "b.jsonl.gz", row(2))
     assert [record["data"]["n"] for record in records(RejectedRows(str(path), None))] == [1]
 
 
-def test_what_would_be_refused_again_can_be_passed_over(tmp_path):
+def test_a_replay_can_pass_over_rows_that_would_be_refused_again(tmp_path):
     keep(tmp_path, "a.jsonl.gz", row(1), row(2, retryable=True))
     rejected = RejectedRows(str(tmp_path), None, only_retryable=True)
     assert rejected.look().rows == 1
@@ -174,7 +174,7 @@ def test_what_would_be_refused_again_can_be_passed_over(tmp_path):
 
 
 @pytest.mark.parametrize("operation", ["create", "upsert", "update", "disable"])
-def test_each_stream_gets_the_operation_it_was_rejected_from(tmp_path, kit, operation):
+def test_each_replayed_stream_gets_the_operation_it_was_rejected_from(tmp_path, kit, operation):
     keep(tmp_path, "a.jsonl.gz", row(1, operation=operation))
     config = parse_config(
         {

@@ -73,7 +73,7 @@ def test_an_outage_told_row_by_row_that_does_not_end_fails_the_sync_before_its_s
     assert b.now >= 120
 
 
-def test_an_outage_that_begins_in_the_middle_of_a_call_is_one_too(bench, kit):
+def test_an_outage_that_begins_in_the_middle_of_a_call_rejects_nobody(bench, kit):
     b = bench()
     feed(b, kit, 300)
 
@@ -194,7 +194,7 @@ def test_busy_after_an_unanswered_call_of_ours_is_waited_out_and_costs_no_try(be
     assert (b.report.written, b.report.rejected_total) == (100, 0)
 
 
-def test_busy_for_longer_than_our_own_call_can_take_is_somebody_else(bench, kit):
+def test_a_lead_busy_for_longer_than_our_own_call_can_take_costs_a_try(bench, kit):
     b = bench(kit.config(default={"operation": "create", "ref_id": "r"}), patience=30.0)
     feed(b, kit, 10)
     call = b.call()

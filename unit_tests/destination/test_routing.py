@@ -58,7 +58,7 @@ def test_a_stream_that_cannot_go_anywhere_is_named(kit, mode, changes, sentence)
 
 
 @pytest.mark.parametrize("catalog", [[], {}, {"streams": 5}, {"streams": [5]}, {"streams": [{"stream": {}}]}])
-def test_what_is_no_configured_catalog_is_refused(kit, catalog):
+def test_a_catalog_of_another_shape_is_refused(kit, catalog):
     with pytest.raises(ConfigError, match="not a configured catalog"):
         routes(kit, catalog, default=DEFAULT)
 

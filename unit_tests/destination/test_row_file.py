@@ -21,7 +21,7 @@ members = st.lists(
 
 
 @given(members)
-def test_what_is_packed_is_unpacked_with_its_numbers_and_any_gzip_reads_it(members):
+def test_rows_are_unpacked_with_their_numbers_and_any_gzip_reads_the_file(members):
     content = b"".join(pack([line + b"\n" for _, line in each], [number for number, _ in each]) for each in members)
     assert rows(content) == [row for each in members for row in each]
     assert gzip.decompress(content) == b"".join(line + b"\n" for each in members for _, line in each)
@@ -42,14 +42,14 @@ def test_large_members_are_read_in_pieces():
 
 
 @pytest.mark.parametrize("cut", range(1, 60, 7))
-def test_a_file_that_is_cut_off_is_noticed(cut):
+def test_a_file_of_rejected_rows_that_is_cut_off_is_an_error(cut):
     content = pack([b"a\n"] * 9, list(range(9)))
     assert cut < len(content)
     with pytest.raises((EOFError, zlib.error)):
         rows(content[:-cut])
 
 
-def test_damage_is_noticed():
+def test_a_damaged_file_of_rejected_rows_is_an_error():
     content = bytearray(pack([b"abc\n"], [1]))
     content[-8] ^= 1
     with pytest.raises(zlib.error):

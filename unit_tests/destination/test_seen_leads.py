@@ -13,13 +13,13 @@ def known(request):
     leads.close()
 
 
-def test_what_was_added_is_known_within_its_campaign(known):
+def test_a_lead_is_remembered_within_its_campaign(known):
     known.add(1, Fact.PRESENT, ["a", "b"])
     assert known.among(1, Fact.PRESENT, ["a", "c"]) == {"a"}
     assert known.among(2, Fact.PRESENT, ["a"]) == set()
 
 
-def test_the_last_word_counts(known):
+def test_a_fact_that_was_discarded_is_forgotten_until_it_is_added_again(known):
     known.add(1, Fact.PRESENT, ["a", "b"])
     known.discard(1, Fact.PRESENT, ["a"])
     assert known.among(1, Fact.PRESENT, ["a", "b"]) == {"b"}
@@ -27,17 +27,17 @@ def test_the_last_word_counts(known):
     assert known.among(1, Fact.PRESENT, ["a", "b"]) == {"a", "b"}
 
 
-def test_many_are_kept_beyond_the_memory(known):
+def test_more_leads_are_remembered_than_fit_in_memory(known):
     for start in range(0, 300_000, 1_000):
         known.add(1, Fact.PRESENT, [f"L{number}" for number in range(start, start + 1_000)])
     assert known.among(1, Fact.PRESENT, ["L0", "L150000", "L299999", "L300000"]) == {"L0", "L150000", "L299999"}
 
 
-def test_an_id_that_is_no_proper_text_is_no_trouble(known):
+def test_a_lead_id_with_half_a_surrogate_pair_is_remembered(known):
     known.add(1, Fact.PRESENT, ["\ud83d"])
     assert known.among(1, Fact.PRESENT, ["\ud83d"]) == {"\ud83d"}
 
 
-def test_one_fact_says_nothing_about_another(known):
+def test_a_fact_about_a_lead_says_nothing_about_another_fact(known):
     known.add(1, Fact.CONVERTED, ["a"])
     assert known.among(1, Fact.PRESENT, ["a"]) == set()

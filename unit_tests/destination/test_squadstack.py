@@ -81,7 +81,7 @@ def send(url, **timeouts):
         client.close()
 
 
-def test_the_request_is_exactly_this():
+def test_a_call_to_squadstack_is_exactly_the_documented_request():
     with server(response()) as (url, seen):
         assert send(url) == ApiResponse(200, {"result": []})
     ((head, body),) = seen
@@ -136,7 +136,7 @@ def test_a_compressed_answer_is_unpacked():
     assert "Accept-Encoding: gzip, deflate" in seen[0][0]
 
 
-def test_one_connection_serves_all_calls_of_a_thread():
+def test_all_calls_of_a_thread_share_one_connection():
     calls = 3
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -206,7 +206,7 @@ def odd_server(answer):
 @pytest.mark.parametrize(
     ("answer", "what"), [(b"", "no connection"), (b"no TLS", "no connection"), (None, "no connection in time")]
 )
-def test_what_fails_before_the_connection_stands_has_never_left(answer, what):
+def test_a_call_that_fails_before_the_connection_stands_was_never_sent(answer, what):
     with odd_server(answer) as address:
         assert send(f"https://{address}", connect_seconds=0.2) == NoResponse(what, may_be_applied=False)
 
@@ -258,7 +258,7 @@ def test_a_redirect_is_not_followed(status):
         (None, NoResponse("no answer in time", may_be_applied=True, timed_out=True)),
     ],
 )
-def test_a_lost_answer_is_a_silence_that_may_have_been_applied(answer, silence):
+def test_a_call_whose_answer_is_lost_may_have_been_applied(answer, silence):
     with server(answer) as (url, _):
         assert send(url, **({"read_seconds": 0.05} if answer is None else {})) == silence
 
@@ -322,7 +322,7 @@ def test_a_body_is_parsed_or_known_to_be_unreadable(status, body, reply):
         ({}, b"error 429", None),
     ],
 )
-def test_how_long_to_wait_is_the_headers_word_else_the_bodys(headers, body, wait):
+def test_the_wait_a_429_states_is_its_header_else_its_text(headers, body, wait):
     assert read_reply(429, headers, body, 40.0).retry_after == wait
 
 

@@ -124,7 +124,9 @@ def test_a_key_that_repeats_goes_round_for_ever_on_any_page(call: Callable[..., 
 
 
 @pytest.mark.parametrize(("inclusive", "expected"), [(True, [0, 1, 2, 3]), (False, [1, 2])])
-def test_both_bounds_are_inclusive_or_neither(call: Callable[..., Any], inclusive: bool, expected: list[int]) -> None:
+def test_both_bounds_of_a_window_are_inclusive_or_neither(
+    call: Callable[..., Any], inclusive: bool, expected: list[int]
+) -> None:
     caller = call(portal=Portal(campaigns=()), activity_inclusive=inclusive)
     for second in range(-1, 5):
         caller.pipeline.portal.put_activity({"timestamp": START + second})
@@ -154,7 +156,7 @@ def test_both_bounds_are_inclusive_or_neither(call: Callable[..., Any], inclusiv
         (f"startDate={START}&endDate={START + 31 * DAY + 1}", []),
     ],
 )
-def test_what_the_page_does_not_document_is_a_400_and_all_but_a_long_span_a_violation(
+def test_an_undocumented_activity_query_is_a_400_and_all_but_a_long_span_a_violation(
     call: Callable[..., Any], parameters: str, violations: list[str]
 ) -> None:
     caller = call()

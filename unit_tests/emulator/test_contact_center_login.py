@@ -128,14 +128,14 @@ def test_tokens_that_are_killed_are_dead_and_a_later_login_leaves_live_ones_alon
         ("DELETE", "/api/v2/reports/campaigns/leads/history"),
     ],
 )
-def test_another_method_is_a_405_and_a_violation(call: Callable[..., Any], method: str, path: str) -> None:
+def test_a_wrong_method_is_a_405_and_a_violation(call: Callable[..., Any], method: str, path: str) -> None:
     caller = call()
     assert told(caller.send(method, path)) == (405, {"error": f'Method "{method}" not allowed.'})
     assert caller.request_log.violations == [f"{method} {path}: there is no such method"]
 
 
 @pytest.mark.parametrize("path", ["/api/v2/login/", f"{STATUS}/", "/api/v2/config/campaigns", "/callcenter/queues"])
-def test_another_path_is_a_404_and_a_violation(call: Callable[..., Any], path: str) -> None:
+def test_an_unknown_path_is_a_404_and_a_violation(call: Callable[..., Any], path: str) -> None:
     caller = call()
     assert caller.send("GET", path).status == 404
     assert caller.request_log.violations == [f"GET {path}: there is no such path"]

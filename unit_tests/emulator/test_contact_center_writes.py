@@ -49,7 +49,7 @@ def test_a_lead_is_added_with_every_documented_field(portal):
     assert caller.request_log.violations == []
 
 
-def test_the_same_number_is_added_once_more(portal):
+def test_a_number_can_be_added_to_a_contact_center_twice(portal):
     caller = portal()
     for _ in range(2):
         assert send(caller, "PUT", "/c1/lead", {"number": "+1"}).status == 200
@@ -70,7 +70,7 @@ def test_the_scenario_says_by_which_method_and_who_tries_the_other_breaks_nothin
 @pytest.mark.parametrize(
     "body", [{}, {"number": ""}, {"number": 5}, {"number": "1", "x": "y"}, {"number": "1", "retries": "3"}, []]
 )
-def test_what_is_no_lead_is_invalid(portal, body):
+def test_a_body_that_is_no_lead_is_answered_invalid(portal, body):
     caller = portal()
     assert send(caller, "PUT", "/c1/lead", body).status == 400
     assert len(leads(caller)) == 2
@@ -98,7 +98,7 @@ def test_a_call_becomes_a_voicemail(portal):
     ("method", "path"),
     [("PUT", "/nope/lead"), ("POST", "/leads/nope/status/new"), ("DELETE", "/leads/nope")],
 )
-def test_what_does_not_exist_is_invalid(portal, method, path):
+def test_a_write_to_a_lead_that_does_not_exist_is_answered_invalid(portal, method, path):
     caller = portal()
     assert send(caller, method, path, {"number": "+1"}).content == {"error": "The information sent is invalid."}
     assert caller.request_log.applied == []

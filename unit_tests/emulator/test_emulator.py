@@ -28,13 +28,13 @@ def read(emulator: Emulator, **parameters: Any) -> list[Any]:
     return rows
 
 
-def test_it_is_the_documented_service_by_default() -> None:
+def test_an_emulator_is_the_documented_service_by_default() -> None:
     scenario = Emulator().scenario
     assert (scenario.calls_per_minute, scenario.window_seconds, scenario.next_scheme) == (100, 60.0, "http")
     assert [(each.id, each.ref_id) for each in scenario.campaigns] == [("0PT711", "ref-0PT711")]
 
 
-def test_it_serves_between_start_and_stop_and_keeps_its_leads() -> None:
+def test_an_emulator_serves_between_start_and_stop_and_keeps_its_leads() -> None:
     emulator = emulator_with(2)
     with pytest.raises(RuntimeError, match="no URL before it is started"):
         _ = emulator.url
@@ -78,7 +78,7 @@ def test_a_lead_processed_again_has_a_new_time_and_the_others_keep_theirs() -> N
         emulator.reprocess("0PT711", ["nobody"])
 
 
-def test_what_leads_gives_is_a_picture_of_the_moment() -> None:
+def test_the_leads_of_an_emulator_are_a_snapshot() -> None:
     emulator = emulator_with(1)
     before = emulator.leads()
     emulator.call_leads()

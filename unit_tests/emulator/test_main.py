@@ -30,7 +30,7 @@ def introduction(process: subprocess.Popen[str]) -> str:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_says_how_to_reach_it_calls_what_arrives_and_stops_on_a_signal(number: signal.Signals) -> None:
+def test_the_command_says_how_to_reach_it_calls_what_arrives_and_stops_on_a_signal(number: signal.Signals) -> None:
     with start("--campaign", "c1", "--token", "t", "--responses", "3", "--call-after", "0") as process:
         said = introduction(process)
         source, destination = (
@@ -62,7 +62,7 @@ def wait_for_row(url: str, headers: dict[str, str]) -> Any:
         threading.Event().wait(0.05)
 
 
-def test_a_contact_center_that_holds_something_is_in_the_config_it_prints() -> None:
+def test_the_command_prints_a_config_of_a_contact_center_that_holds_something() -> None:
     with start("--portal-leads", "3", "--portal-activities", "2", "--activity-shape", "header") as process:
         said = introduction(process)
         process.terminate()
@@ -90,7 +90,7 @@ def test_counts_below_zero_are_refused(capsys: pytest.CaptureFixture[str]) -> No
     assert "must not be negative" in capsys.readouterr().err
 
 
-def test_what_becomes_of_called_leads_is_posted_to_the_webhook_it_is_given() -> None:
+def test_the_command_posts_what_becomes_of_called_leads_to_the_webhook_it_is_given() -> None:
     with socket.create_server(("127.0.0.1", 0)) as hangs_up:
         url = f"http://127.0.0.1:{hangs_up.getsockname()[1]}/events/key"
         flags = ("--webhook-url", url, "--webhook-event", "lead_processed")

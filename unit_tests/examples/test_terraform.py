@@ -94,7 +94,7 @@ def test_the_destinations_config_is_one_that_the_destination_takes(configs: dict
     assert parse_config(configs["destination_config"]).unknown_fields == ()
 
 
-def test_both_together_take_the_whole_allowance_and_no_more(configs: dict[str, Any]):
+def test_source_and_destination_of_the_example_share_the_whole_allowance_and_no_more(configs: dict[str, Any]):
     shares = [config["squadstack"]["calls_per_minute"] for config in configs.values()]
     assert sum(shares) == 100
 

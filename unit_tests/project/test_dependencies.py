@@ -135,7 +135,7 @@ def test_requirements_name_no_index_no_address_and_no_path(root: Path, name: str
     assert [line for line in lines if line.startswith("-") or "://" in line or " @ " in line] == []
 
 
-def test_what_the_benchmarks_compare_with_is_pinned_beside_it_and_nowhere_else(root: Path):
+def test_the_peers_of_the_benchmarks_are_pinned_beside_them_and_nowhere_else(root: Path):
     for peer in (root / PEERS).iterdir():
         name = (peer / "requirements.in").read_text(encoding="utf-8").split()[0]
         assert re.search(rf"^{name}==", (peer / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)
@@ -145,7 +145,7 @@ def test_what_the_benchmarks_compare_with_is_pinned_beside_it_and_nowhere_else(r
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-webhooks.txt"])
-def test_what_images_install_is_pinned_to_what_the_tests_ran_with(pins: dict[str, dict[str, str]], name: str):
+def test_images_install_the_versions_that_the_tests_ran_with(pins: dict[str, dict[str, str]], name: str):
     assert pins[name].items() <= pins["requirements-dev.txt"].items()
 
 

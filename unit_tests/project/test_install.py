@@ -38,13 +38,13 @@ def test_the_minutes_of_a_sync_are_those_that_the_budget_gives(page: str, second
         assert at_50 == pytest.approx(calls / 50 * seconds / 60, abs=0.05)
 
 
-def test_so_many_campaigns_fit_in_an_hour_and_in_a_day(page: str, seconds: int):
+def test_the_page_says_how_many_campaigns_fit_in_an_hour_and_in_a_day(page: str, seconds: int):
     an_hour = 3600 * 100 / seconds
     assert f"more than {math.floor(an_hour / 100) * 100:,} campaigns hourly" in page
     assert f"or {math.floor(an_hour * 24 / 1000) * 1000:,} daily" in page
 
 
-def test_what_gives_first_gives_where_the_code_says(page: str):
+def test_the_limits_on_the_page_are_those_of_the_code(page: str):
     assert f"from the {SAMPLE + 1}st campaign on | It tries {SAMPLE}" in page
     assert f"above {ConcurrentPerPartitionCursor.SWITCH_TO_GLOBAL_LIMIT:,} campaigns" in page
 

@@ -87,16 +87,16 @@ def scalar_fields(schema: dict[str, Any], prefix: str = "") -> set[str]:
     return fields
 
 
-def test_the_cdk_can_read_it(metadata_path: Path, kind: str):
+def test_the_cdk_can_read_the_metadata(metadata_path: Path, kind: str):
     assert MetadataFile.from_file(metadata_path).data.dockerRepository == f"squadstack/{kind}-squadstack"
 
 
-def test_it_says_all_that_a_registry_asks(metadata: dict[str, Any]):
+def test_the_metadata_says_all_that_a_registry_asks(metadata: dict[str, Any]):
     assert REQUIRED - set(metadata) == set()
     assert UUID(metadata["definitionId"]).version == 4
 
 
-def test_it_says_which_of_the_two_connectors_it_is(metadata: dict[str, Any], kind: str):
+def test_the_metadata_says_which_of_the_two_connectors_it_describes(metadata: dict[str, Any], kind: str):
     assert metadata["connectorType"] == kind
     assert metadata["githubIssueLabel"] == f"{kind}-squadstack"
 
@@ -112,7 +112,7 @@ def test_the_documentation_is_a_page_that_exists_and_the_one_of_the_specificatio
     assert metadata["documentationUrl"] in {page["url"] for page in metadata["externalDocumentationUrls"]}
 
 
-def test_what_airbytes_checks_read_in_pyproject_is_what_setup_py_says(root: Path, setup_arguments: dict[str, Any]):
+def test_pyproject_tells_airbytes_checks_what_setup_py_says(root: Path, setup_arguments: dict[str, Any]):
     poetry = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["poetry"]
     (cdk,) = [each for each in setup_arguments["install_requires"] if each.startswith("airbyte-cdk")]
     assert poetry == {
@@ -168,7 +168,7 @@ def test_of_a_config_without_addresses_only_the_defaults_host_is_left(metadata: 
     assert hosts(metadata["allowedHosts"]["hosts"], {"squadstack": {"token": "t"}}) == ["api.squadstack.com"]
 
 
-def test_no_more_is_claimed_than_was_tested(metadata: dict[str, Any]):
+def test_the_metadata_claims_no_more_than_was_tested(metadata: dict[str, Any]):
     claims = {key: metadata[key] for key in ("releaseStage", "supportLevel", "registryOverrides", "remoteRegistries")}
     assert claims == {
         "releaseStage": "alpha",
@@ -202,7 +202,7 @@ def test_the_acceptance_tests_are_configured_as_the_cdk_reads_them(
     assert [problem for part, entry in entries for problem in entry_key_problems(entry, (part,))] == []
 
 
-def test_what_the_acceptance_tests_read_is_there_but_for_the_secrets(metadata_path: Path):
+def test_the_files_of_the_acceptance_tests_exist_but_for_the_secrets(metadata_path: Path):
     written = yaml.safe_load((metadata_path.parent / "acceptance-test-config.yml").read_text(encoding="utf-8"))
     paths = {
         value

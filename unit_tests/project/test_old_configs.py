@@ -91,14 +91,14 @@ WHOLE = {
 
 
 @pytest.mark.parametrize("name", [name for name in WHOLE["source"] if "form" not in name and "blank" not in name])
-def test_what_the_form_adds_changes_nothing_for_the_source(name):
+def test_the_fields_that_a_form_adds_change_nothing_for_the_source(name):
     plain = WHOLE["source"][name]["config"]
     written = as_the_form_writes_it("source", plain)
     assert without_empty_sections(written, PUBLISHED) == without_empty_sections(plain, PUBLISHED)
 
 
 @pytest.mark.parametrize("name", [name for name in WHOLE["destination"] if "form" not in name])
-def test_what_the_form_adds_changes_nothing_for_the_destination(name):
+def test_the_fields_that_a_form_adds_change_nothing_for_the_destination(name):
     case = WHOLE["destination"][name]
     config = parse_config(as_the_form_writes_it("destination", case["config"]))
     assert {mode: routes(config, mode) for mode in case["routes"]} == case["routes"]

@@ -147,7 +147,7 @@ def test_every_choice_wherever_it_stands_has_the_shape_that_airbytes_acceptance_
             assert each.get("oneOf") or each.get("properties")
 
 
-def test_what_is_not_required_and_yet_on_show_is_marked_so_and_nothing_else_is(spec: dict[str, Any]):
+def test_only_optional_fields_are_marked_to_be_shown_always(spec: dict[str, Any]):
     assert not [path for path, rule, required in fields(spec) if rule.get("always_show") and required]
 
 

@@ -63,7 +63,7 @@ def test_the_newest_validator_names_most_of_what_is_wrong(specs, changes, messag
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_what_is_missing_beside_a_secret_is_named(specs, order):
+def test_a_validator_names_the_field_missing_beside_a_secret(specs, order):
     validator = Draft7Validator(specs["source"])
     missing = {"squadstack": {"token": SECRET, "campaign_ids": ["a"]}}
     assert said(validator, missing, order) == "'start_date' is a dependency of 'token'"
@@ -90,7 +90,7 @@ def rules(field: dict[str, Any]) -> dict[str, Any]:
         ("destination", "object_storage_config", "access_key_id"),
     ],
 )
-def test_what_is_said_to_validators_beside_a_choice_is_what_the_fields_say(specs, kind, section, key):
+def test_the_rules_for_validators_beside_a_choice_are_those_of_its_fields(specs, kind, section, key):
     rule = specs[kind]["properties"][section]
     beside = rule["dependencies"][key]["oneOf"][0]["properties"]
     fields = rule.get("properties") or rule["oneOf"][-1]["properties"]

@@ -73,7 +73,7 @@ def test_https_is_demanded_of_all_but_this_very_machine(url):
     assert wrong(base_url=url) == []
 
 
-def test_what_is_missing_is_named():
+def test_the_missing_fields_of_a_section_are_named():
     assert problems({"squadstack": {"token": "canary"}}, SCHEMA) == [
         "Missing: `squadstack.campaign_ids`, `squadstack.start_date`."
     ]

@@ -63,7 +63,7 @@ def test_an_outage_is_retried_and_its_text_goes_nowhere(status):
 
 
 @pytest.mark.parametrize("error", [requests.ReadTimeout(CANARY), requests.ConnectionError(CANARY)])
-def test_no_answer_is_retried_and_said_by_its_kind(error):
+def test_a_call_without_an_answer_is_retried_and_its_error_names_the_kind(error):
     resolution = handler().interpret_response(error)
     assert resolution.response_action == ResponseAction.RETRY
     assert resolution.error_message == f"SquadStack: no answer ({type(error).__name__})."
@@ -155,7 +155,7 @@ def test_an_address_that_fails_for_ever_is_asked_once_a_minute_however_many_wind
     assert [second for second, was in enumerate(asked) if was] == [0, 60, 120]
 
 
-def test_what_is_said_of_an_address_at_rest_is_how_it_failed(host):
+def test_an_address_that_is_not_asked_for_a_minute_fails_with_the_cause_of_its_last_failure(host):
     host.fails("a", answer(503))
     with pytest.raises(
         AirbyteTracedException, match=r"SquadStack kept failing: HTTP 503 to another request\."
@@ -263,7 +263,7 @@ def test_a_host_that_cannot_be_connected_to_is_waited_out_once_and_asked_once_a_
 
 
 @pytest.mark.parametrize("outcome", [requests.ReadTimeout(), RESET])
-def test_one_address_without_an_answer_says_nothing_of_the_host_two_do(host, outcome):
+def test_a_host_is_taken_to_be_down_when_two_addresses_fail_and_not_when_one_does(host, outcome):
     assert [host.fails(address, outcome) for address in "abc"] == [SIX, SIX, None]
 
 
@@ -273,7 +273,7 @@ def test_an_answer_of_any_kind_shows_that_the_host_is_there(host):
     assert host.fails("c", requests.ReadTimeout()) == [0.01]
 
 
-def test_what_is_known_of_a_host_is_known_to_every_stream():
+def test_all_streams_share_what_is_known_of_a_host():
     components.health_of.cache_clear()
     assert components.health_of("a:1") is components.health_of("a:1")
     assert components.health_of("a:1") is not components.health_of("b:1")

@@ -172,7 +172,7 @@ def test_an_event_keeps_its_id_however_its_time_is_spelled():
     ],
     ids=["another time", "another text", "another block", "another kind"],
 )
-def test_another_event_has_another_id(other):
+def test_events_that_differ_have_different_ids(other):
     assert ids_of(sms_hello=SMS) != ids_of(**other)
 
 

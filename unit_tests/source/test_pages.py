@@ -127,7 +127,7 @@ def test_without_a_window_a_row_that_has_gone_meanwhile_is_no_sign_of_a_loss():
     assert passes([page(4, "a", "b"), page(4, "c", "d")], again(*WHOLE), bounded=False).proven()
 
 
-def test_without_a_window_a_row_that_no_earlier_pass_brought_is_one():
+def test_without_a_window_a_row_that_no_earlier_pass_brought_proves_nothing():
     assert not passes(again(*WHOLE), [page(3, "a", "b"), page(3, "d")], bounded=False).proven()
 
 
@@ -140,7 +140,7 @@ def test_a_later_pass_passes_on_only_what_has_changed():
 
 
 @given(st.permutations(range(20)), st.integers(1, 7))
-def test_the_order_of_rows_makes_no_difference(order, size):
+def test_two_passes_prove_a_window_whatever_the_order_of_its_rows(order, size):
     pages = [page(20, *order[start : start + size]) for start in range(0, 20, size)]
     assert passes(again(*pages), again(*pages)).proven()
     assert not passes(again(*pages[:-1]), again(*pages[:-1])).proven()

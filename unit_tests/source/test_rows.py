@@ -37,7 +37,7 @@ def test_every_documented_spelling_of_a_time_is_read(spelled, moment):
 @pytest.mark.parametrize(
     "value", [None, "", "soon", "20181203", "2018-13-03T14:37:54", True, 0, -1, 1e300, [], {"at": 1}, "9" * 20]
 )
-def test_what_is_no_time_is_not_made_one(value):
+def test_a_value_that_is_no_time_is_not_parsed(value):
     assert parse_time(value) is None
 
 

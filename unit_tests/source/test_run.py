@@ -24,7 +24,7 @@ def config_file(tmp_path):
     return write
 
 
-def test_spec_is_the_cdks():
+def test_spec_prints_what_the_cdk_would_print():
     source = SourceSquadstack()
     cdks = ConnectorSpecificationSerializer.dump(source.spec(source.logger))
     assert answer_at_once(["spec"]) == {"type": "SPEC", "spec": cdks}
@@ -39,19 +39,19 @@ def test_check_of_a_wrong_config_names_the_field_and_not_its_value(config_file):
 
 
 @pytest.mark.parametrize("content", [json.dumps(RIGHT), "[]", "{", ""])
-def test_what_the_config_alone_does_not_decide_is_the_cdks(config_file, content):
+def test_check_is_left_to_the_cdk_unless_the_config_alone_decides_it(config_file, content):
     assert answer_at_once(["check", "--config", config_file(content)]) is None
 
 
 @pytest.mark.parametrize(
     "arguments", [[], ["spec", "--debug"], ["discover", "--config", "x"], ["check", "--config", "/no/such/file"]]
 )
-def test_other_commands_are_the_cdks(arguments):
+def test_commands_other_than_spec_and_check_are_left_to_the_cdk(arguments):
     assert answer_at_once(arguments) is None
 
 
 @pytest.mark.parametrize("command", ["spec", "check"])
-def test_the_cdk_is_not_imported_for_them(config_file, command):
+def test_spec_and_check_of_a_wrong_config_do_not_import_the_cdk(config_file, command):
     arguments = ["check", "--config", config_file(json.dumps(WRONG))] if command == "check" else ["spec"]
     code = (
         "import sys; from source_squadstack.run import run; run(sys.argv[1:]); assert 'airbyte_cdk' not in sys.modules"

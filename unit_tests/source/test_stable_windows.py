@@ -39,7 +39,7 @@ def test_a_lead_that_leaves_and_a_late_one_that_comes_between_two_pages_cost_no_
     assert len(server.asked) == 3
 
 
-def test_one_that_leaves_and_two_that_come_lose_none(monkeypatch):
+def test_a_lead_that_leaves_and_two_that_come_between_pages_lose_none(monkeypatch):
     def change(server, asked):
         if len(server.asked) == 2:
             server.leads["C"]["L10"] = datetime.now(UTC)

@@ -90,6 +90,6 @@ def test_a_number_that_is_none_here_stays_as_its_text_instead_of_ending_the_stre
 @pytest.mark.parametrize(
     ("body", "difference"), [(b" ", "the body is empty"), (b"<html>", "the body is not JSON"), (b"[nan]", "not JSON")]
 )
-def test_what_is_no_json_is_still_refused(body, difference):
+def test_a_body_that_is_no_json_is_refused(body, difference):
     with pytest.raises(UnreadableBodyError, match=difference):
         parse_json(body)

@@ -14,7 +14,7 @@ from webhooks_squadstack.tables import DAY
 from webhooks_squadstack.writer import Writer
 
 
-def test_it_is_ready_while_the_store_answers_and_until_it_is_stopped(service):
+def test_the_receiver_is_ready_while_the_store_answers_and_until_it_is_stopped(service):
     assert (service.call("GET", "/readyz").status, service.call("GET", "/readyz").json) == (200, {"status": "ok"})
     service.receiver.stop()
 

@@ -29,7 +29,7 @@ def text(html: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<style>.*?</style>|<[^>]+>", " ", html, flags=re.DOTALL))
 
 
-def test_it_says_how_many_came_when_the_last_one_did_and_who_pulled_to_where():
+def test_the_page_says_how_many_events_came_the_last_ones_time_and_who_pulled_to_where():
     said = text(render(SUMMARY, now=NOW))
 
     assert "12,345 events stored ever" in said
@@ -38,7 +38,7 @@ def test_it_says_how_many_came_when_the_last_one_did_and_who_pulled_to_where():
     assert "Who Has pulled to Still to pull Safe up to Asked last default 12,300 45 12,000 3 hours ago" in said
 
 
-def test_it_has_a_row_for_each_type_with_the_last_hour_and_the_last_day():
+def test_the_page_has_a_row_for_each_event_type_with_the_last_hour_and_the_last_day():
     said = text(render(SUMMARY, now=NOW))
 
     counts = {"call": "1,500 1,500", "sms": "500 500", "ivr": "0 7"}
@@ -46,7 +46,7 @@ def test_it_has_a_row_for_each_type_with_the_last_hour_and_the_last_day():
     assert f"Type Last hour Last 24 hours {rows}" in said
 
 
-def test_it_draws_each_minute_of_the_last_hour_against_the_fullest():
+def test_the_page_draws_each_minute_of_the_last_hour_against_the_fullest():
     bars = re.findall(
         r'<rect x="([\d.]+)" y="([\d.]+)" width="0.8" height="([\d.]+)"><title>(.*?)</title>', render(SUMMARY, now=NOW)
     )
@@ -54,7 +54,7 @@ def test_it_draws_each_minute_of_the_last_hour_against_the_fullest():
     assert bars == [("58.1", "0.00", "100.00", "11:59: 1,000"), ("59.1", "0.00", "100.00", "12:00: 1,000")]
 
 
-def test_an_empty_store_is_said_to_be_empty():
+def test_the_page_of_an_empty_store_says_so():
     said = text(render(Summary(0, None, {}, ()), now=NOW))
 
     assert "0 events stored ever" in said
@@ -62,11 +62,11 @@ def test_an_empty_store_is_said_to_be_empty():
     assert "Nobody has pulled yet." in said
 
 
-def test_a_store_that_is_down_is_said_to_be():
+def test_the_page_says_that_the_store_is_down():
     assert "The store does not answer." in text(render(None, now=NOW))
 
 
-def test_it_reads_itself_anew_and_runs_no_script_and_asks_for_nothing_else(service):
+def test_the_page_reloads_itself_without_scripts_or_other_requests(service):
     answer = service.call("GET", "/")
     html = answer.body.decode()
 
@@ -79,7 +79,7 @@ def test_it_reads_itself_anew_and_runs_no_script_and_asks_for_nothing_else(servi
     assert answer.headers["cache-control"] == "no-store"
 
 
-def test_it_shows_no_lead(service):
+def test_the_page_shows_no_lead(service):
     for content in (CALL, LEAD_PROCESSED):
         service.post(content)
     html = service.call("GET", "/").body.decode()

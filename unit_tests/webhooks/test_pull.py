@@ -42,7 +42,7 @@ def test_an_empty_page_gives_the_same_cursor_again(service):
     assert service.pull(after=2).json == {"data": [], "next_cursor": 2, "has_more": False}
 
 
-def test_an_empty_cursor_is_none(service):
+def test_an_empty_cursor_counts_as_no_cursor(service):
     sent(service, 1)
 
     assert sequences(
@@ -65,7 +65,7 @@ def test_an_empty_cursor_is_none(service):
         {"puller": "a b"},
     ],
 )
-def test_a_parameter_that_is_none_is_answered_with_400_that_names_it(service, query):
+def test_a_malformed_parameter_is_answered_with_400_that_names_it(service, query):
     answer = service.pull(**query)
 
     assert answer.status == 400

@@ -70,7 +70,7 @@ def test_a_wrong_key_is_answered_with_403_and_nothing_is_stored(service, key):
         (b'{"a": ' + b"[" * 5000, "The body is not JSON: its brackets are not paired"),
     ],
 )
-def test_what_is_no_json_object_is_answered_with_400_that_says_why_and_nothing_is_stored(service, body, said):
+def test_a_body_that_is_no_json_object_is_answered_with_400_that_says_why_and_is_not_stored(service, body, said):
     answer = service.post(body)
 
     assert (answer.status, answer.json) == (400, {"error": said})

@@ -55,7 +55,7 @@ def test_a_database_is_named_without_its_driver(url, driver):
         ({"WEBHOOKS_RETENTION_DAYS": "nan"}, "WEBHOOKS_RETENTION_DAYS must be a number of days above 0"),
     ],
 )
-def test_what_will_not_do_is_named_by_its_variable_and_never_printed(changed, said):
+def test_an_unusable_setting_is_named_by_its_variable_and_never_printed(changed, said):
     with pytest.raises(SettingsError, match=said) as raised:
         read_settings(GOOD | changed)
 

@@ -62,7 +62,7 @@ def test_a_batch_that_fails_leaves_nothing_behind(store):
     assert numbers(store) == [(1, "lead-1"), (2, "lead-4")]
 
 
-def test_what_was_stored_is_there_after_a_restart(store, url):
+def test_stored_events_are_there_after_a_restart(store, url):
     store.append([event(1)])
     store.close()
 
@@ -210,7 +210,7 @@ def test_nothing_is_deleted_that_was_pulled_but_not_confirmed(old):
     assert deleted(old) == 0
 
 
-def test_what_is_old_and_confirmed_is_deleted_and_nothing_else(old):
+def test_only_old_and_confirmed_events_are_deleted(old):
     pulled(old, 3)
     assert deleted(old) == 3
     assert [sequence for sequence, _ in numbers(old)] == [4, 5, 6, 7, 8, 9, 10]
@@ -231,14 +231,14 @@ def test_receivers_that_delete_at_once_agree_on_how_far(old, other):
         other.read(after=4, limit=1)
 
 
-def test_what_somebody_else_still_needs_is_kept(old):
+def test_events_that_another_consumer_has_not_confirmed_are_kept(old):
     pulled(old, 5)
     pulled(old, 2, name="staging")
 
     assert deleted(old) == 2
 
 
-def test_who_is_forgotten_keeps_nothing_back(old):
+def test_a_forgotten_consumer_keeps_no_event_from_deletion(old):
     pulled(old, 5)
     pulled(old, 0, name="gone")
 
@@ -252,7 +252,7 @@ def test_a_confirmation_stands_when_the_next_request_confirms_nothing(old):
     assert deleted(old) == 5
 
 
-def test_who_would_miss_deleted_events_is_told(old):
+def test_a_cursor_before_deleted_events_is_an_error(old):
     pulled(old, 4)
     deleted(old)
 

@@ -23,7 +23,7 @@ class Gate:
         return [True] * len(events)
 
 
-def test_what_comes_during_a_commit_is_committed_by_the_next_one_all_at_once():
+def test_events_that_come_during_a_commit_are_committed_together_by_the_next():
     gate = Gate()
 
     async def run() -> list[Outcome]:
@@ -63,7 +63,7 @@ def test_a_commit_that_fails_fails_all_of_its_events_and_none_of_the_next():
     assert [str(error) for error in failures] == ["disk full"]
 
 
-def test_a_commit_that_does_not_end_is_given_up_by_who_waits():
+def test_a_request_gives_up_a_commit_that_does_not_end():
     gate = Gate()
 
     async def run() -> Outcome:
@@ -76,7 +76,7 @@ def test_a_commit_that_does_not_end_is_given_up_by_who_waits():
     assert asyncio.run(run()) is Outcome.UNKNOWN
 
 
-def test_when_too_much_waits_more_is_refused_at_once():
+def test_events_beyond_the_queues_limit_are_refused_at_once():
     gate = Gate()
 
     async def run() -> list[Outcome]:
