@@ -13,7 +13,7 @@ from airbyte_cdk.models import (
     Type,
 )
 
-from source_squadstack.pages import Page
+from source_squadstack.cdk_fast_path.page import Page
 
 STREAM = "webhook_events"
 EVENTS_A_STATE = 10_000

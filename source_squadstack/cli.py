@@ -14,8 +14,9 @@ from airbyte_cdk.models import AirbyteMessage, ConnectorSpecification, FailureTy
 from airbyte_cdk.sources.connector_state_manager import HashableStreamDescriptor
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from source_squadstack.cdk_fast_path.page import Page
+from source_squadstack.cdk_fast_path.page_queue import read_pages
 from source_squadstack.config import problems
-from source_squadstack.pages import Page, PagedReading
 from source_squadstack.source import SourceSquadstack
 
 
@@ -24,9 +25,7 @@ class PagedSource(SourceSquadstack):
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
-        self._concurrent_source = PagedReading.instead_of(self._concurrent_source)
-        # The manifest is validated by now; what it was validated with is megabytes.
-        self._declarative_component_schema = {}
+        read_pages(self)
 
 
 class Entrypoint(AirbyteEntrypoint):

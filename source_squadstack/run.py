@@ -3,15 +3,11 @@
 Importing the CDK takes a second. What can be answered without it is: `spec`, and a `check` of a config that is wrong.
 """
 
-import ctypes
-import gc
-import importlib
 import json
 import os
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,32 +72,13 @@ def refusal(path: str) -> dict[str, Any] | None:
 
 def run_by_cdk(arguments: Sequence[str]) -> None:
     """Run a command that needs the CDK."""
-    # The library that writes the protocol's messages reads the source of each of their classes for comments that only a
-    # JSON schema would repeat: half of the import's time.
-    with suppress(ImportError):
-        vars(importlib.import_module("attributes_doc"))["get_attributes_doc"] = lambda _: {}
-    # The CDK's cache of answers would import a client of DynamoDB, 7 MB, and does without it where there is none.
-    given = sys.modules.get("boto3")
-    sys.modules["boto3"] = None  # type: ignore[assignment]  # so that its import fails
-    gc.disable()  # nothing of what is imported becomes garbage
-    from source_squadstack.cli import run as run_command  # noqa: PLC0415
+    from source_squadstack.cdk_fast_path.light_import import light_import  # noqa: PLC0415
+    from source_squadstack.process_tuning import share_free_memory, without_garbage_collection  # noqa: PLC0415
 
-    del sys.modules["boto3"]
-    if given:
-        sys.modules["boto3"] = given
-    gc.freeze()
-    gc.enable()
+    with light_import(), without_garbage_collection():
+        from source_squadstack.cli import run as run_command  # noqa: PLC0415
     share_free_memory()
     run_command(arguments)
-
-
-def share_free_memory() -> None:
-    """Let all threads use the same free memory: glibc would keep freed pages for each of them, 5 MB a worker."""
-    with suppress(AttributeError, OSError):  # another C library
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
-
-
-M_ARENA_MAX = -8  # of glibc's malloc.h
 
 
 if __name__ == "__main__":

@@ -17,15 +17,16 @@ from airbyte_cdk.models import (
 from airbyte_cdk.models import Type as MessageType
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
 from airbyte_cdk.sources.declarative.models.declarative_component_schema import CustomRequester as CustomRequesterModel
+from airbyte_cdk.sources.declarative.parsers.model_to_component_factory import ModelToComponentFactory
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_squadstack import components
+from source_squadstack.cdk_fast_path.page_queue import read_in_one_thread
 from source_squadstack.check import check_contact_center, check_squadstack, check_webhooks
 from source_squadstack.checkpoints import with_checkpoints
 from source_squadstack.components import ApiRequester
 from source_squadstack.config import problems, without_empty_sections
 from source_squadstack.manifest import load_manifest
-from source_squadstack.pages import OneThread
 
 # The name under which the stock runner injects components.py, so that one manifest serves both.
 sys.modules["source_declarative_manifest.components"] = components
@@ -51,35 +52,35 @@ class SourceSquadstack(ConcurrentDeclarativeSource):
             source_config=manifest,
         )
         if self._filled_in.get("num_workers") == 1:
-            self._concurrent_source._threadpool = OneThread(logging.getLogger("airbyte"))  # noqa: SLF001  # likewise
-        # The CDK keeps up to 10,000 records between its threads; a tenth of them is as fast, and 10 MB less.
-        self._concurrent_source._queue.maxsize = 1_000  # noqa: SLF001  # the CDK has no setting for it
+            read_in_one_thread(self)
 
     def configure(self, config: Mapping[str, Any], temp_dir: str) -> Mapping[str, Any]:  # noqa: ARG002
         """Return the config to validate and run with: the one given to the constructor, without empty sections."""
-        return self._config or self._filled_in
+        return self._filled_in
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:  # noqa: ARG002
         """Try every configured section with the requests that `read` makes; say what to fix in a sentence."""
-        self._config = {**(self._config or {}), "__checking": True}
-        self._prepare_for_stream_build()
+        checking = {**self._filled_in, "__checking": True}
+        factory = ModelToComponentFactory()
+        factory.set_api_budget(self.resolved_manifest["api_budget"], checking)
+        definitions = self.resolved_manifest["definitions"]["requesters"]
+
+        def requester_of(name: str) -> ApiRequester:
+            """Build a requester of the manifest, the very one that a stream would get."""
+            requester = factory.create_component(CustomRequesterModel, definitions[name], checking, name=name)
+            assert isinstance(requester, ApiRequester)  # noqa: S101  # by the manifest
+            return requester
+
         try:
-            if "squadstack" in self._config:
-                check_squadstack(self._requester, self._config["squadstack"], logger)
-            if "contact_center" in self._config:
-                check_contact_center(self._requester)
-            if "webhooks" in self._config:
-                check_webhooks(self._requester)
+            if "squadstack" in checking:
+                check_squadstack(requester_of, checking["squadstack"], logger)
+            if "contact_center" in checking:
+                check_contact_center(requester_of)
+            if "webhooks" in checking:
+                check_webhooks(requester_of)
         except AirbyteTracedException as error:
             return AirbyteConnectionStatus(status=Status.FAILED, message=str(error))
         return AirbyteConnectionStatus(status=Status.SUCCEEDED)
-
-    def _requester(self, name: str) -> ApiRequester:
-        """Build a requester of the manifest, the very one that a stream would get."""
-        definition = self.resolved_manifest["definitions"]["requesters"][name]
-        requester = self._constructor.create_component(CustomRequesterModel, definition, self._config, name=name)
-        assert isinstance(requester, ApiRequester)  # noqa: S101  # by the manifest
-        return requester
 
     def read(
         self,
@@ -117,7 +118,7 @@ class SourceSquadstack(ConcurrentDeclarativeSource):
 
     def _refuse_unknown_streams(self, catalog: ConfiguredAirbyteCatalog) -> None:
         """Refuse a catalog's stream that the configuration lacks: the CDK would skip it and end with success."""
-        known = {stream.name for stream in self.streams(self._config)}
+        known = {stream.name for stream in self.streams(self._filled_in)}
         unknown = [entry.stream.name for entry in catalog.streams if entry.stream.name not in known]
         if unknown:
             raise AirbyteTracedException(

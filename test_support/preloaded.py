@@ -5,9 +5,9 @@ import importlib.metadata
 import io
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
+from source_squadstack.cdk_fast_path.light_import import light_import
 from test_support.clock import make_replaceable
 
 make_replaceable()
@@ -26,11 +26,7 @@ sys.stdout = io.TextIOWrapper(io.BufferedWriter(_Pipe(1, "w", closefd=False)), e
 sys.stderr = io.TextIOWrapper(
     io.BufferedWriter(_Pipe(2, "w", closefd=False)), encoding="utf-8", errors="backslashreplace", line_buffering=True
 )
-# As in `source_squadstack.run`: importing the CDK takes twice as long otherwise.
-with suppress(ImportError):
-    vars(importlib.import_module("attributes_doc"))["get_attributes_doc"] = lambda _: {}
-
-for name in (
+_MODULES = (
     "source_squadstack.cli",
     "destination_squadstack.cli",
     "destination_squadstack.check",
@@ -38,8 +34,10 @@ for name in (
     "destination_squadstack.sync",
     "destination_squadstack.rejected_records.replay",
     "airbyte_cdk.cli.source_declarative_manifest",
-):
-    importlib.import_module(name)
+)
+with light_import():
+    for _name in _MODULES:
+        importlib.import_module(_name)
 
 _SCRIPTS = {entry.name: entry for entry in importlib.metadata.entry_points(group="console_scripts")}
 

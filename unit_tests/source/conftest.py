@@ -13,8 +13,8 @@ from airbyte_cdk.models import Type as MessageType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_squadstack import components
+from source_squadstack.cdk_fast_path.page import Page
 from source_squadstack.cli import PagedSource
-from source_squadstack.pages import Page
 
 
 class Server:

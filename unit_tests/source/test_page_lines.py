@@ -15,8 +15,10 @@ from airbyte_cdk.sources.utils.record_helper import stream_data_to_airbyte_messa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from source_squadstack.cdk_fast_path.cursor_tracking import CursorTracker
+from source_squadstack.cdk_fast_path.page import page_of
+from source_squadstack.cdk_fast_path.page_reading import GROUP, groups
 from source_squadstack.cli import write_lines
-from source_squadstack.pages import GROUP, Newest, groups, page_of
 
 ROWS = [
     {"lead_id": "1", "processed_at": None, "nested": {"null": None, "list": [None, 1.0]}},
@@ -57,10 +59,10 @@ SLICE = StreamSlice(partition={"campaign_id": "0PT711"}, cursor_slice={})
 
 def shown(*pages):
     cursor = Cursor()
-    newest = Newest(cursor, "s", SLICE)
+    tracker = CursorTracker(cursor, "s", SLICE)
     for values in pages:
-        newest.see([{"at": value} for value in values])
-    newest.show()
+        tracker.track([{"at": value} for value in values])
+    tracker.finish()
     assert {(stream, piece) for _, stream, piece in cursor.shown} <= {("s", SLICE)}
     return [at for at, _, _ in cursor.shown]
 
@@ -103,9 +105,9 @@ def test_pages_without_times_move_no_cursor():
 
 
 def test_the_cursor_of_a_full_refresh_is_shown_nothing():
-    newest = Newest(object(), "s", SLICE)
-    newest.see([{"at": 1}])
-    newest.show()
+    tracker = CursorTracker(object(), "s", SLICE)
+    tracker.track([{"at": 1}])
+    tracker.finish()
 
 
 @given(st.integers(0, 3 * GROUP))
