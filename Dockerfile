@@ -23,7 +23,7 @@ RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf --mount=type=secret,id=
 # setuptools is part of that set (the CDK asks for it), so the wheel is built with a pinned one and nothing is fetched here.
 FROM dependencies AS wheel
 WORKDIR /build
-COPY setup.py pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE ./
 COPY source_squadstack source_squadstack
 COPY destination_squadstack destination_squadstack
 COPY squadstack_common squadstack_common

@@ -12,7 +12,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3 py
 # Twice quiet: errors only. An extra index that a machine is configured with warns once per package that it lacks.
 PIP := .venv/bin/python -m pip --disable-pip-version-check -qq
 
-VERSION = $(shell sed -n 's/^VERSION = "\(.*\)"$$/\1/p' setup.py)
+VERSION = $(shell sed -n '/^\[project\]/,/^\[/s/^version = "\(.*\)"$$/\1/p' pyproject.toml)
 # Docker where a daemon answers, else podman, else buildah: all three know `build`.
 ENGINE ?= $(firstword $(foreach name,docker podman buildah,$(if $(shell $(name) info >/dev/null 2>&1 && echo found),$(name))))
 REPOSITORY ?= squadstack
@@ -43,7 +43,7 @@ venv: .venv/.project  ## Make .venv: the pinned set of requirements-dev.txt, and
 	@$(PIP) install --require-hashes --only-binary :all: --requirement requirements-dev.txt
 	@touch $@
 
-.venv/.project: .venv/.requirements setup.py pyproject.toml
+.venv/.project: .venv/.requirements pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -195,8 +195,8 @@ LOCK_ARGS ?=
 
 .PHONY: lock
 lock: venv  ## Pin and hash the requirements anew; LOCK_ARGS=--upgrade takes newer versions.
-	@$(COMPILE) --output-file requirements.txt setup.py
-	@$(COMPILE) --extra dev --constraint requirements.txt --output-file requirements-dev.txt setup.py
+	@$(COMPILE) --output-file requirements.txt pyproject.toml
+	@$(COMPILE) --extra dev --extra emulator --extra webhooks --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
 	@.venv/bin/python -m tools.extra webhooks | $(COMPILE) --constraint requirements-dev.txt --output-file requirements-webhooks.txt -
 	@.venv/bin/python -m tools.extra release | $(COMPILE) --constraint requirements-dev.txt --output-file requirements-release.txt -
 	@$(MAKE) lock-clients

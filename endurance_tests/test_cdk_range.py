@@ -1,7 +1,6 @@
-"""The source runs on the lowest and on the newest CDK that setup.py admits, not only on the one that is pinned."""
+"""The source runs on the lowest and on the newest CDK that the project admits, not only on the pinned one."""
 
 import re
-import runpy
 import shutil
 import subprocess
 import sys
@@ -11,7 +10,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from unittest.mock import patch
 
 import pytest
 from packaging.requirements import Requirement
@@ -19,9 +17,17 @@ from packaging.version import Version
 
 from squadstack_emulator import Campaign, Emulator, Portal, PortalCampaign, Scenario
 from test_support.connectors import Connector, configured
+from test_support.project import project
 
 ROOT = Path(__file__).parents[1]
-OF_THE_WHEEL = ["source_squadstack", "destination_squadstack", "setup.py", "pyproject.toml", "README.md", "LICENSE"]
+OF_THE_WHEEL = [
+    "source_squadstack",
+    "destination_squadstack",
+    "squadstack_common",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+]
 SEEDED = {"seed_from": datetime(2026, 1, 1, tzinfo=UTC), "seed_to": datetime(2026, 3, 1, tzinfo=UTC)}
 SCENARIO = Scenario(
     campaigns=(Campaign(responses=120, unprocessed=5, **SEEDED),),
@@ -31,10 +37,8 @@ SCENARIO = Scenario(
 
 
 def cdk() -> Requirement:
-    """Return what setup.py asks for."""
-    with patch("setuptools.setup") as setup:
-        runpy.run_path(str(ROOT / "setup.py"))
-    requirements = map(Requirement, setup.call_args.kwargs["install_requires"])
+    """Return what pyproject.toml asks for."""
+    requirements = map(Requirement, project()["dependencies"])
     return next(requirement for requirement in requirements if requirement.name == "airbyte-cdk")
 
 

@@ -44,7 +44,7 @@ def base_name(engine: Engine) -> str:
 
 @pytest.fixture(scope="session")
 def version() -> str:
-    """The version that the Dockerfile builds; a unit test holds it to setup.py."""
+    """The version that the Dockerfile builds; a unit test holds it to pyproject.toml."""
     return (ROOT / "Dockerfile").read_text(encoding="utf-8").split("ARG VERSION=")[1].split()[0]
 
 

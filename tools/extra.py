@@ -1,21 +1,19 @@
-"""Prints what an extra of setup.py asks for, a requirement a line: `python -m tools.extra webhooks`.
+"""Prints what an extra of pyproject.toml asks for, a requirement a line: `python -m tools.extra webhooks`.
 
-`make lock` pins an extra alone this way: pip-compile on setup.py would add what the connectors install, airbyte-cdk.
+`make lock` pins an extra alone this way: pip-compile on the project would add what the connectors install, airbyte-cdk.
 """
 
-import runpy
 import sys
+import tomllib
 from pathlib import Path
-from unittest.mock import patch
 
-SETUP = Path(__file__).parents[1] / "setup.py"
+PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 
 
 def requirements(extra: str) -> list[str]:
-    """The requirements of an extra, by setup.py itself: an installed checkout may know older ones."""
-    with patch("setuptools.setup") as setup:
-        runpy.run_path(str(SETUP))
-    return list(setup.call_args.kwargs["extras_require"][extra])
+    """Return the requirements of an extra, by the file itself: an installed checkout may know older ones."""
+    project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
+    return list(project["optional-dependencies"][extra])
 
 
 if __name__ == "__main__":

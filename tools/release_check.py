@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 DIST = ROOT / "dist"
 PACKAGES = ("source_squadstack", "destination_squadstack", "webhooks_squadstack", "squadstack_common")
 CONNECTORS = ("source-squadstack", "destination-squadstack")
-PROJECT_FILES = ("setup.py", "pyproject.toml", "README.md", "LICENSE")
+PROJECT_FILES = ("pyproject.toml", "README.md", "LICENSE")
 
 
 class ReleaseError(Exception):

@@ -1,10 +1,8 @@
 """The Terraform example is Terraform, and what it configures are the connectors as they are."""
 
 import re
-import runpy
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import hcl2
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from destination_squadstack.config import parse_config
 from source_squadstack.config import problems
 from source_squadstack.source import SourceSquadstack
+from test_support.project import project
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "examples/terraform"
@@ -81,9 +80,7 @@ def test_secrets_are_no_part_of_a_plan():
 
 
 def test_the_images_are_of_this_version():
-    with patch("setuptools.setup") as setup:
-        runpy.run_path(str(ROOT / "setup.py"))
-    assert VARIABLES["image_tag"]["default"] == setup.call_args.kwargs["version"]
+    assert VARIABLES["image_tag"]["default"] == project()["version"]
 
 
 def test_the_sources_config_is_one_that_the_source_takes(configs: dict[str, Any]):

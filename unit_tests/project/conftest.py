@@ -1,13 +1,13 @@
 """What several tests of the project's files read."""
 
 import json
-import runpy
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 import yaml
+
+from test_support.project import project
 
 METADATA = {"source": "metadata.yaml", "destination": "destination_squadstack/metadata.yaml"}
 
@@ -18,16 +18,8 @@ def root() -> Path:
 
 
 @pytest.fixture(scope="session")
-def setup_arguments(root: Path) -> dict[str, Any]:
-    """The keyword arguments that setup.py hands to setuptools: what it says, without building anything."""
-    with patch("setuptools.setup") as setup:
-        runpy.run_path(str(root / "setup.py"))
-    return dict(setup.call_args.kwargs)
-
-
-@pytest.fixture(scope="session")
-def version(setup_arguments: dict[str, Any]) -> str:
-    return str(setup_arguments["version"])
+def version() -> str:
+    return str(project()["version"])
 
 
 @pytest.fixture(params=METADATA)

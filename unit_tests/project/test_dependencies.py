@@ -6,12 +6,14 @@ import sys
 from importlib.metadata import packages_distributions
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from test_support.project import project
+
+WORKSHOP = {"connectors", "emulator", "webhooks", "dev"}
 # What each folder may import: a connector runs from a wheel, all else in a checkout.
 MAY_IMPORT = {
     "squadstack_common": {"connectors"},
@@ -19,15 +21,15 @@ MAY_IMPORT = {
     "destination_squadstack": {"connectors"},
     "webhooks_squadstack": {"webhooks"},
     "squadstack_emulator": {"connectors", "emulator"},
-    "demo": {"connectors", "emulator", "dev"},
+    "demo": WORKSHOP,
     "tools": {"connectors", "dev"},
-    "benchmarks": {"connectors", "emulator", "dev"},
-    "test_support": {"connectors", "emulator", "dev"},
-    "unit_tests": {"connectors", "emulator", "dev"},
-    "integration_tests": {"connectors", "emulator", "dev"},
-    "endurance_tests": {"connectors", "emulator", "dev"},
-    "image_tests": {"connectors", "emulator", "dev"},
-    "clients": {"connectors", "emulator", "dev"},
+    "benchmarks": WORKSHOP,
+    "test_support": WORKSHOP,
+    "unit_tests": WORKSHOP,
+    "integration_tests": WORKSHOP,
+    "endurance_tests": WORKSHOP,
+    "image_tests": WORKSHOP,
+    "clients": WORKSHOP,
 }
 # Their requirements lie beside them, for environments of their own.
 PEERS = Path("benchmarks/peers")
@@ -48,15 +50,15 @@ HASHED_PIN = re.compile(r"[a-z0-9._-]+(\[[a-z0-9,-]+\])?==\S+( ;.*?)?( +--hash=s
 
 
 @pytest.fixture
-def lists(setup_arguments: dict[str, Any]) -> dict[str, list[Requirement]]:
+def lists() -> dict[str, list[Requirement]]:
     """What each of connectors, emulator, webhooks, dev, release asks for."""
-    lists = {"connectors": setup_arguments["install_requires"], **setup_arguments["extras_require"]}
+    lists = {"connectors": project()["dependencies"], **project()["optional-dependencies"]}
     return {asker: list(map(Requirement, requirements)) for asker, requirements in lists.items()}
 
 
 @pytest.fixture
 def asked(lists: dict[str, list[Requirement]]) -> dict[str, Requirement]:
-    """Package -> its range in setup.py."""
+    """Package -> its range in pyproject.toml."""
     every = chain.from_iterable(lists.values())
     return {canonicalize_name(requirement.name): requirement for requirement in every}
 
@@ -81,8 +83,8 @@ def pins(root: Path) -> dict[str, dict[str, str]]:
     }
 
 
-def test_the_extras_are_emulator_webhooks_dev_and_release(setup_arguments: dict[str, Any]):
-    assert set(setup_arguments["extras_require"]) == {"emulator", "webhooks", "dev", "release"}
+def test_the_extras_are_emulator_webhooks_dev_and_release():
+    assert set(project()["optional-dependencies"]) == {"emulator", "webhooks", "dev", "release"}
 
 
 def test_contributing_gives_a_reason_for_each_dependency_and_for_no_other_package(root: Path, askers: dict[str, str]):
@@ -92,7 +94,7 @@ def test_contributing_gives_a_reason_for_each_dependency_and_for_no_other_packag
 
 
 @pytest.mark.parametrize("folder", MAY_IMPORT)
-def test_code_imports_no_package_that_setup_py_does_not_ask_for(
+def test_code_imports_no_package_that_the_project_does_not_ask_for(
     root: Path, lists: dict[str, list[Requirement]], folder: str
 ):
     declared = {canonicalize_name(requirement.name) for asker in MAY_IMPORT[folder] for requirement in lists[asker]}
@@ -159,7 +161,7 @@ def test_the_receivers_image_installs_what_it_asks_for_and_nothing_of_the_connec
     assert pinned & connectors <= asked
 
 
-def test_the_pins_fit_the_ranges_of_setup_py(
+def test_the_pins_fit_the_ranges_of_the_project(
     asked: dict[str, Requirement], askers: dict[str, str], pins: dict[str, dict[str, str]]
 ):
     pins_of = {

@@ -2,7 +2,6 @@
 
 import json
 import re
-import tomllib
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +11,8 @@ import yaml
 from airbyte_cdk.models.connector_metadata import MetadataFile
 from airbyte_cdk.test.models.scenario import entry_key_problems
 from jsonschema import validate
+
+from test_support.project import project, pyproject
 
 REQUIRED = {
     "allowedHosts",
@@ -112,13 +113,13 @@ def test_the_documentation_is_a_page_that_exists_and_the_one_of_the_specificatio
     assert metadata["documentationUrl"] in {page["url"] for page in metadata["externalDocumentationUrls"]}
 
 
-def test_pyproject_tells_airbytes_checks_what_setup_py_says(root: Path, setup_arguments: dict[str, Any]):
-    poetry = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["poetry"]
-    (cdk,) = [each for each in setup_arguments["install_requires"] if each.startswith("airbyte-cdk")]
+def test_poetrys_table_tells_airbytes_checks_what_the_project_says():
+    poetry, said = pyproject()["tool"]["poetry"], project()
+    (cdk,) = [each for each in said["dependencies"] if each.startswith("airbyte-cdk")]
     assert poetry == {
-        "name": setup_arguments["name"],
-        "version": setup_arguments["version"],
-        "license": setup_arguments["license_expression"],
+        "name": said["name"],
+        "version": said["version"],
+        "license": said["license"],
         "dependencies": {"airbyte-cdk": cdk.removeprefix("airbyte-cdk")},
     }
 
@@ -136,8 +137,8 @@ def test_the_two_connectors_have_ids_of_their_own(root: Path):
     assert len({yaml.safe_load(text)["data"]["definitionId"] for text in texts}) == 2
 
 
-def test_the_license_is_that_of_the_project(metadata: dict[str, Any], setup_arguments: dict[str, Any]):
-    assert metadata["license"] == setup_arguments["license_expression"]
+def test_the_license_is_that_of_the_project(metadata: dict[str, Any]):
+    assert metadata["license"] == project()["license"]
 
 
 def test_allowed_hosts_follow_fields_that_the_spec_has(metadata: dict[str, Any], spec: dict[str, Any]):

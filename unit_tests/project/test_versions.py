@@ -1,4 +1,4 @@
-"""setup.py sets the version; every file that repeats it says the same."""
+"""pyproject.toml sets the version; every file that repeats it says the same."""
 
 import re
 from pathlib import Path
@@ -7,23 +7,23 @@ from typing import Any
 RELEASE = r"\d+\.\d+\.\d+"
 
 
-def test_the_image_tag_of_the_metadata_is_the_version_of_setup_py(metadata: dict[str, Any], version: str):
+def test_the_image_tag_of_the_metadata_is_the_version_of_the_project(metadata: dict[str, Any], version: str):
     assert metadata["dockerImageTag"] == version
 
 
-def test_every_version_in_the_dockerfile_is_that_of_setup_py(root: Path, version: str):
+def test_every_version_in_the_dockerfile_is_that_of_the_project(root: Path, version: str):
     written = re.findall(r"^ARG VERSION=(.*)$", (root / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
 
     assert set(written) == {version}
 
 
-def test_the_newest_release_in_the_changelog_is_the_version_of_setup_py(root: Path, version: str):
+def test_the_newest_release_in_the_changelog_is_the_version_of_the_project(root: Path, version: str):
     released = re.findall(rf"^## \[({RELEASE})\]", (root / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
 
     assert released[0] == version
 
 
-def test_the_newest_row_in_each_changelog_of_the_docs_is_the_version_of_setup_py(root: Path, version: str):
+def test_the_newest_row_in_each_changelog_of_the_docs_is_the_version_of_the_project(root: Path, version: str):
     newest = {}
     for page in (root / "docs").rglob("*.md"):
         _, heading, changelog = page.read_text(encoding="utf-8").partition("## Changelog")
@@ -46,7 +46,7 @@ def test_each_changelog_of_the_docs_has_the_releases_of_the_changelog_with_their
         assert re.findall(rf"^\| *({RELEASE}) *\| *(\S+) *\|", table, re.MULTILINE) == released
 
 
-def test_every_image_that_a_page_names_with_a_tag_has_the_version_of_setup_py(root: Path, version: str):
+def test_every_image_that_a_page_names_with_a_tag_has_the_version_of_the_project(root: Path, version: str):
     tags = {
         tag
         for page in [*root.glob("*.md"), *(root / "docs").rglob("*.md")]

@@ -5,12 +5,13 @@ import subprocess
 import sys
 from email import message_from_string
 from pathlib import Path
-from typing import Any
 from zipfile import ZipFile
 
 import pytest
 
-CONNECTORS = ["source_squadstack", "destination_squadstack", "webhooks_squadstack"]
+from test_support.project import project
+
+PACKAGES = ["source_squadstack", "destination_squadstack", "webhooks_squadstack", "squadstack_common"]
 WORKSHOP = [
     "squadstack_emulator",
     "demo",
@@ -21,14 +22,14 @@ WORKSHOP = [
     "integration_tests",
     "endurance_tests",
 ]
-FILES = ["setup.py", "pyproject.toml", "README.md", "LICENSE"]
+FILES = ["pyproject.toml", "README.md", "LICENSE"]
 
 
 @pytest.fixture(scope="module")
 def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> ZipFile:
     """A wheel of this checkout, built as the image builds it: offline, by the setuptools that is installed."""
     checkout, wheels = tmp_path_factory.mktemp("checkout"), tmp_path_factory.mktemp("wheels")
-    for name in [*CONNECTORS, *WORKSHOP]:
+    for name in [*PACKAGES, *WORKSHOP]:
         if (root / name).is_dir():
             shutil.copytree(root / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in FILES:
@@ -46,7 +47,7 @@ def text(wheel: ZipFile, name: str) -> str:
 def test_the_wheel_holds_every_file_of_the_connectors(root: Path, wheel: ZipFile):
     ours = {
         path.relative_to(root).as_posix()
-        for package in CONNECTORS
+        for package in PACKAGES
         for path in (root / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
@@ -55,14 +56,14 @@ def test_the_wheel_holds_every_file_of_the_connectors(root: Path, wheel: ZipFile
 
 
 def test_the_wheel_holds_no_emulator_no_demo_and_no_test(wheel: ZipFile):
-    assert {name.partition("/")[0] for name in wheel.namelist() if ".dist-info/" not in name} == set(CONNECTORS)
+    assert {name.partition("/")[0] for name in wheel.namelist() if ".dist-info/" not in name} == set(PACKAGES)
 
 
-def test_the_wheel_brings_every_command(wheel: ZipFile, setup_arguments: dict[str, Any]):
+def test_the_wheel_brings_every_command(wheel: ZipFile):
     commands = text(wheel, "entry_points.txt").strip().splitlines()
 
     assert commands[0] == "[console_scripts]"
-    assert set(commands[1:]) == set(setup_arguments["entry_points"]["console_scripts"])
+    assert set(commands[1:]) == {f"{name} = {target}" for name, target in project()["scripts"].items()}
 
 
 def test_the_wheel_says_its_version_and_license(wheel: ZipFile, version: str):
