@@ -28,9 +28,9 @@ from destination_squadstack.config import Config
 from destination_squadstack.operations import CONTACT_CENTER, NO_LEAD, OPERATIONS, V4
 from destination_squadstack.rejected_records import storage as places
 from destination_squadstack.routing import CampaignOperation, lanes_of
+from squadstack_common.api_limits import TOO_MANY_REQUESTS, wait_in_check
 from squadstack_common.clock import Clock
 
-_LONGEST_WAIT = 60.0
 _REACHED = frozenset({400, 404, 422})
 _NOT_FOUND = 404
 
@@ -74,9 +74,8 @@ def _probed(api: Api, lane: CampaignOperation, clock: Clock) -> Answer:
 
 def _asked(ask: Callable[[], Answer], clock: Clock) -> Answer:
     answer = ask()
-    if isinstance(answer, ApiResponse) and answer.status == 429:  # noqa: PLR2004
-        # A sync that is running may have used up the allowance; within a minute there is room again.
-        clock.sleep(min(_LONGEST_WAIT, _LONGEST_WAIT if answer.retry_after is None else answer.retry_after))
+    if isinstance(answer, ApiResponse) and answer.status == TOO_MANY_REQUESTS:
+        clock.sleep(wait_in_check(answer.retry_after))
         answer = ask()
     return answer
 

@@ -3,7 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Callable
 
-from destination_squadstack.engine.rate_limiter import WINDOW_SECONDS
+from squadstack_common.api_limits import WINDOW_SECONDS
 
 REPORT_SECONDS = 30.0
 _MOST_REASONS = 20

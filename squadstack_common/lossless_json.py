@@ -3,6 +3,9 @@
 orjson is several times faster than the standard library, but turns integers beyond 64 bits into floats. Such numbers do
 occur: ids of other systems. A text that could hold one takes the exact parser.
 
+Writers do not agree on what JSON is. What a reader makes of NaN, of a number that no program can hold, and of half of a
+surrogate pair, which is what is left of an emoji that was cut in two, is its choice: see `load`.
+
 Fractions with more digits than a float holds survive in neither parser. What has to leave as it came (a state, the data
 of a rejected record) is therefore cut out of the text that it came in, and not written anew.
 """
@@ -10,7 +13,7 @@ of a rejected record) is therefore cut out of the text that it came in, and not 
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import orjson
@@ -18,7 +21,8 @@ import orjson
 # 2**63 has 19 digits: with fewer in a row nothing can be lost. (A regular expression takes longer than the parser.)
 _DIGITS_TO_NINES = bytes(0x39 if byte in b"0123456789" else byte for byte in range(256))
 _LONG_NUMBER = b"9" * 19
-_MOST_DIGITS = 4_000
+# Python neither reads nor writes an integer of more: their number alone would decide how long it takes.
+_MOST_DIGITS = 4_300
 
 
 class NotReadable(ValueError):  # noqa: N818 - it is the text that is at fault
@@ -29,13 +33,30 @@ class TooLarge:
     """A number beyond what programs can hold, such as 1e400: JSON allows it, and no other reader would take it."""
 
 
-def load(text: bytes) -> Any:
-    """Parse JSON; a fraction beyond the range of a float, or thousands of digits, become a `TooLarge`.
+def load(
+    text: bytes,
+    *,
+    constant: Callable[[str], Any] | None = None,
+    beyond: Callable[[str], Any] | None = None,
+    surrogates: Callable[[Any], Any] | None = None,
+) -> Any:
+    """Parse JSON, integers of any size exactly.
+
+    Args:
+        text: What to parse.
+        constant: What to make of NaN, Infinity and -Infinity, which are not JSON: refused without it.
+        beyond: What to make of a number beyond the range of a float, or of thousands of digits: else a `TooLarge`.
+        surrogates: What to make of a value that may hold half of a surrogate pair: else it is left as it is.
 
     Raises:
         NotReadable: It is not JSON, or nested too deeply.
     """
-    return _load_exactly(text) if has_long_number(text) else load_short(text)
+    if not has_long_number(text):
+        try:
+            return orjson.loads(text)
+        except orjson.JSONDecodeError:
+            pass  # orjson refuses what JSON allows: half of a surrogate pair, which JavaScript writes, and 1e400
+    return _load_exactly(text, constant or _refuse, beyond or _too_large, surrogates)
 
 
 def load_short(text: bytes) -> Any:
@@ -47,13 +68,25 @@ def load_short(text: bytes) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        # orjson refuses what JSON allows: half of a surrogate pair, which JavaScript sources produce, and 1e400.
-        return _load_exactly(text)
+        return _load_exactly(text, _refuse, _too_large, None)
 
 
-def _load_exactly(text: bytes) -> Any:
+def _load_exactly(
+    text: bytes,
+    constant: Callable[[str], Any],
+    beyond: Callable[[str], Any],
+    surrogates: Callable[[Any], Any] | None,
+) -> Any:
+    def whole(digits: str) -> Any:
+        return int(digits) if len(digits.lstrip("-")) <= _MOST_DIGITS else beyond(digits)
+
+    def finite(digits: str) -> Any:
+        number = float(digits)
+        return number if math.isfinite(number) else beyond(digits)
+
     try:
-        return json.loads(text, parse_constant=_refuse, parse_float=_finite, parse_int=_whole)
+        value = json.loads(text, parse_constant=constant, parse_float=finite, parse_int=whole)
+        return surrogates(value) if surrogates else value
     except RecursionError:
         raise NotReadable("is nested more deeply than this connector can read") from None
     except ValueError:
@@ -73,18 +106,23 @@ def dump(value: Any) -> bytes:
         return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
 
 
+def without_lone_surrogates(value: Any) -> Any:
+    """Return a parsed value with the replacement character for what is no character in any of its texts."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [without_lone_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {without_lone_surrogates(key): without_lone_surrogates(item) for key, item in value.items()}
+    return value
+
+
 def _refuse(_: str) -> float:
     raise ValueError("not JSON")
 
 
-def _whole(text: str) -> int | TooLarge:
-    # Python refuses to read more digits: their number alone would decide how long it takes.
-    return int(text) if len(text) <= _MOST_DIGITS else TooLarge()
-
-
-def _finite(text: str) -> float | TooLarge:
-    number = float(text)
-    return TooLarge() if number in (math.inf, -math.inf) else number
+def _too_large(_: str) -> TooLarge:
+    return TooLarge()
 
 
 # --- parts of a text that has been parsed before, and so is JSON

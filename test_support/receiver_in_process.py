@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from squadstack_common.timestamps import microseconds
 from webhooks_squadstack.app import Receiver
 from webhooks_squadstack.database import connect
-from webhooks_squadstack.events import Event, microseconds
+from webhooks_squadstack.events import Event
 from webhooks_squadstack.settings import read_database
 from webhooks_squadstack.store import Store
 

@@ -12,7 +12,7 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from destination_squadstack.api.fix_messages import Where, advice
-from destination_squadstack.api.outcomes import NotLoggedIn, Silence, judge
+from destination_squadstack.api.outcomes import NoResponse, NotLoggedIn, classify_response
 from destination_squadstack.api.transport import Transport
 from destination_squadstack.operations import Request
 from source_squadstack.components import ApiErrorHandler, PortalSession
@@ -97,7 +97,7 @@ def test_the_sources_calls_name_an_untrusted_certificate_and_their_field(url):
 def test_the_destination_names_an_untrusted_certificate_and_the_way_to_trust_it(url):
     answer = call(url)
     assert answer == NotLoggedIn("certificate", "self-signed certificate")
-    refused = judge([], answer)
+    refused = classify_response([], answer)
     for api, field in (("crm_v2", "squadstack.base_url"), ("contact_center", "contact_center.portal_url")):
         said = advice(refused.problem, refused.detail, Where(api, "e", "default", "default.ref_id"))
         assert said.startswith(f"The certificate at {field} is not trusted (self-signed certificate).")
@@ -109,7 +109,7 @@ def test_a_file_of_the_environment_that_is_not_there_is_named(url, monkeypatch, 
     with pytest.raises(AirbyteTracedException, match="REQUESTS_CA_BUNDLE") as caught:
         log_in(url)
     assert caught.value.failure_type == FailureType.config_error
-    assert call(url) == Silence("no connection with the proxy or certificates that the environment names", False)
+    assert call(url) == NoResponse("no connection with the proxy or certificates that the environment names", False)
 
 
 def test_the_openssl_variable_is_no_way_to_trust_a_certificate(url, monkeypatch):

@@ -11,10 +11,9 @@ The vendor's team builds the format that is asked for: a field `event_type` with
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
+from squadstack_common.timestamps import format_time, from_microseconds, microseconds, parse_time
 from webhooks_squadstack.body import Number, read_body
 
 LEAD_PROCESSED, CALL, WHATSAPP, SMS, EMAIL, IVR, UNKNOWN = EVENT_TYPES = (
@@ -42,10 +41,6 @@ _FIELDS = (
 )
 _MOMENTS = {LEAD_PROCESSED: "processed_at", CALL: "called_at"}
 _OTHER_MOMENTS = ("sent_at", "called_at", "processed_at")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Numbers above this are milliseconds: in seconds they would lie after the year 5100.
-_FIRST_MILLISECONDS = 100_000_000_000
-_EPOCH_TEXT = re.compile(r"[0-9]{9,16}")
 # What is text in JSON and in no database: NUL, and half a surrogate pair.
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
@@ -92,18 +87,9 @@ def read_event(raw: bytes, *, received_at: int) -> Event:
     )
 
 
-def microseconds(moment: datetime) -> int:
-    """Microseconds since 1970, exactly."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
-
-
 def spelled(moment: int | None) -> str | None:
     """Microseconds since 1970 as RFC 3339 in UTC, with as many digits of the second as it has."""
-    if moment is None:
-        return None
-    time = _EPOCH + timedelta(microseconds=moment)
-    digits = "seconds" if moment % 1_000_000 == 0 else "milliseconds" if moment % 1_000 == 0 else "microseconds"
-    return time.isoformat(timespec=digits).removesuffix("+00:00") + "Z"
+    return None if moment is None else format_time(from_microseconds(moment))
 
 
 def _type(document: dict[str, Any]) -> str:
@@ -123,20 +109,8 @@ def _occurred_at(document: dict[str, Any], event_type: str) -> int | None:
 
 
 def _moment(value: object) -> int | None:
-    """A time as microseconds since 1970: ISO with and without offset (then UTC), epoch seconds or milliseconds."""
+    """A time, in any spelling of the vendor's, as microseconds since 1970."""
     if not isinstance(value, str):
         return None
-    try:
-        if isinstance(value, Number) or _EPOCH_TEXT.fullmatch(value):
-            return _from_epoch(Decimal(value))
-        moment = datetime.fromisoformat(value.strip())
-        return microseconds((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC))
-    except (ValueError, ArithmeticError):
-        return None
-
-
-def _from_epoch(number: Decimal) -> int | None:
-    unit = 1_000 if number >= _FIRST_MILLISECONDS else 1_000_000
-    if not 0 <= number * unit <= microseconds(datetime.max.replace(tzinfo=UTC)):
-        return None
-    return int(number * unit)
+    moment = parse_time(float(value) if isinstance(value, Number) else value.strip())
+    return None if moment is None else microseconds(moment)

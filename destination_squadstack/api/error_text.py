@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from destination_squadstack.operations import Cause, documented_fields
+from squadstack_common.retry_after import wait_in_words
 
 _NESTED = 5
 _LONGEST = 300
@@ -51,7 +52,6 @@ _REQUIRED_FIELD = re.compile(r"""^["']?(\w+)["']? is a required field""", re.IGN
 # A field's name is one piece, underscores and all, or it would never be found among the names.
 _PIECES = re.compile(r"[^\W\d_]+'[a-z]+|\w+|[\s.,:;()/-]+|.", re.ASCII | re.DOTALL)
 _OF_A_FIELD = re.compile(r"this field|invalid value provided", re.IGNORECASE)
-SECONDS = re.compile(r"(\d{1,6})(?:\.\d+)?\s*(?:s\b|sec)", re.IGNORECASE)
 _GAPS = re.compile(r"…(?:[\s…./:-]*…)+")
 
 _VOCABULARY = frozenset(
@@ -106,8 +106,8 @@ def read_reason(said: Any, field_names: Collection[str] = ()) -> Reason:
 
 def seconds_said(said: Any) -> float | None:
     """Return how many seconds an error asks to wait, as in "try after 60 seconds"; None if it names none."""
-    found = (SECONDS.search(text[: 2 * _LONGEST]) for _, text in _statements(said, "", 0))
-    return next((float(match[1]) for match in found if match), None)
+    waits = (wait_in_words(text) for _, text in _statements(said, "", 0))
+    return next((wait for wait in waits if wait is not None), None)
 
 
 def _statements(said: Any, field: str, depth: int) -> Iterator[tuple[str, str]]:

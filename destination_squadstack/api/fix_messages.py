@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from destination_squadstack.api.error_text import NOTHING_SAID
 from destination_squadstack.operations import CONTACT_CENTER, CRM_V2
+from squadstack_common.certificates import untrusted_certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +21,9 @@ _PROXY = (
     "The proxy that the environment names (HTTPS_PROXY) asks for a login (HTTP 407). "
     "Put user and password into its address, as in http://user:password@proxy:3128, or except {field} (NO_PROXY)."
 )
-_CERTIFICATE = (
-    "The certificate at {field} is not trusted ({{detail}}). If the server signs its own, as portals on port 9443 "
-    "often do, put that certificate, or its authority's, in PEM format into the connector's container and name the "
-    "file in the environment variable REQUESTS_CA_BUNDLE. The file takes the place of the usual authorities: add those "
-    "that other addresses need. One that expired or names another host has to be renewed."
-)
 _SQUADSTACK = {
     "proxy": _PROXY.format(field="squadstack.base_url"),
-    "certificate": _CERTIFICATE.format(field="squadstack.base_url"),
+    "certificate": untrusted_certificate("squadstack.base_url", "{detail}"),
     "token": "squadstack.token is not accepted by SquadStack{more}. "
     "Copy it again from Settings, Integrations in SquadStack's customer portal.",
     "permission": "squadstack.token may not use {endpoint}{more}. Ask SquadStack to allow it for this token, "
@@ -54,7 +49,7 @@ _V4_AND_V1 = _SQUADSTACK | {
 }
 _CONTACT_CENTER = {
     "proxy": _PROXY.format(field="contact_center.portal_url"),
-    "certificate": _CERTIFICATE.format(field="contact_center.portal_url"),
+    "certificate": untrusted_certificate("contact_center.portal_url", "{detail}"),
     "login": "contact_center.username, contact_center.password or contact_center.domain is not accepted by the contact "
     "center{more}. Try them on the portal's login page.",
     "no_token": "contact_center.portal_url answers the login with something that is no access token ({detail}). "

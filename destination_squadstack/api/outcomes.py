@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from destination_squadstack.api.error_text import UNREPEATED, Reason, read_reason, seconds_said
 from destination_squadstack.operations import CONTACT_CENTER, CRM_V2, OPERATIONS, Body, Cause, Operation
+from squadstack_common.api_limits import TOO_MANY_REQUESTS
 
 _OK = 200
 _REDIRECTS = 300
@@ -20,7 +21,6 @@ _FORBIDDEN = 403
 _NOT_FOUND = 404
 _NOT_ALLOWED = 405
 _GONE = 410
-TOO_MANY = 429
 _SERVER_ERROR = 500
 _REFUSES_THE_LIST = frozenset({400, 409, 413, 422})
 _COMES_BACK = frozenset({408, 425})
@@ -190,7 +190,7 @@ def _judge_status(records: Sequence[Sent], reply: ApiResponse, operation: Operat
         # v4 and v1 may have taken a part of a list that they refuse.
         partly = may_be_applied and not operation.answers_each and len(records) > 1
         return BatchRejected(status, _said(status, reply.body, records[0]), partly)
-    if status == TOO_MANY:
+    if status == TOO_MANY_REQUESTS:
         return Throttled(reply.retry_after)
     if status in _COMES_BACK or status >= _SERVER_ERROR:
         # What must not be sent twice is not sent again on the strength of a status that a proxy may have made up.
@@ -278,13 +278,13 @@ def _judge_each(records: Sequence[Sent], rows: Sequence[Any], body: dict[str, An
 
 def _refusal(record: Sent, status: int, data: object, wait: float | None) -> RowError:
     reason = _said(status, data, record)
-    if status == TOO_MANY and (said := seconds_said(data)) is not None:
+    if status == TOO_MANY_REQUESTS and (said := seconds_said(data)) is not None:
         wait = max(said, wait or 0.0)
     broken = status >= _SERVER_ERROR
     return RowError(
         status=status,
         reason=reason,
-        try_again=reason.cause is Cause.BUSY or status == TOO_MANY or broken or status in _COMES_BACK,
+        try_again=reason.cause is Cause.BUSY or status == TOO_MANY_REQUESTS or broken or status in _COMES_BACK,
         may_be_applied=broken and status not in _NOT_CARRIED_OUT,
         wait=wait,
     )

@@ -2,11 +2,9 @@
 
 import contextlib
 import math
-import ssl
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from queue import Empty
 from typing import Any, cast
@@ -22,11 +20,13 @@ from urllib3.exceptions import (
     ReadTimeoutError,
 )
 
-from destination_squadstack.api.error_text import SECONDS
 from destination_squadstack.api.outcomes import ApiResponse, NoResponse, NotLoggedIn
 from destination_squadstack.operations import Request
+from squadstack_common.api_limits import TOO_MANY_REQUESTS
+from squadstack_common.certificates import certificate_problem
 from squadstack_common.clock import Clock, SystemClock
 from squadstack_common.lossless_json import load
+from squadstack_common.retry_after import stated_wait
 
 CONNECT_SECONDS = 10.0
 # SquadStack makes one request of its own for each lead of a call, one after the other: a hundred of them take minutes,
@@ -37,7 +37,6 @@ _FOR_EACH_LEAD = 2.4
 _LARGEST_ANSWER = 64 * 1024 * 1024
 _CHUNK = 1 << 16
 _ERROR_CHARACTERS = 10_000
-_TOO_MANY = 429
 _PROXY_LOGIN = 407
 _BAD_ENVIRONMENT = "no connection with the proxy or certificates that the environment names"
 
@@ -203,7 +202,7 @@ def read_reply(status: int, headers: Mapping[str, str], body: bytes, now: float)
     if unreadable is not None and body:
         parsed = body[:_ERROR_CHARACTERS].decode("utf-8", "replace")
     # The header alone may speak of other answers: of maintenance, or of rows that are throttled.
-    wait = _retry_after(headers, body if status == _TOO_MANY else b"", now)
+    wait = stated_wait(headers, body if status == TOO_MANY_REQUESTS else b"", now)
     return ApiResponse(status=status, body=parsed, unreadable=unreadable, retry_after=wait)
 
 
@@ -216,24 +215,9 @@ def _parse(body: bytes) -> tuple[Any, str | None]:
         return None, "a body that is not JSON"
 
 
-def _retry_after(headers: Mapping[str, str], body: bytes, now: float) -> float | None:
-    """Return how long to wait: the header's word, else the number in the text, else None."""
-    value = headers.get("Retry-After", "").strip()
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
-    except (ValueError, OverflowError):
-        pass
-    match = SECONDS.search(body[:_ERROR_CHARACTERS].decode("utf-8", "replace"))
-    return float(match[1]) if match else None
-
-
 def _silence(error: Exception) -> NoResponse | NotLoggedIn:
     """Say what happened to a call without an answer; never with the error's own text, which holds addresses."""
-    if reason := _certificate_problem(error):
+    if reason := certificate_problem(error):
         return NotLoggedIn("certificate", reason)
     for kinds, what in _NEVER_LEFT:
         if isinstance(error, kinds):
@@ -253,15 +237,6 @@ def _not_connected(cause: BaseException | None) -> NoResponse | NotLoggedIn:
     if f"failed: {_PROXY_LOGIN}" in str(cause):
         return NotLoggedIn("proxy")
     return NoResponse("no connection through the proxy", may_be_applied=False)
-
-
-def _certificate_problem(error: BaseException | None) -> str:
-    """Return what OpenSSL has against a server's certificate, nothing where that is not what failed."""
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return str(error.verify_message)
-        error = error.__cause__ or error.__context__
-    return ""
 
 
 _NEVER_LEFT: tuple[tuple[type[Exception], str], ...] = (

@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from destination_squadstack.api.error_text import Reason
 from destination_squadstack.api.fix_messages import advice
 from destination_squadstack.api.outcomes import (
-    TOO_MANY,
     Answer,
     BatchRejected,
     ConfigProblem,
@@ -32,7 +31,7 @@ from destination_squadstack.api.transport import patience_for
 from destination_squadstack.engine.batcher import BYTES_PER_CALL, RECORD_OVERHEAD, Batcher, Problem, Record
 from destination_squadstack.engine.calls import SQUADSTACK, Call, api_of
 from destination_squadstack.engine.checkpoint import Ledger
-from destination_squadstack.engine.rate_limiter import LONGEST_PAUSE, LONGEST_THROTTLED, RateLimiter
+from destination_squadstack.engine.rate_limiter import LONGEST_PAUSE, RateLimiter
 from destination_squadstack.engine.retry import (
     LOST_CALL_SECONDS,
     MOST_TRIES,
@@ -56,6 +55,7 @@ from destination_squadstack.progress import Progress
 from destination_squadstack.protocol import MalformedInput, Message
 from destination_squadstack.rejected_records.writer import RejectedRecordWriter
 from destination_squadstack.routing import Route
+from squadstack_common.api_limits import LONGEST_THROTTLED, TOO_MANY_REQUESTS
 
 # What may be read ahead of the API's answers.
 MOST_RECORDS = 10_000
@@ -356,7 +356,7 @@ class Engine:
         wait = max(refusal.wait or 0.0 for _, refusal in rest)
         left = call.only([record for record, _ in rest])
         left.by_row, left.sent_at = True, sent_at
-        if TOO_MANY in statuses:
+        if TOO_MANY_REQUESTS in statuses:
             self._throttled(left, wait or None, now)
         if left.heard == self._heard[left.lane.index]:
             self._queues[left.api].silent(left)

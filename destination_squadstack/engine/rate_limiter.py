@@ -3,9 +3,6 @@
 By a moving window in the client, one pause for all calls when the API says 429, and a share of the allowance that
 follows what the API lets through.
 
-The server counts arrivals in its own moving minute, and a call takes a varying time to get there. A window of 61
-seconds keeps the two apart (measured: 60 seconds draw 429s, 61 none) and still uses 98 % of the allowance.
-
 The allowance belongs to the whole business. A 429 means that others call as well: this connector then goes on with a
 smaller share, in even steps instead of all at once, and its share grows with every call that the API takes, until the
 next 429. Who has much loses much and all grow alike, so connectors that never hear of each other end up with like
@@ -16,14 +13,10 @@ import random
 from collections import deque
 from collections.abc import Callable
 
-WINDOW_SECONDS = 61.0
+from squadstack_common.api_limits import LONGEST_GUESS, WINDOW_SECONDS, WINDOW_STATED
+
 LONGEST_PAUSE = 900.0
-# So long all calls wait in pauses between which none is taken.
-LONGEST_THROTTLED = 3600.0
-# What the API's documents say after every 429, however soon there is room: the length of its window, not a wait.
-STATED_ALWAYS = 60.0
 _FIRST_PAUSE = 1.0
-_LONGEST_GUESS = 60.0
 _SMALLEST_SHARE = 2.0
 _CUT = 0.75
 # 429s that follow a cut at once are answers to the time before it.
@@ -143,11 +136,10 @@ class RateLimiter:
         if sent_at >= self._paused_until:
             self._pauses_in_a_row += 1
             self._share.refused(now)
-        if wait is None or wait == STATED_ALWAYS or wait < _FIRST_PAUSE:
-            # "Retry-After: 0" and a time that has passed are no word: obeyed, they would be thousands of calls.
+        if wait is None or wait == WINDOW_STATED:
             pause = self._guess()
         else:
-            pause = min(LONGEST_PAUSE, max(wait, 0.0) + self._share.step * self._chance())
+            pause = min(LONGEST_PAUSE, wait + self._share.step * self._chance())
         self.waited += max(0.0, now + pause - max(now, self._paused_until))
         self._paused_until = max(self._paused_until, now + pause)
         return self._paused_until - now
@@ -155,7 +147,7 @@ class RateLimiter:
     def _guess(self) -> float:
         """Return when a slot should be free: after a step of our share, and later each time that proves too soon."""
         first = max(_FIRST_PAUSE, self._share.step) * (0.5 + self._chance())
-        return min(_LONGEST_GUESS, first * 2.0 ** min(self._pauses_in_a_row - 1, 10))
+        return min(LONGEST_GUESS, first * 2.0 ** min(self._pauses_in_a_row - 1, 10))
 
     def answered(self, sent_at: float) -> None:
         """Note that the API took a call: if it was sent after the last pause, the next one starts small again."""

@@ -89,15 +89,6 @@ def test_a_wait_that_cannot_be_meant_is_bounded():
     assert a_limiter(chance=0.0).throttled(1e9, sent_at=0.0, now=0.0) == LONGEST_PAUSE
 
 
-@pytest.mark.parametrize("said", [0.0, -5.0, 0.9, None])
-def test_a_server_that_asks_for_no_wait_is_asked_again_later_and_later(said):
-    limiter, now, pauses = a_limiter(calls=1_000_000_000), 0.0, []
-    for _ in range(8):
-        pauses.append(limiter.throttled(said, sent_at=now, now=now))
-        now += pauses[-1]
-    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
-
-
 # -- the share
 
 

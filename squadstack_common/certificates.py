@@ -1,0 +1,22 @@
+"""Certificates that are not trusted: what OpenSSL has against one, and the way to trust it."""
+
+import ssl
+
+
+def certificate_problem(error: BaseException | None) -> str:
+    """Return what OpenSSL has against a server's certificate, nothing where that is not what failed."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return str(error.verify_message)
+        error = error.__cause__ or error.__context__
+    return ""
+
+
+def untrusted_certificate(address: str, reason: str) -> str:
+    """Return the sentences about a certificate that is not trusted; `address` is the config's field that names it."""
+    return (
+        f"The certificate at {address} is not trusted ({reason}). If the server signs its own, as portals on port 9443 "
+        "often do, put that certificate, or its authority's, in PEM format into the connector's container and name the "
+        "file in the environment variable REQUESTS_CA_BUNDLE. The file takes the place of the usual authorities: add "
+        "those that other addresses need. One that expired or names another host has to be renewed."
+    )
