@@ -1,25 +1,29 @@
 """JSON in and out: fast, and exact for integers of any size."""
 
 import json
-import re
+from typing import NoReturn
 
 import orjson
 
-_LONG_INTEGER = re.compile(rb"\d{19}")
+from squadstack_common.lossless_json import load
 
 
 def loads(text: bytes) -> object:
     """Parse JSON.
 
     Raises:
-        ValueError: The text is not JSON.
+        ValueError: The text is not JSON, or holds what could not be written again.
     """
-    # orjson turns integers beyond 64 bits into floats: the echo of such a value would not be the value that was sent.
-    if not _LONG_INTEGER.search(text):
-        return orjson.loads(text)
-    value: object = json.loads(text)
-    # Half of a surrogate pair is no text: orjson refuses it, and it could not be written again. UnicodeError is a
-    # ValueError.
+    value: object = load(text, beyond=_refuse, surrogates=_without_surrogates)
+    return value
+
+
+def _refuse(_: str) -> NoReturn:
+    raise ValueError("a number beyond the range of a float")
+
+
+def _without_surrogates(value: object) -> object:
+    """Refuse half of a surrogate pair, as orjson does: it is no text. A `UnicodeError` is a `ValueError`."""
     json.dumps(value, ensure_ascii=False).encode()
     return value
 
