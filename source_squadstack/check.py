@@ -10,7 +10,9 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.types import StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_squadstack.components import ApiRequester, Body, parse_time, read_body
+from source_squadstack.components.requester import ApiRequester
+from source_squadstack.components.response_body import Body, read_body
+from source_squadstack.components.timestamps import parse_time
 
 SAMPLE = 20
 HOUR = 3600

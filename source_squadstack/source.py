@@ -24,11 +24,11 @@ from source_squadstack import components
 from source_squadstack.cdk_fast_path.page_queue import read_in_one_thread
 from source_squadstack.check import check_contact_center, check_squadstack, check_webhooks
 from source_squadstack.checkpoints import with_checkpoints
-from source_squadstack.components import ApiRequester
+from source_squadstack.components.requester import ApiRequester
 from source_squadstack.config import problems, without_empty_sections
 from source_squadstack.manifest import load_manifest
 
-# The name under which the stock runner injects components.py, so that one manifest serves both.
+# The name under which the stock runner injects the components, so that one manifest serves both.
 sys.modules["source_declarative_manifest.components"] = components
 
 

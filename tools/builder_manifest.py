@@ -1,6 +1,7 @@
-"""Writes the source as the Connector Builder takes it: one manifest, schemas and all, and components.py beside it.
+"""Write the source as the Connector Builder takes it: one manifest with its schemas, and one components.py beside it.
 
-The package's manifest names its schemas as files, which exist only beside the package. Nothing else differs.
+The package's manifest names its schemas as files, and its components are modules of a package. Neither exists in the
+Builder. Nothing else differs.
 """
 
 import copy
@@ -13,14 +14,18 @@ import yaml
 from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 
 from source_squadstack.manifest import MANIFEST
+from tools.bundle import bundle
 
 Manifest: TypeAlias = dict[str, Any]
 
-COMPONENTS = MANIFEST.with_name("components.py")
+COMPONENTS = "source_squadstack.components"
 DIRECTORY = Path("build/builder")
 HEADER = """\
 # Made by `make builder-manifest` from source_squadstack/manifest.yaml and its schemas: change those, and make it anew.
 # It needs the components.py beside it; docs/sources/squadstack.md says how to run both in the Connector Builder.
+"""
+COMPONENTS_HEADER = """\
+# Made by `make builder-manifest` from source_squadstack/components and what it uses: change those, and make it anew.
 """
 
 
@@ -36,7 +41,7 @@ def main(directory: Path = DIRECTORY) -> None:
     """Write both files into a directory."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "manifest.yaml").write_text(builder_manifest(), encoding="utf-8")
-    (directory / "components.py").write_bytes(COMPONENTS.read_bytes())
+    (directory / "components.py").write_text(COMPONENTS_HEADER + bundle(COMPONENTS), encoding="utf-8")
     sys.stdout.write(f"{directory / 'manifest.yaml'} and {directory / 'components.py'}\n")
 
 

@@ -15,7 +15,8 @@ from destination_squadstack.api.fix_messages import Where, advice
 from destination_squadstack.api.outcomes import NoResponse, NotLoggedIn, classify_response
 from destination_squadstack.api.transport import Transport
 from destination_squadstack.operations import Request
-from source_squadstack.components import ApiErrorHandler, PortalSession
+from source_squadstack.components.contact_center_auth import PortalSession
+from source_squadstack.components.error_handler import ApiErrorHandler
 
 # Signs itself, as portals on port 9443 usually do.
 CERTIFICATE = Path(__file__).with_name("certificates") / "self_signed.pem"

@@ -10,7 +10,8 @@ from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partitio
 from airbyte_cdk.sources.types import Record, StreamSlice
 
 from source_squadstack.cdk_fast_path.page import Row
-from source_squadstack.components import KeyedRetriever, StableWindowRetriever
+from source_squadstack.components.retrievers.keyed import KeyedRetriever
+from source_squadstack.components.retrievers.stable_window import StableWindowRetriever
 
 GROUP = 100
 

@@ -12,9 +12,11 @@ from airbyte_cdk.models import AirbyteMessage, ConfiguredAirbyteCatalogSerialize
 from airbyte_cdk.models import Type as MessageType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_squadstack import components
 from source_squadstack.cdk_fast_path.page import Page
 from source_squadstack.cli import PagedSource
+from source_squadstack.components.contact_center_auth import portal_session
+from source_squadstack.components.host_health import health_of
+from source_squadstack.components.log import LOGGER, say_once
 
 
 class Server:
@@ -89,7 +91,7 @@ def server():
 
 def forget():
     """Let the process forget logins, outages and what it has said once."""
-    for remembered in (components.portal_session, components.health_of, components.say_once):
+    for remembered in (portal_session, health_of, say_once):
         remembered.cache_clear()
 
 
@@ -131,7 +133,7 @@ def read(server):
         outcome = Outcome()
         # The error at the end repeats what the streams said.
         with suppress(AirbyteTracedException):
-            for message in source.read(components.LOGGER, source.configure(config, ""), catalog, []):
+            for message in source.read(LOGGER, source.configure(config, ""), catalog, []):
                 outcome.take(message)
         return outcome
 

@@ -1,5 +1,6 @@
 """Activity: in every shape that the endpoint may answer in, each record of a window comes once, or an error comes."""
 
+import time
 from collections import Counter
 from types import SimpleNamespace
 
@@ -14,18 +15,11 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from source_squadstack import components
-from source_squadstack.components import (
-    ActivityFilter,
-    ActivityRetriever,
-    BodyExtractor,
-    RefusedError,
-    UnreadableBodyError,
-    activity_id,
-    normalize_activity,
-    page_size_of,
-    read_body,
-)
+from source_squadstack.components.activity_records import ActivityFilter, activity_id, normalize_activity
+from source_squadstack.components.errors import RefusedError, UnreadableBodyError
+from source_squadstack.components.pagination import page_size_of
+from source_squadstack.components.response_body import BodyExtractor, read_body
+from source_squadstack.components.retrievers.activity import ActivityRetriever
 
 START, END = 1_700_000_000, 1_700_000_000 + 30 * 86_400 - 1
 
@@ -186,7 +180,7 @@ def test_a_window_is_asked_for_with_a_margin_that_leaves_it_below_31_days():
 
 
 def test_the_margin_never_reaches_into_the_future(monkeypatch):
-    monkeypatch.setattr(components.time, "time", lambda: END + 60.5)
+    monkeypatch.setattr(time, "time", lambda: END + 60.5)
     portal = Portal([], 1000, "bare")
     read(portal)
     assert portal.asked == [(START - 4 * 3600 - 1, END + 61)]

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from airbyte_cdk.sources.streams.call_rate import APIBudget, CallRateLimitHit
 
-from source_squadstack.components import LoggedBudget
+from source_squadstack.components.call_budget import LoggedBudget
 
 
 class FullBudget(APIBudget):

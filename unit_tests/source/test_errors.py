@@ -13,8 +13,11 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from requests import ConnectTimeout
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
 
-from source_squadstack import components
-from source_squadstack.components import ApiErrorHandler, HostHealth, RefusedError, WindowChangedError, stated_wait
+from source_squadstack.components import error_handler, host_health
+from source_squadstack.components.error_handler import ApiErrorHandler
+from source_squadstack.components.errors import RefusedError, WindowChangedError
+from source_squadstack.components.host_health import HostHealth
+from source_squadstack.components.throttling import stated_wait
 
 PAGE = b'{"count": 0, "next": null, "results": []}'
 CANARY = "Zed Canary +919999999999"
@@ -114,7 +117,7 @@ class Host:
     def __init__(self, monkeypatch):
         self.now = 0.0
         self.health = HostHealth(clock=lambda: self.now)
-        monkeypatch.setattr(components, "health_of", lambda _: self.health)
+        monkeypatch.setattr(error_handler, "health_of", lambda _: self.health)
 
     def fails(self, address, outcome=None):
         """Return the waits of a request that fails in every attempt; `None` of one that is not even sent."""
@@ -274,9 +277,9 @@ def test_an_answer_of_any_kind_shows_that_the_host_is_there(host):
 
 
 def test_all_streams_share_what_is_known_of_a_host():
-    components.health_of.cache_clear()
-    assert components.health_of("a:1") is components.health_of("a:1")
-    assert components.health_of("a:1") is not components.health_of("b:1")
+    host_health.health_of.cache_clear()
+    assert host_health.health_of("a:1") is host_health.health_of("a:1")
+    assert host_health.health_of("a:1") is not host_health.health_of("b:1")
 
 
 def test_an_error_that_does_not_know_its_request_counts_like_any_other():

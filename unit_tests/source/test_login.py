@@ -7,8 +7,7 @@ import requests
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_squadstack import components
-from source_squadstack.components import PortalSession
+from source_squadstack.components.contact_center_auth import PortalSession
 
 CREDENTIALS = {"username": "u", "password": "canary", "domain": "d"}
 
@@ -36,7 +35,7 @@ class Portal:
 @pytest.fixture
 def session(monkeypatch):
     def of(portal, clock=lambda: 0.0, **how):
-        monkeypatch.setattr(components.requests, "post", portal.post)
+        monkeypatch.setattr(requests, "post", portal.post)
         slept = []
         made = PortalSession("https://portal/api/v2/login", CREDENTIALS, clock=clock, sleep=slept.append, **how)
         return made, slept

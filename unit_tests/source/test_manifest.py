@@ -13,6 +13,7 @@ from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 from packaging.requirements import Requirement
 
 from source_squadstack import components
+from source_squadstack.components.template_literals import OneAtATime
 from source_squadstack.manifest import MANIFEST
 from test_support.project import project
 
@@ -202,6 +203,6 @@ def test_templates_are_evaluated_one_at_a_time(monkeypatch):
         def __exit__(self, *_):
             held.append(False)
 
-    monkeypatch.setattr(components.OneAtATime, "_lock", Lock())
+    monkeypatch.setattr(OneAtATime, "_lock", Lock())
     assert JinjaInterpolation().eval("{{ config['a'] | tojson }}", {"a": "12e4"}) == "12e4"
     assert held == [True, False]

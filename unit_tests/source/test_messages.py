@@ -29,7 +29,7 @@ def first_sentence(message: str) -> str:
 def messages() -> set[str]:
     """Return the first sentence of every message of the package."""
     found = set()
-    for path in PACKAGE.glob("*.py"):
+    for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "AirbyteTracedException":
                 found |= {first_sentence(text_of(word.value)) for word in node.keywords if word.arg == "message"}

@@ -4,7 +4,8 @@ import copy
 
 import pytest
 
-from source_squadstack.components import normalize_lead, outreach_events
+from source_squadstack.components.outreach_events import outreach_events
+from source_squadstack.components.records import normalize_lead
 
 ATTEMPT = {
     "reference_id": "ref-1",

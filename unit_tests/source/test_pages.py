@@ -8,14 +8,11 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_squadstack.components import (
-    BodyExtractor,
-    NextPageNumber,
-    Passes,
-    UnreadableBodyError,
-    read_body,
-    say_once,
-)
+from source_squadstack.components.errors import UnreadableBodyError
+from source_squadstack.components.log import say_once
+from source_squadstack.components.pagination import NextPageNumber
+from source_squadstack.components.response_body import BodyExtractor, read_body
+from source_squadstack.components.retrievers.passes import Passes
 
 
 def response(content: bytes):

@@ -7,7 +7,8 @@ from airbyte_cdk.sources.types import StreamSlice
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_squadstack.components import LeadFilter, format_time, normalize_lead, parse_time
+from source_squadstack.components.records import LeadFilter, normalize_lead
+from source_squadstack.components.timestamps import format_time, parse_time
 
 MOMENT = datetime(2018, 12, 3, 14, 37, 54, tzinfo=UTC)
 

@@ -4,7 +4,9 @@ import pytest
 from airbyte_cdk.models import AirbyteMessage, AirbyteRecordMessage, Type
 
 from source_squadstack.checkpoints import EVENTS_A_STATE, with_checkpoints
-from source_squadstack.components import UnreadableBodyError, parse_json, webhook_events
+from source_squadstack.components.errors import UnreadableBodyError
+from source_squadstack.components.lossless_json import parse_json
+from source_squadstack.components.response_body import webhook_events
 
 
 def page(*sequences, **keys):

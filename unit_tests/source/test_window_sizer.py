@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from source_squadstack.components import DAY, SECOND, WindowSizer
+from source_squadstack.components.retrievers.window_sizer import DAY, SECOND, WindowSizer
 
 YEAR = 365 * DAY
 MILLISECOND = SECOND // 1000

@@ -1,0 +1,32 @@
+"""What the manifest names: a class for each thing that YAML cannot say."""
+
+from source_squadstack.components.activity_records import ActivityFilter
+from source_squadstack.components.contact_center_auth import PortalAuthenticator
+from source_squadstack.components.error_handler import ApiErrorHandler
+from source_squadstack.components.outreach_events import OutreachEventFilter
+from source_squadstack.components.pagination import NextPageNumber, NextStartKey
+from source_squadstack.components.records import LeadFilter, TypedRow
+from source_squadstack.components.requester import ApiRequester
+from source_squadstack.components.response_body import BodyExtractor
+from source_squadstack.components.retrievers.activity import ActivityRetriever
+from source_squadstack.components.retrievers.keyed import KeyedRetriever
+from source_squadstack.components.retrievers.stable_window import StableWindowRetriever
+from source_squadstack.components.state_migrations import PerCampaignState, ReadableState
+
+__all__ = [
+    "ActivityFilter",
+    "ActivityRetriever",
+    "ApiErrorHandler",
+    "ApiRequester",
+    "BodyExtractor",
+    "KeyedRetriever",
+    "LeadFilter",
+    "NextPageNumber",
+    "NextStartKey",
+    "OutreachEventFilter",
+    "PerCampaignState",
+    "PortalAuthenticator",
+    "ReadableState",
+    "StableWindowRetriever",
+    "TypedRow",
+]

@@ -1,0 +1,41 @@
+"""The manifest's budget of calls, with a note in the log when it is waited for."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from airbyte_cdk.sources.streams.call_rate import APIBudget, CallRateLimitHit
+
+from source_squadstack.components.log import LOGGER
+
+SECONDS_BETWEEN_NOTES = 60.0
+
+
+class LoggedBudget(APIBudget):
+    """The manifest's call budget, which says once a minute what it waits for: the CDK's waits without a word."""
+
+    def __init__(self, budget: APIBudget, sleep: Callable[[float], None] = time.sleep) -> None:
+        super().__init__(policies=[])
+        self._budget = budget
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._said_at = float("-inf")
+
+    def acquire_call(self, request: Any, block: bool = True, timeout: float | None = None) -> None:  # noqa: ARG002
+        """Wait until the budget has a call left, and take it."""
+        while True:
+            try:
+                return self._budget.acquire_call(request, block=False)
+            except CallRateLimitHit as hit:
+                wait = max(hit.time_to_wait.total_seconds(), 0.01)
+                self._say(wait)
+                self._sleep(wait)
+
+    def _say(self, wait: float) -> None:
+        with self._lock:
+            now = time.monotonic()
+            if now - self._said_at < SECONDS_BETWEEN_NOTES:
+                return
+            self._said_at = now
+        LOGGER.info("All calls of this minute are used (`calls_per_minute`); the next may be made in %.0f s.", wait)

@@ -1,0 +1,185 @@
+"""The manifest's error table, and when a request is tried again."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.sources.declarative.requesters.error_handlers import DefaultErrorHandler
+from airbyte_cdk.sources.streams.http.error_handlers import BackoffStrategy, ErrorResolution, ResponseAction
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from urllib3.exceptions import NewConnectionError
+
+from source_squadstack.components.connection_errors import certificate_problem, untrusted
+from source_squadstack.components.errors import UnreadableBodyError, WindowChangedError, refusal
+from source_squadstack.components.host_health import HostHealth, health_of
+from source_squadstack.components.response_body import read_body, requested_page
+from source_squadstack.components.throttling import LONGEST_STATED_WAIT, TOO_MANY, stated_wait, throttle_wait
+
+ATTEMPTS = 6
+ATTEMPTS_IN_CHECK = 3
+REFUSED_CALLER = frozenset({401, 403})
+
+
+@dataclass
+class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
+    """The manifest's error table, with five things the CDK does otherwise.
+
+    * A 200 whose body does not have the endpoint's shape is retried; the CDK reads it as an empty page.
+    * A 404 behind page 1 means that the set shrank, not that the campaign is unknown.
+    * A refusal raises at once with the table's sentence; the CDK first logs the whole response, lead data and all.
+    * An address that refuses its caller is not asked again: the portal may lock out who asks once for each window.
+    * A 429 is waited out however often it comes; other failures get `ATTEMPTS` attempts, fewer where `HostHealth` knows
+      that waiting is in vain: an outage is waited out once, not once a window. The CDK counts both together.
+    """
+
+    shape: str = "lead_page"
+    vendor: str = "SquadStack"
+    address: str = "squadstack.base_url"
+    # The CDK's own limits must never be reached: this class decides when it is enough.
+    max_retries: int | str | None = 1_000_000_000  # type: ignore[assignment]  # the parent widens it likewise
+    max_time: int = 1_000_000_000
+
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        super().__post_init__(parameters)
+        self.backoff_strategies = [self]
+        self._tries = Tries()
+        self._checking = bool(self.config.get("__checking"))
+        self._health = HostHealth()
+        self._refused: dict[str, tuple[int, str]] = {}
+
+    def begin(self, address: str) -> None:
+        """Take note of where the request goes that this thread is about to send; raises where that would be in vain."""
+        self._health = health_of(urlsplit(address).netloc)
+        self._tries.address = address
+        if address in self._refused:
+            raise refusal(*self._refused[address], FailureType.config_error)
+        if reason := self._health.reason_to_rest(address):
+            raise self._kept_failing(reason)
+
+    def interpret_response(self, response_or_exception: requests.Response | Exception | None) -> ErrorResolution:
+        """Decide what an attempt's outcome means; raises for outcomes that end the request."""
+        if isinstance(response_or_exception, requests.Response):
+            return self._interpret_answer(response_or_exception)
+        if isinstance(response_or_exception, requests.TooManyRedirects):
+            raise AirbyteTracedException(
+                message=f"{self.vendor} answers with a redirect, which is not followed because the token would travel "
+                f"along. Check `{self.address}`.",
+                failure_type=FailureType.config_error,
+            )
+        if reason := certificate_problem(response_or_exception):
+            raise untrusted(self.address, reason)
+        return self._retry(response_or_exception)
+
+    def _interpret_answer(self, response: requests.Response) -> ErrorResolution:
+        if response.status_code == requests.codes.not_found and requested_page(response) > 1:
+            raise WindowChangedError
+        if response.ok and self._unreadable(response):
+            self._health.answered(self._tries.address, usable=False)
+            return self._retry(response)
+        resolution = super().interpret_response(response)
+        usable = resolution.response_action in {ResponseAction.SUCCESS, ResponseAction.FAIL}
+        self._health.answered(self._tries.address, usable=usable)
+        if resolution.response_action == ResponseAction.FAIL:
+            status, message = response.status_code, resolution.error_message or ""
+            if status in REFUSED_CALLER:
+                self._refused[self._tries.address] = status, message
+            raise refusal(status, message, resolution.failure_type or FailureType.system_error)
+        if resolution.response_action == ResponseAction.SUCCESS:
+            return resolution
+        if resolution.response_action == ResponseAction.RATE_LIMITED:
+            return ErrorResolution(ResponseAction.RATE_LIMITED, FailureType.transient_error, resolution.error_message)
+        return self._retry(response)
+
+    def _retry(self, outcome: requests.Response | Exception | None) -> ErrorResolution:
+        """Resolve to another attempt, in words of ours: without any the CDK puts the response's body into its error."""
+        words = f"{self.vendor}: {self._describe(outcome)}."
+        return ErrorResolution(ResponseAction.RETRY, FailureType.transient_error, words)
+
+    def _unreadable(self, response: requests.Response) -> str:
+        """Say how a body differs from the endpoint's shape; nothing where it does not."""
+        try:
+            read_body(response, self.shape)
+        except UnreadableBodyError as error:
+            return str(error)
+        return ""
+
+    def _describe(self, outcome: requests.Response | Exception | None) -> str:
+        """Describe an attempt's failure without any of the response's text."""
+        if not isinstance(outcome, requests.Response):
+            return f"no answer ({type(outcome).__name__})"
+        differs = self._unreadable(outcome) if outcome.ok else ""
+        return f"HTTP {outcome.status_code}, but {differs}" if differs else f"HTTP {outcome.status_code}"
+
+    def backoff_time(
+        self,
+        response_or_exception: requests.Response | requests.RequestException | None,
+        attempt_count: int = 1,
+    ) -> float:
+        """Return the seconds to wait before the next attempt; raises when there is to be none."""
+        if attempt_count <= 1:
+            self._tries.start()
+        outcome = response_or_exception
+        if isinstance(outcome, requests.Response) and outcome.status_code == TOO_MANY:
+            return self._wait_out_throttle(outcome)
+        self._tries.note(outcome)
+        usual = ATTEMPTS_IN_CHECK if self._checking else ATTEMPTS
+        if self._tries.failed >= self._health.attempts(self._tries.address, usual):
+            how = self._describe(outcome)
+            self._health.failed(self._tries.address, how, silent=not self._tries.heard, reached=self._tries.reached)
+            raise self._kept_failing(f"{how}, {self._tries.failed} attempt(s)")
+        return sleep_for(2 ** (self._tries.failed - 1))
+
+    def _kept_failing(self, how: str) -> AirbyteTracedException:
+        return AirbyteTracedException(
+            message=f"{self.vendor} kept failing: {how}. Check `{self.address}` and the network if it never worked; "
+            "else sync again later: nothing is skipped, the next sync goes on from the last state.",
+            failure_type=FailureType.transient_error,
+        )
+
+    def _wait_out_throttle(self, response: requests.Response) -> float:
+        self._tries.throttled += 1
+        if (stated_wait(response) or 0) > LONGEST_STATED_WAIT:
+            self._health.rest("HTTP 429 to another request, with a wait of more than an hour")
+        return sleep_for(throttle_wait(response, self._tries.throttled, self.vendor, checking=self._checking))
+
+
+class Tries(threading.local):
+    """How the request that this thread is sending went until now: failures, 429s, and whether anybody was there.
+
+    A thread sends one request at a time. The request itself cannot be the key: a body cut off in the middle raises an
+    error that does not know its request.
+    """
+
+    address = ""
+    failed = 0
+    throttled = 0
+    heard = False
+    reached = False
+
+    def start(self) -> None:
+        """Count anew for a new request."""
+        self.failed = self.throttled = 0
+        self.heard = self.reached = False
+
+    def note(self, outcome: "requests.Response | Exception | None") -> None:
+        """Count a failed attempt."""
+        self.failed += 1
+        self.heard = self.heard or isinstance(outcome, requests.Response)
+        self.reached = self.reached or self.heard or not never_connected(outcome)
+
+
+def never_connected(outcome: "requests.Response | Exception | None") -> bool:
+    """Tell whether no connection to the host came about."""
+    if isinstance(outcome, requests.ConnectTimeout | requests.exceptions.ProxyError):
+        return True
+    cause = outcome.args[0] if isinstance(outcome, requests.ConnectionError) and outcome.args else None
+    return isinstance(getattr(cause, "reason", None), NewConnectionError)
+
+
+def sleep_for(seconds: float) -> float:
+    """Return what to tell the CDK, which sleeps a second more than it is told and takes 0 for "you decide"."""
+    return max(float(seconds) - 1, 0.01)

@@ -1,0 +1,82 @@
+"""What the process knows of a host, so that an outage is waited out once and not in each request."""
+
+import functools
+import threading
+import time
+from collections.abc import Callable
+
+ATTEMPTS_IN_AN_OUTAGE = 2
+SECONDS_OF_REST = 60.0
+
+
+class HostHealth:
+    """What the process has seen of a host, which tells whether a failure is the host's or that of one address alone.
+
+    An address whose request failed in all its attempts is not asked for `SECONDS_OF_REST` at a time and then gets a
+    single attempt, until it answers: each of three hundred windows would fail for itself. Once two addresses did and
+    nothing usable came from the host since, it is an outage: nobody waits for it again, until it answers somebody. A
+    host that cannot even be connected to, or says nothing at all to two addresses, rests likewise: each of a thousand
+    campaigns would wait for its own timeout. So does one that asks for a longer wait than a sync has.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._failed: dict[str, tuple[float, str]] = {}
+        self._failed_since_an_answer: set[str] = set()
+        self._silent_since_an_answer: set[str] = set()
+        self._rests_until: float | None = None
+        self._reason = ""
+
+    def reason_to_rest(self, address: str) -> str:
+        """Return why an address is not to be asked; who gets nothing is the only one to try for a while."""
+        with self._lock:
+            now = self._clock()
+            if self._rests_until is not None:
+                if now < self._rests_until:
+                    return self._reason
+                self._rests_until = now + SECONDS_OF_REST
+            elif address in self._failed:
+                until, reason = self._failed[address]
+                if now < until:
+                    return reason
+                self._failed[address] = now + SECONDS_OF_REST, reason
+            return ""
+
+    def attempts(self, address: str, usual: int) -> int:
+        """Return how many attempts a request to an address has."""
+        with self._lock:
+            if address in self._failed or self._rests_until is not None:
+                return 1
+            return min(usual, ATTEMPTS_IN_AN_OUTAGE) if len(self._failed_since_an_answer) > 1 else usual
+
+    def answered(self, address: str, *, usable: bool) -> None:
+        """Note an answer; `usable` says that it is one that the address gives when all is well with it."""
+        with self._lock:
+            self._rests_until = None
+            self._silent_since_an_answer.clear()
+            if usable:
+                self._failed_since_an_answer.clear()
+                self._failed.pop(address, None)
+
+    def rest(self, reason: str) -> None:
+        """Let nobody ask the host for a while."""
+        with self._lock:
+            self._rests_until, self._reason = self._clock() + SECONDS_OF_REST, reason
+
+    def failed(self, address: str, how: str, *, silent: bool, reached: bool) -> None:
+        """Note a request that failed in all its attempts."""
+        with self._lock:
+            self._failed[address] = self._clock() + SECONDS_OF_REST, f"{how} to another request"
+            self._failed_since_an_answer.add(address)
+            if silent:
+                self._silent_since_an_answer.add(address)
+                if not reached or len(self._silent_since_an_answer) > 1:
+                    self._rests_until = self._clock() + SECONDS_OF_REST
+                    self._reason = "no answer to other requests"
+
+
+@functools.cache
+def health_of(host: str) -> HostHealth:  # noqa: ARG001  # the cache's key
+    """Return what the process knows of a host: each stream has error handlers of its own."""
+    return HostHealth()

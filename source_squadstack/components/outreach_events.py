@@ -1,0 +1,82 @@
+"""The stream `outreach_events`: one record for each call attempt, SMS, IVR and e-mail of a v1 lead."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airbyte_cdk.sources.types import StreamSlice
+
+from source_squadstack.components.records import LeadFilter
+from source_squadstack.components.response_body import Row
+from source_squadstack.components.stable_hash import stable_hash
+from source_squadstack.components.timestamps import written_time
+from source_squadstack.components.v1_leads import answers, call_attempts
+
+# SquadStack v1, "Response formats": what reached out to a lead stands under dynamic keys.
+EVENT_PREFIXES = {"call_attempt_": "call", "sms_": "sms", "ivr_": "ivr", "gmail_": "email"}
+
+# What an SMS, IVR or e-mail says and to whom, which stands when it is sent. Status, cost, what was pressed and how long
+# it took come later, and would make another event of it.
+SAID_WHEN_SENT = ("body", "text_to_speak", "multi_text_to_speak", "google_email", "from", "to", "subject")
+
+
+def outreach_events(row: Mapping[str, Any]) -> Iterable[Row]:
+    """Yield one event for each call attempt, SMS, IVR and e-mail of a normalised v1 row."""
+    same: Counter[str] = Counter()
+    for key, attempt in call_attempts(row):
+        reference = attempt.get("reference_id")
+        yield outreach_event(row, key, "call", attempt, attempt.get("called_at"), reference, same)
+    for key, found in row.items():
+        event_type = next((kind for prefix, kind in EVENT_PREFIXES.items() if key.startswith(prefix)), "call")
+        for message in (found if isinstance(found, list) else [found]) if event_type != "call" else ():
+            if isinstance(message, dict):
+                yield outreach_event(row, key, event_type, message, message.get("sent_at"), None, same)
+
+
+def outreach_event(
+    row: Mapping[str, Any], key: str, event_type: str, event: Row, at: Any, reference: Any, same: "Counter[str]"
+) -> Row:
+    """Return one event; its id is the vendor's reference, else a hash of what never changes about it.
+
+    That is the key it stands under, its time, and what was sent to whom. `same` counts the hashes of the row: two
+    events that nothing tells apart are told apart by their order, in which the newest is last.
+    """
+    block = key.removeprefix(next(prefix for prefix, kind in EVENT_PREFIXES.items() if kind == event_type))
+    occurred_at = written_time(at) or at
+    if reference in (None, ""):
+        sent = [] if event_type == "call" else [event.get(name) for name in SAID_WHEN_SENT]
+        identity = stable_hash(key, occurred_at, *sent)
+        same[identity] += 1
+        reference = identity if same[identity] == 1 else f"{identity}-{same[identity]}"
+    return {
+        "campaign_id": row["campaign_id"],
+        "lead_id": row.get("lead_id"),
+        "event_id": str(reference),
+        "event_type": event_type,
+        "block": block,
+        "occurred_at": occurred_at,
+        "outcome_id": event.get("outcome_id"),
+        "outcome_name": event.get("outcome_name"),
+        "status": event.get("status"),
+        "cost": event.get("cost"),
+        "answers": answers(event) if event_type == "call" else {},
+        "details": event,
+        "processed_at": row.get("processed_at"),
+    }
+
+
+@dataclass
+class OutreachEventFilter(LeadFilter):
+    """The events of a window's v1 leads, instead of the leads."""
+
+    def filter_records(
+        self,
+        records: Iterable[Mapping[str, Any]],
+        stream_state: Mapping[str, Any],
+        stream_slice: StreamSlice | None = None,
+        next_page_token: Mapping[str, Any] | None = None,
+    ) -> Iterable[Mapping[str, Any]]:
+        """Yield the events of the rows that belong to the slice."""
+        for row in super().filter_records(records, stream_state, stream_slice, next_page_token):
+            yield from outreach_events(row)

@@ -1,0 +1,123 @@
+"""The requester of all streams."""
+
+import functools
+import threading
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from airbyte_cdk.sources.declarative.interpolation import jinja
+from airbyte_cdk.sources.declarative.requesters.http_requester import HttpRequester
+from airbyte_cdk.sources.declarative.requesters.request_options import InterpolatedRequestOptionsProvider
+from airbyte_cdk.sources.declarative.requesters.requester import HttpMethod
+from airbyte_cdk.sources.streams.call_rate import APIBudget
+
+from source_squadstack.components.call_budget import LoggedBudget
+from source_squadstack.components.connection_errors import environment_error
+from source_squadstack.components.error_handler import ApiErrorHandler
+from source_squadstack.components.template_literals import OneAtATime
+
+vars(jinja)["ast"] = OneAtATime
+
+
+@dataclass
+class ApiRequester(HttpRequester):
+    """The CDK's requester that follows no redirect, lest the token go where nobody said, and says when it waits."""
+
+    api_budget: APIBudget | None = None
+    request_parameters: Mapping[str, str] | None = None
+    request_headers: Mapping[str, str] | None = None
+
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        # The CDK's factory builds this from these keys for its own requester only.
+        self.request_options_provider = InterpolatedRequestOptionsProvider(
+            config=self.config,
+            parameters=parameters,
+            request_parameters=self.request_parameters,
+            request_headers=self.request_headers,
+        )
+        if self.api_budget is not None:
+            self.api_budget = LoggedBudget(self.api_budget)
+        super().__post_init__(parameters)
+        session = self._http_client._session  # noqa: SLF001  # the CDK has no setting for what follows
+        session.max_redirects = 0
+        vars(session)["merge_environment_settings"] = once_a_host(session.merge_environment_settings)
+        self._evaluated: dict[tuple[str, int], tuple[Any, Any]] = {}
+        templates = [self.url, *(self.request_parameters or {}).values(), *(self.request_headers or {}).values()]
+        self._varies_by_page = any("next_page_token" in str(template) for template in templates)
+
+    def send_request(self, *given: Any, **context: Any) -> requests.Response | None:
+        """Send a request, once its error handler knows to which address, and has nothing against it.
+
+        It waits until fewer than `num_workers` are under way: the pool has a thread more than one worker.
+        """
+        with requests_under_way(int(self.config.get("num_workers", 10))):
+            if isinstance(self.error_handler, ApiErrorHandler):
+                names = ("stream_state", "stream_slice", "next_page_token")
+                self.error_handler.begin(self.get_url(**{name: context.get(name) for name in names}))
+            try:
+                return super().send_request(*given, **context)
+            except OSError as error:
+                if isinstance(error, requests.RequestException):
+                    raise
+                raise environment_error() from None  # requests looks for the file before it sends anything
+
+    def get_url(self, **context: Any) -> str:
+        """Return the address, evaluated once a slice."""
+        return str(self._once_a_slice("url", super().get_url, context))
+
+    def get_request_params(self, **context: Any) -> MutableMapping[str, Any]:
+        """Return the manifest's parameters, evaluated once a slice, or those that the slice brings along."""
+        stream_slice = context.get("stream_slice")
+        if stream_slice is not None and REQUEST_PARAMETERS in stream_slice.extra_fields:
+            return dict(stream_slice.extra_fields[REQUEST_PARAMETERS])
+        return dict(self._once_a_slice("parameters", super().get_request_params, context))
+
+    def get_request_headers(self, **context: Any) -> Mapping[str, Any]:
+        """Return the manifest's headers, evaluated once a slice."""
+        return dict(self._once_a_slice("headers", super().get_request_headers, context))
+
+    def _once_a_slice(self, name: str, evaluate: Callable[..., Any], context: Mapping[str, Any]) -> Any:
+        """Evaluate a template for the first page of a slice: for each page it took a third of a call's time."""
+        stream_slice = context.get("stream_slice")
+        if stream_slice is None or self._varies_by_page:
+            return evaluate(**context)
+        # By identity, because a slice's hash is that of its JSON; the slice is kept, so that no other gets its id.
+        key = (name, id(stream_slice))
+        found = self._evaluated.get(key)
+        if found is None:
+            if len(self._evaluated) >= MOST_EVALUATED:
+                self._evaluated.clear()
+            found = self._evaluated[key] = (stream_slice, evaluate(**context))
+        return found[1]
+
+    def _request_body_data(self, *context: Any, **more: Any) -> Mapping[str, Any] | str | None:
+        return super()._request_body_data(*context, **more) if self._http_method != HttpMethod.GET else None
+
+    def _request_body_json(self, *context: Any, **more: Any) -> Mapping[str, Any] | None:
+        return super()._request_body_json(*context, **more) if self._http_method != HttpMethod.GET else None
+
+
+@functools.cache
+def requests_under_way(most: int) -> threading.Semaphore:
+    """Return the process's one count of requests that may be under way: the CDK makes a requester for each stream."""
+    return threading.Semaphore(most)
+
+
+MOST_EVALUATED = 1_000
+REQUEST_PARAMETERS = "request_parameters"
+
+
+def once_a_host(merge: Callable[..., Any]) -> Callable[..., Any]:
+    """Ask the environment for proxies and certificates once: requests looks through all its variables at each call."""
+    found: dict[str, Any] = {}
+
+    def merged(url: str, **given: Any) -> Any:
+        host = urlsplit(url).netloc
+        if host not in found:
+            found[host] = merge(url=url, **given)
+        return dict(found[host])
+
+    return merged

@@ -1,0 +1,177 @@
+"""A response's body: read once, in the shape of its endpoint."""
+
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from dataclasses import InitVar, dataclass
+from itertools import pairwise
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import requests
+from airbyte_cdk.sources.declarative.extractors.record_extractor import RecordExtractor
+
+from source_squadstack.components.errors import UnreadableBodyError
+from source_squadstack.components.log import say_once
+from source_squadstack.components.lossless_json import parse_json
+
+Row = dict[str, Any]
+
+
+def objects(value: Any, name: str) -> list[Row]:
+    """Return a list of objects, which a value must be."""
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise UnreadableBodyError(f"{name} is not a list of objects")
+    return value
+
+
+def mapping(value: Any, name: str) -> Row:
+    """Return an object, which a value must be."""
+    if not isinstance(value, dict):
+        raise UnreadableBodyError(f"{name} is not an object but a JSON {type(value).__name__}")
+    return value
+
+
+def lead_page(body: Any) -> list[Row]:
+    """Return the rows of `{count, next, previous, results}` (SquadStack "Get Leads", v4 and v1)."""
+    page = mapping(body, "the body")
+    rows = objects(page.get("results"), "`results`")
+    if type(page.get("count")) is not int:
+        raise UnreadableBodyError("`count` is not an integer")
+    if not isinstance(page.get("next"), str | None):
+        raise UnreadableBodyError("`next` is neither a link nor null")
+    return rows
+
+
+def portal_list(value: Any, name: str) -> list[Row]:
+    """Return a list of the contact center's; it is written in Go, which spells an empty one `null`."""
+    return [] if value is None else objects(value, name)
+
+
+def portal_page(body: Any, name: str) -> list[Row]:
+    """Return the rows of a page in an envelope, which has them under `name`.
+
+    `null` beside a key to go on with is no empty list: there would be nothing to go on from.
+    """
+    page = mapping(body, "the body")
+    key = page.get("next_start_key")
+    if isinstance(key, bool) or not isinstance(key, str | int | float | None):
+        raise UnreadableBodyError("`next_start_key` is neither text nor a number")
+    if name not in page or (page[name] is None and key not in (None, "")):
+        raise UnreadableBodyError(f"`{name}` is missing")
+    return portal_list(page[name], f"`{name}`")
+
+
+def status_report(body: Any) -> list[Row]:
+    """Return one row a campaign of an object keyed by campaign, the key as `id` ("Get Campaigns status")."""
+    report = {} if body is None else mapping(body, "the body")
+    return [{**mapping(row, "a campaign"), "id": key} for key, row in report.items()]
+
+
+def campaign_leads(body: Any) -> list[Row]:
+    """Return the rows of `{data, next_start_key}` (contact center "Leads status by Campaign")."""
+    return portal_page(body, "data")
+
+
+def queues(body: Any) -> list[Row]:
+    """Return the rows of a bare array (contact center "Queues Status")."""
+    return portal_list(body, "the body")
+
+
+def queue_agents(body: Any) -> list[Row]:
+    """Return one row an agent of a queue, with the queue's id, of the same array."""
+    return [
+        {**agent, "queue_id": queue.get("id")}
+        for queue in queues(body)
+        for agent in portal_list(queue.get("agents"), "`agents`")
+    ]
+
+
+def activity(body: Any) -> list[Row]:
+    """Return the rows of a bare array (documented) or of `data` or `cdrs` in an envelope (seen in public clients)."""
+    if not isinstance(body, dict):
+        return portal_list(body, "the body")
+    return portal_page(body, "cdrs" if "data" not in body and "cdrs" in body else "data")
+
+
+def webhook_events(body: Any) -> list[Row]:
+    """Return the rows of `{data, next_cursor}` (docs/webhooks.md), which must come in the order of `sequence`.
+
+    The state is the greatest sequence read: a row that came behind a greater one would be skipped for ever.
+    """
+    page = mapping(body, "the body")
+    rows = objects(page.get("data"), "`data`")
+    sequences = [sequence for row in rows if type(sequence := row.get("sequence")) is int]
+    if len(sequences) < len(rows):
+        raise UnreadableBodyError("a `sequence` is not an integer")
+    cursor = page.get("next_cursor")
+    if not isinstance(cursor, int | None) or isinstance(cursor, bool):
+        raise UnreadableBodyError("`next_cursor` is neither an integer nor null")
+    if any(later <= earlier for earlier, later in pairwise(sequences)) or (
+        sequences and cursor is not None and cursor < sequences[-1]
+    ):
+        raise UnreadableBodyError("`data` and `next_cursor` are not in the order of `sequence`")
+    return rows
+
+
+SHAPES: Mapping[str, Callable[[Any], list[Row]]] = {
+    "lead_page": lead_page,
+    "status_report": status_report,
+    "campaign_leads": campaign_leads,
+    "queues": queues,
+    "queue_agents": queue_agents,
+    "activity": activity,
+    "webhook_events": webhook_events,
+}
+
+
+@dataclass(frozen=True)
+class Body:
+    """A response's body: as parsed, its rows, and whether NaN or Infinity in it became null."""
+
+    parsed: Any
+    rows: list[Row]
+    had_constants: bool = False
+
+
+def read_body(response: requests.Response, shape: str) -> Body:
+    """Return a response's body in the shape of its endpoint, parsed once however often it is asked for.
+
+    Raises:
+        UnreadableBodyError: the body does not have that shape. The CDK's decoder would take it for an empty page and
+            end the stream early, with a state that skips what was not read.
+    """
+    body: Body | None = getattr(response, "read_body", None)
+    if body is None:
+        constants: list[str] = []
+        parsed = parse_json(response.content, constants.append)
+        body = Body(parsed, SHAPES[shape](parsed), had_constants=bool(constants))
+        vars(response)["read_body"] = body  # the response is the one object that all of a page's readers share
+    return body
+
+
+def requested_page(response: requests.Response) -> int:
+    """Return the page number a response was asked for."""
+    pages = parse_qs(urlsplit(response.request.url or "").query).get("page", ["1"])
+    return int(pages[0])
+
+
+@dataclass
+class BodyExtractor(RecordExtractor):
+    """The rows of a body. The native extractors yield nothing for an unreadable one, and drop the key of a row."""
+
+    shape: str
+    parameters: InitVar[Mapping[str, Any]]
+
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        self._stream = parameters.get("name", "")
+
+    def extract_records(self, response: requests.Response) -> Iterable[MutableMapping[str, Any]]:
+        """Yield the body's rows."""
+        yield from rows_for(self._stream, response, self.shape)
+
+
+def rows_for(stream: str, response: requests.Response, shape: str) -> list[Row]:
+    """Return a body's rows to a stream, whose user is told once of what was changed in them."""
+    body = read_body(response, shape)
+    if body.had_constants:
+        say_once(f"Stream {stream}: an answer holds NaN or Infinity, which are no values in JSON: taken as null.")
+    return body.rows

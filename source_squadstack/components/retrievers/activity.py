@@ -1,0 +1,231 @@
+"""The retriever of the contact center's activity, which comes in several shapes."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import requests
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.sources.declarative.retrievers.simple_retriever import SimpleRetriever
+from airbyte_cdk.sources.types import Record, StreamSlice
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_squadstack.components.errors import DEAD_KEY, RefusedError
+from source_squadstack.components.pagination import IdlePages, next_start_key, page_size_of
+from source_squadstack.components.response_body import Row, read_body, rows_for
+from source_squadstack.components.stable_hash import stable_hash
+from source_squadstack.components.timestamps import format_time, parse_time
+
+# How much wider than its window activity is asked for, in seconds: a portal may filter by another time of an activity
+# than its `timestamp`. The longest call lies within: by the end of a call that began in the window, or by the beginning
+# of one that ended in it. With a window of 30 days both stay below the 31 days that Kazoo answers at most.
+ASKED_BEFORE = 4 * 3600
+ASKED_AFTER = 12 * 3600
+
+# Fewer rows than any portal would cap a page at.
+FEW_ROWS = 10
+MOST_ROWS = 1000  # of `contact_center.page_size`
+
+
+@dataclass
+class ActivityRetriever(SimpleRetriever):
+    """Reads a window of activity in every shape that the endpoint is known to answer in.
+
+    With a key, in an envelope or a header, pages are read until there is none. A bare array says nothing of whether it
+    is all: it is trusted when it is shorter than a page already seen (a server caps pages at one size), else its range
+    is halved and each half read likewise, down to a second, which is trusted with fewer rows than `FEW_ROWS`. So is the
+    range of a server that ignores `startKey`, which shows by its giving the same key again, or that does not know its
+    own key any more. The CDK's own splitting ends after ten halvings, which 30 days outlast. A server that does not
+    filter by time gives the same rows for each half; most of them lie outside of it, which is an error at once.
+
+    A range is one of the time that the portal filters by, whichever that is: the window and a margin around it. What is
+    halved is the range, so a half needs no margin; what is kept is what belongs to the window by `timestamp`.
+
+    A page is held back until it is known to count, so that no row comes twice.
+    """
+
+    _longest: int = field(init=False, repr=False, default=0)
+    _cap: int = field(init=False, repr=False, default=0)
+
+    def _read_pages(
+        self,
+        records_generator_fn: Callable[[requests.Response | None], Iterable[Record]],  # noqa: ARG002  # its slice is fixed
+        stream_slice: StreamSlice,
+    ) -> Iterable[Record]:
+        start, end = seconds_of(stream_slice)
+        # Not into the future, of which nobody knows what the portal makes.
+        span = Span(start - ASKED_BEFORE, min(end + ASKED_AFTER, max(end, int(time.time()))))
+        before: set[str] = set()
+        for page in self._read(stream_slice, span, self._ask(stream_slice, span)):
+            rows = page.rows
+            if page.of_a_part:
+                # The parts of a range overlap at their ends: nobody says whether a portal's bounds are inclusive.
+                hashes = [stable_hash(row) for row in rows]
+                rows = [row for row, known in zip(rows, hashes, strict=True) if known not in before]
+                before = set(hashes)
+            yield from self.record_selector.filter_and_transform(  # type: ignore[attr-defined]  # the manifest's is the CDK's
+                rows, stream_state={}, records_schema={}, stream_slice=stream_slice
+            )
+
+    def _ask(self, window: StreamSlice, span: "Span", key: str | None = None, margin: int = 1) -> requests.Response:
+        asked = with_seconds(window, span.first - margin, span.last + margin)
+        response = self._fetch_next_page(asked, {"next_page_token": key} if key else None)
+        assert response is not None  # noqa: S101  # no error filter of the manifest ignores a response
+        return response
+
+    def _read(
+        self, window: StreamSlice, span: "Span", response: requests.Response, *, of_a_part: bool = False
+    ) -> Iterable["ActivityPage"]:
+        """Yield the rows of a range, whose first page was asked for, in the order of the range's parts."""
+        key = next_start_key(response, "activity")
+        seen: set[str] = set()
+        idle = IdlePages()
+        while key is not None:
+            seen.add(key)
+            idle.note(self._rows(response), "activity")
+            following = self._ask_if_taken(window, span, key)
+            next_key = key if following is None else next_start_key(following, "activity")
+            if following is None or next_key in seen:
+                yield from self._read_halves(window, span, response)
+                return
+            yield ActivityPage(self._rows(response), of_a_part)
+            response, key = following, next_key
+        if seen or self._is_whole(response):
+            yield ActivityPage(self._rows(response), of_a_part)
+        else:
+            yield from self._read_halves(window, span, response)
+
+    def _ask_if_taken(
+        self, window: StreamSlice, span: "Span", key: str | None = None, margin: int = 1
+    ) -> requests.Response | None:
+        """Ask as `_ask`; `None` where the portal takes no such request, as of a key that it does not know any more."""
+        try:
+            return self._ask(window, span, key, margin)
+        except RefusedError as refused:
+            if refused.status_code in DEAD_KEY:
+                return None
+            raise
+
+    def _is_whole(self, response: requests.Response) -> bool:
+        """Tell whether an answer is all there is in its range."""
+        if next_start_key(response, "activity") is not None:
+            return False
+        if not isinstance(read_body(response, "activity").parsed, list):
+            return True
+        rows = len(self._rows(response))
+        longest, self._longest = self._longest, max(self._longest, rows)
+        return rows == 0 or rows < longest
+
+    def _read_halves(self, window: StreamSlice, span: "Span", response: requests.Response) -> Iterable["ActivityPage"]:
+        if span.first == span.last:
+            yield from self._read_second(window, span, response)
+            return
+        rows = self._rows(response)
+        if mostly_outside(rows, span):
+            raise self._not_filtered(span)
+        halves = span.halves()
+        responses = [self._ask(window, half) for half in halves]
+        known = {stable_hash(row) for row in rows}
+        if any(stable_hash(row) not in known for half in responses for row in self._rows(half)):
+            self._cap = len(rows)  # the whole range gave fewer rows than its halves: its page was full
+        for half, first_page in zip(halves, responses, strict=True):
+            yield from self._read(window, half, first_page, of_a_part=True)
+
+    def _read_second(
+        self, window: StreamSlice, second: "Span", response: requests.Response
+    ) -> Iterable["ActivityPage"]:
+        """Read a range of one second, whose page may be full of the seconds beside it, which were asked for as well.
+
+        Narrower ranges may do without these: the second with either of the two, one of which has it unless both bounds
+        are exclusive; then each of the three alone, which is nothing unless both are inclusive. They are taken for the
+        whole if each of them is whole by itself and they bring together what the wider one brought.
+        """
+        rows = self._rows(response)
+        has_key = next_start_key(response, "activity") is not None
+        if not has_key and len(rows) < min(FEW_ROWS, self._asked()) and len(rows) != self._cap:
+            yield ActivityPage(rows, of_a_part=True)
+            return
+        at = second.first
+        known = {stable_hash(row) for row in rows}
+        for spans in ((Span(at - 1, at), Span(at, at + 1)), (Span(at - 1, at - 1), second, Span(at + 1, at + 1))):
+            asked = [self._ask_if_taken(window, span, margin=0) for span in spans]
+            answers = [answer for answer in asked if answer is not None]
+            found = {stable_hash(row): row for answer in answers for row in self._rows(answer)}
+            if known <= found.keys() and len(answers) == len(spans) and all(map(self._is_whole, answers)):
+                yield ActivityPage(list(found.values()), of_a_part=True)
+                return
+        raise self._too_full(at, len(rows))
+
+    def _rows(self, response: requests.Response) -> list[Row]:
+        return rows_for(self.name, response, "activity")
+
+    def _asked(self) -> int:
+        return page_size_of(self._paginator)
+
+    def _too_full(self, second: int, rows: int) -> AirbyteTracedException:
+        moment = format_time(datetime.fromtimestamp(second, UTC))
+        advice = "A larger `contact_center.page_size` does not help. Ask the portal's support how many a page holds"
+        if self._asked() <= rows and self._asked() < MOST_ROWS:
+            advice = "Make `contact_center.page_size` larger, or ask the portal's support how many a page holds"
+        return AirbyteTracedException(
+            message=f"The contact center gives {rows} activities around the second {moment} and no way to read on: no "
+            "longer page in this sync shows that these are all, so some may be missing. "
+            f"{advice} and how the endpoint's `startKey` is used.",
+            failure_type=FailureType.config_error,
+        )
+
+    @staticmethod
+    def _not_filtered(span: "Span") -> AirbyteTracedException:
+        first, last = (format_time(datetime.fromtimestamp(second, UTC)) for second in (span.first, span.last))
+        return AirbyteTracedException(
+            message=f"The contact center was asked for the activity from {first} to {last}, and most of what it gives "
+            "lies outside: it does not apply `startDate` and `endDate`, and gives no way to read on, so some would be "
+            "missing. Ask the portal's support about the endpoint.",
+            failure_type=FailureType.config_error,
+        )
+
+
+def mostly_outside(rows: list[Row], span: "Span") -> bool:
+    """Tell whether most rows lie so far outside of a range that the portal cannot have filtered by any of their times.
+
+    Not all, because some of them may belong there by chance; not any, because one row's clock may be wrong.
+    """
+    times = [moment.timestamp() for row in rows if (moment := parse_time(row.get("timestamp"))) is not None]
+    within = sum(span.first - ASKED_AFTER - 1 <= at <= span.last + ASKED_BEFORE + 1 for at in times)
+    return 2 * within < len(times)
+
+
+@dataclass(frozen=True)
+class Span:
+    """A range of seconds, its first and its last."""
+
+    first: int
+    last: int
+
+    def halves(self) -> "tuple[Span, Span]":
+        """Return its two halves."""
+        middle = (self.first + self.last) // 2
+        return Span(self.first, middle), Span(middle + 1, self.last)
+
+
+@dataclass(frozen=True)
+class ActivityPage:
+    """Rows of an answer, and whether its range is a part of one that was asked for before."""
+
+    rows: list[Row]
+    of_a_part: bool
+
+
+def seconds_of(window: StreamSlice) -> tuple[int, int]:
+    """Return a window's first and last second."""
+    return int(window.cursor_slice["start_time"]), int(window.cursor_slice["end_time"])
+
+
+def with_seconds(window: StreamSlice, start: int, end: int) -> StreamSlice:
+    """Return the slice of a part of a window."""
+    return StreamSlice(
+        partition=window.partition,
+        cursor_slice={"start_time": str(start), "end_time": str(end)},
+        extra_fields=window.extra_fields,
+    )

@@ -1,0 +1,286 @@
+"""The retriever of SquadStack's leads."""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import requests
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.sources.declarative.retrievers.simple_retriever import SimpleRetriever
+from airbyte_cdk.sources.types import Record, StreamSlice
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_squadstack.components.errors import WindowChangedError
+from source_squadstack.components.log import LOGGER, say_once
+from source_squadstack.components.pagination import page_size_of
+from source_squadstack.components.requester import REQUEST_PARAMETERS
+from source_squadstack.components.retrievers.lead_windows import (
+    Answer,
+    bounds_of,
+    describe_slice,
+    is_whole,
+    part_of,
+    server_until,
+)
+from source_squadstack.components.retrievers.passes import Passes
+from source_squadstack.components.retrievers.window_sizer import SECOND, WindowSizer, first_true
+from source_squadstack.components.timestamps import EPOCH, microseconds, parse_time
+
+PAGES_A_SEGMENT = 80  # with what steering costs a minute's calls: what a sync that is killed may have to read again
+MOST_PASSES = 10
+MOST_REPEATED_CALLS = 100
+
+
+@dataclass
+class CampaignProgress:
+    """What the windows of a campaign know of each other: what of it is read or being read, and what went wrong."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    failed: AirbyteTracedException | None = None
+    until: int | None = None
+    claimed: list[tuple[int, int]] = field(default_factory=list)
+
+
+@dataclass
+class Segment:
+    """A part of a campaign that is read in one go: a window, or several of which the others have nothing left to do."""
+
+    sizer: WindowSizer
+    answer: Answer
+
+
+@dataclass
+class StableWindowRetriever(SimpleRetriever):
+    """Reads leads so that none can slip from one page to another: in windows that a single page answers.
+
+    One answer is one moment. Leads that are processed anew leave their place while pages are read, late ones come, and
+    no count tells: so a window is cut by time until its first page says that there is no other (`WindowSizer`). Only
+    what cannot be cut is paged, a second (or millisecond) fuller than a page and the leads without any window, and read
+    again until that proves that nothing is missing (`Passes`).
+
+    The CDK's windows keep a sync's progress. The first of a campaign asks for all that is left of it and reads that as
+    one segment; of what takes more than `PAGES_A_SEGMENT` it reads as many windows as take fewer, and the next one
+    begins another. The state cannot move before a segment is read: it ends at an open window, the segment's first.
+
+    `bounded` says whether slices have an upper bound, so that what changes meanwhile belongs to the next sync.
+    """
+
+    bounded: bool = True
+    _campaigns: dict[str, CampaignProgress] = field(init=False, repr=False, default_factory=dict)
+
+    def _read_pages(
+        self,
+        records_generator_fn: Callable[[requests.Response | None], Iterable[Record]],  # noqa: ARG002  # its slice is fixed
+        stream_slice: StreamSlice,
+    ) -> Iterable[Record]:
+        def select(response: requests.Response, piece: StreamSlice) -> Iterable[Record]:
+            for record in self.record_selector.select_records(
+                response=response, stream_state={}, records_schema={}, stream_slice=piece
+            ):
+                # Of the slice, whatever piece of it was read: else the Builder's CDK sees no record of the slice, and
+                # keeps its state where it was.
+                yield Record(data=record.data, stream_name=record.stream_name, associated_slice=stream_slice)
+
+        yield from self.read_slice(select, stream_slice)
+
+    def read_slice(
+        self, select: Callable[[requests.Response, StreamSlice], Iterable[Any]], stream_slice: StreamSlice
+    ) -> Iterable[Any]:
+        """Yield what `select` makes of each page that is read for a slice; it is told the piece to cut the rows to."""
+        campaign = self._campaigns.setdefault(str(stream_slice.partition.get("campaign_id")), CampaignProgress())
+        try:
+            if not self.bounded:
+                yield from self._read_unbounded(select, stream_slice)
+                return
+            with campaign.lock:
+                if campaign.failed:
+                    # The state cannot pass the window that failed; reading later ones would only spend calls.
+                    raise campaign.failed
+                segment = self._claim(campaign, stream_slice)
+            if segment is not None:
+                yield from self._read_segment(select, segment)
+        except AirbyteTracedException as error:
+            campaign.failed = error
+            raise
+
+    def _read_unbounded(
+        self, select: Callable[[requests.Response, StreamSlice], Iterable[Any]], stream_slice: StreamSlice
+    ) -> Iterable[Any]:
+        response = self._fetch(stream_slice, self._get_initial_next_page_token())
+        if is_whole(response):
+            yield from select(response, stream_slice)
+        else:
+            yield from self._read_in_passes(select, stream_slice, response)
+
+    def _claim(self, campaign: CampaignProgress, window: StreamSlice) -> Segment | None:
+        """Return what to read for a window: as much as is left of its campaign, or nothing if it is read already."""
+        start, window_end = bounds_of(window)
+        read_until = microseconds(datetime.fromisoformat(self.config["__read_until"])) + 1
+        until = read_until if campaign.until is None else campaign.until
+        if start >= until or any(first <= start < end for first, end in campaign.claimed):
+            return None
+        end = min([until, *(first for first, _ in campaign.claimed if first > start)])
+        answer = self._ask(window, start, end)
+        if campaign.until is None:
+            campaign.until = min(read_until, server_until(answer.response, read_until))
+            if not answer.count:
+                self._prove_unit(window, start, end)
+        sizer = WindowSizer(start, min(end, campaign.until), page_size_of(self._paginator), self._unit())
+        while not answer.whole:
+            self._note_overflow(sizer, answer)
+            most = PAGES_A_SEGMENT * max(answer.rows, 1)
+            if window_end >= sizer.end or answer.far_beside or sizer.rows_before(sizer.end)[0] <= most:
+                break
+            length = window_end - start
+            windows = first_true(
+                lambda number: sizer.rows_before(start + number * length)[0] > most,  # noqa: B023  # called here
+                2,
+                -(-(sizer.end - start) // length),
+            )
+            sizer.end = start + (windows - 1) * length
+            if windows == 2:  # noqa: PLR2004  # one window, which is the least to claim
+                break
+            answer = self._ask(window, start, sizer.end)
+        campaign.claimed.append((start, max(sizer.end, window_end)))
+        return Segment(sizer, answer) if start < sizer.end else None
+
+    def _read_segment(
+        self, select: Callable[[requests.Response, StreamSlice], Iterable[Any]], segment: Segment
+    ) -> Iterable[Any]:
+        """Read a segment from its start to its end, each window beginning where the last whole answer ended."""
+        sizer, answer = segment.sizer, segment.answer
+        window, calls = answer.window, 0
+        # Steering needs half as many calls as there are pages. Where it needs thrice as many, something fills every
+        # window, as leads without a time would if the API gave them to each; it would go on down to each second.
+        most_calls = 60 + 3 * (answer.count // max(answer.rows, 1))
+        while True:
+            if answer.whole:
+                end = min(answer.end, sizer.end)
+                yield from select(answer.response, part_of(window, sizer.start, end))
+                sizer.note_whole(end, [time for time in answer.times if time < end])
+            elif answer.end <= sizer.shortest_end:
+                yield from self._read_in_passes(select, answer.window, answer.response)
+                sizer.note_whole(answer.end, [], answer.count - answer.beside)
+            elif answer.far_beside or calls > most_calls:
+                self._name_the_filter(window)
+                yield from self._read_in_passes(select, part_of(window, sizer.start, sizer.end))
+                sizer.note_whole(sizer.end, [])
+            elif calls:
+                self._note_overflow(sizer, answer)
+            if sizer.start >= sizer.end:
+                return
+            if page := sizer.page_to_look_at():
+                sizer.note_look(page, self._look_at(page, part_of(window, sizer.start, sizer.counted_to)))
+                calls += 1
+            answer, calls = self._ask(window, sizer.start, sizer.next_end()), calls + 1
+
+    def _note_overflow(self, sizer: WindowSizer, answer: Answer) -> None:
+        page_rows = answer.rows if answer.full else 0
+        sizer.note_overflow(answer.end, answer.count - answer.beside, answer.times, page_rows)
+
+    def _ask(self, window: StreamSlice, start: int, end: int) -> Answer:
+        piece = part_of(window, start, end)
+        answer = Answer(piece, start, end, self._fetch(piece, self._get_initial_next_page_token()))
+        if answer.far_beside:
+            self._name_the_filter(window)
+        return answer
+
+    @staticmethod
+    def _name_the_filter(window: StreamSlice) -> None:
+        say_once(
+            f"SquadStack sends leads of campaign {window.partition.get('campaign_id')} that were processed before or "
+            "after the time asked for, as if it did not know the time filter. Test the connection to verify "
+            "`squadstack.timestamp_unit`. The leads that were not asked for are left out."
+        )
+
+    def _look_at(self, page: int, piece: StreamSlice) -> list[int]:
+        """Return the times that a later page shows: they steer, and no row of it is read."""
+        try:
+            response = self._fetch(piece, {"next_page_token": page})
+        except WindowChangedError:
+            return []
+        return Answer(piece, *bounds_of(piece), response).times
+
+    def _fetch(self, piece: StreamSlice, token: Mapping[str, Any] | None) -> requests.Response:
+        response = self._fetch_next_page(piece, token)
+        assert response is not None  # noqa: S101  # no error filter of the manifest ignores a response
+        return response
+
+    def _unit(self) -> int:
+        return SECOND if self.config["squadstack"].get("timestamp_unit") == "seconds" else SECOND // 1000
+
+    def _prove_unit(self, window: StreamSlice, start: int, end: int) -> None:
+        """Ask in the other unit where the first read of a campaign finds nothing: in the wrong one it never would.
+
+        A campaign with a state has shown leads, so a quiet one costs no call.
+        """
+        if start > microseconds(parse_time(self.config["squadstack"]["start_date"]) or EPOCH):
+            return
+        other = SECOND // 1000 if self._unit() == SECOND else SECOND
+        asked = {"processed_after": start // other - 1, "processed_before": end // other + 1}
+        piece = StreamSlice(
+            partition=window.partition,
+            cursor_slice=window.cursor_slice,
+            extra_fields={**window.extra_fields, REQUEST_PARAMETERS: asked},
+        )
+        answer = Answer(piece, start, end, self._fetch(piece, self._get_initial_next_page_token()))
+        if answer.times:
+            names = ("milliseconds", "seconds") if other == SECOND else ("seconds", "milliseconds")
+            raise AirbyteTracedException(
+                message=f"`squadstack.timestamp_unit` is {names[0]}, but campaign "
+                f"{window.partition.get('campaign_id')} answers time filters in {names[1]}: with the wrong unit leads "
+                f"would be missed. Set it to {names[1]}.",
+                failure_type=FailureType.config_error,
+            )
+
+    def _pages(self, piece: StreamSlice, first: requests.Response | None) -> Iterable[requests.Response]:
+        token = self._get_initial_next_page_token()
+        response = first or self._fetch(piece, token)
+        while True:
+            yield response
+            token = self._next_page_token(response, 0, None, token and token["next_page_token"])
+            if token is None:
+                return
+            response = self._fetch(piece, token)
+
+    def _read_in_passes(
+        self,
+        select: Callable[[requests.Response, StreamSlice], Iterable[Any]],
+        piece: StreamSlice,
+        first: requests.Response | None = None,
+    ) -> Iterable[Any]:
+        """Page what no single answer holds, until a pass proves that nothing is missing; `first` is a first page."""
+        passes = Passes(("lead_id", "processed_at") if self.bounded else ("lead_id",), self.bounded)
+        what = describe_slice(piece)
+        repeated_calls = 0
+        for number in range(1, MOST_PASSES + 1):
+            passes.start()
+            try:
+                for response in self._pages(piece, first):
+                    repeated_calls += number > 1
+                    passes.see(response)
+                    yield from select(response, piece)
+                if passes.proven():
+                    return
+            except WindowChangedError:
+                pass
+            first = None
+            if not self.bounded and repeated_calls >= MOST_REPEATED_CALLS:
+                break
+            LOGGER.info("Stream %s: the leads of %s are read again, pass %d.", self.name, what, number + 1)
+        if self.bounded:
+            raise AirbyteTracedException(
+                message=f"The leads of {what} came differently in each of {MOST_PASSES} passes over their pages, so "
+                "some may be missing. Sync again at a quieter time, or make the pages larger (`squadstack.page_size`): "
+                "what fits into one page needs no passes.",
+                failure_type=FailureType.transient_error,
+            )
+        LOGGER.warning(
+            "Stream %s: the leads of %s changed in each of %d passes over them; some may be missing until the next "
+            "sync.",
+            self.name,
+            what,
+            number,
+        )

@@ -1,0 +1,257 @@
+"""The arithmetic that chooses windows of time which a single page answers."""
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+
+SECOND = 1_000_000  # times are whole microseconds since 1970
+DAY = 86_400 * SECOND
+
+
+class WindowSizer:
+    """Chooses how much of a range of time to ask for next, so that one page answers it and is nearly full.
+
+    Pure arithmetic over what answers told: how many rows an interval has, and the times of those that a page of it
+    showed. Rows that were counted and not shown are guessed: like the shown ones where these came in no order, else
+    evenly spread, but never at a slower pace than the rows that were read last. A wrong guess costs a call. Whether an
+    answer is whole is never decided here.
+
+    Where guesses fail and rows come in the order of time, a look at a later page tells exactly where the window before
+    its first row ends, and the one after that: with a look for every two windows, any spread takes half more calls than
+    it has pages.
+    """
+
+    # Tuned on the simulation in unit_tests/source/test_window_sizer.py, which holds the number of calls.
+    MARGIN = 1.3  # standard deviations
+    PRIOR = 5.0  # rows that the even spread counts for while nothing was read
+    MEMORY = 0.8
+    SURPRISE = 2.0  # standard deviations after which the pace of before is forgotten
+    NEARLY_ALL = 4  # the shown rows are trusted for where the others are, if they are a quarter of them
+    FULL_ENOUGH = 0.6  # a page with fewer of its rows was guessed wrong
+    MOST_LOOKS = 32
+
+    def __init__(self, start: int, end: int, page_rows: int, finest_unit: int = SECOND) -> None:
+        self.start = start
+        self.end = end
+        self.unit = SECOND  # of the cuts
+        self._finest_unit = finest_unit
+        self._page_rows = page_rows  # as asked for, until a full page tells what the server gives
+        self._full_page = 0
+        self._counted: list[tuple[int, int]] = []  # (end, rows from the start to there)
+        self._shown: list[int] = []  # their times, in order
+        self._order = 0  # in which a page shows them: 1 by time, -1 in the reverse, 0 in no order
+        self._edge = 0  # rows just before the start, which the wider bounds bring along
+        self._longest: int | None = None  # the last end that was too far
+        self._expected: tuple[float, float] | None = None
+        self._pace = (0.0, 0.0)  # rows and the time they took
+        self._paced_to = start
+        self._surprised = True
+        self._thin = False  # the last window had far fewer rows than expected
+        self._unevenness = 1.0  # squared error of the guesses over what evenly random times would give
+        self._failures = 0.0  # share of the latest guesses that were wrong
+        self._windows_to_look = 0  # how many more windows are not guessed but looked for
+        self._patience = 2  # how many they are after the next failure
+        self._page_began: int | None = None  # where a window is to end, so that the next pages looked at begin one
+
+    @property
+    def shortest_end(self) -> int:
+        """Return the end of the shortest window, at the next whole unit."""
+        return min((self.start // self.unit + 1) * self.unit, self.end)
+
+    def next_end(self) -> int:
+        """Return where the next window is to end."""
+        end, unit = self.end, self.unit
+        if self._longest is not None or (self._counted and self._too_many(end)):
+            longest = self.end if self._longest is None else min(self._longest, self.end)
+            too_far = first_true(lambda at: self._too_many(at * unit), self.start // unit + 1, longest // unit + 1)
+            end = min(max(too_far - 1, self.start // unit + 1) * unit, longest)
+            # What is counted needs no margin, and less than a row more is not worth a guess.
+            known = max((at for at, _ in self._counted if at <= longest and not self._too_many(at)), default=end)
+            if known > end or self.rows_before(end)[0] - self.rows_before(known)[0] < 1:
+                end = known
+            left, fits = self.rows_before(self.end)[0], self.rows_before(end)[0]
+            pieces = math.ceil(left / max(fits, 1.0) - 1e-9)
+            if 1 < pieces <= 4 and known != end:  # noqa: PLR2004  # 150 rows as 75 and 75, not as 95 and 55
+                even = first_true(
+                    lambda at: self.rows_before(at * unit)[0] >= left / pieces, self.start // unit + 1, end // unit
+                )
+                end = even * unit
+        if self._page_began is not None and self.start < self._page_began < end:
+            end = self._page_began
+        end = max(end, self.shortest_end)
+        self._expected = self.rows_before(end) if self._counted else None
+        return end
+
+    @property
+    def counted_to(self) -> int:
+        """Return the end of all that is counted."""
+        return self._counted[-1][0]
+
+    def page_to_look_at(self) -> int | None:
+        """Return the page of all that is left whose first row begins the window after the next; `None` to guess."""
+        left = self._counted[-1][1] if self._counted else 0
+        if not self._windows_to_look or not self._order or left <= 2 * self._page_rows:
+            return None
+        if self.rows_before(self.next_end())[1] < 1:
+            return None  # nothing is to be guessed
+        return 2 if self._order > 0 else -(-(left + self._edge - self._page_rows) // self._page_rows)
+
+    def note_look(self, page: int, times: list[int]) -> None:
+        """Take note of the times that a page of all that is left showed."""
+        left, page_rows = self._counted[-1][1], self._page_rows
+        before = (page - 1) * page_rows - self._edge if self._order > 0 else left - page * page_rows
+        if not times or before < 0:
+            self._windows_to_look = 0
+            return
+        begin = self._place(sorted(times), before)
+        self._longest = None
+        self._page_began = begin if self._order < 0 and before >= page_rows / 4 else None
+
+    def _place(self, times: list[int], before: int) -> int:
+        """Note that just these rows follow on a number of others; return where the first of them begins a window."""
+        # Away from the rows, which a neighbour's wider bounds would bring along. At whole seconds the next page may
+        # have other rows of the last one, if this page has several.
+        away, complete = 2 * self._finest_unit, self.unit < SECOND or times[-2:-1] != times[-1:]
+        begin = max((times[0] - away) // self.unit * self.unit, self.start + 1)
+        end = min(((times[-1] + away) // self.unit + complete) * self.unit, self.end)
+        known = [(begin, before), (end, before + bisect_left(times, end))]
+        others = [at for at in self._counted if at[0] > end or (at[0] < begin and at[1] < before)]
+        self._counted = sorted({*others, *(known if before else known[1:])})
+        self._shown = sorted([*(at for at in self._shown if not times[0] <= at <= times[-1]), *times])
+        return begin
+
+    def note_whole(self, end: int, times: list[int], rows: int | None = None) -> None:
+        """Go on behind a window that was read; its last rows will come again with the next one's wider bounds."""
+        times, rows = sorted(times), len(times) if rows is None else rows
+        self._windows_to_look = max(self._windows_to_look - 1, 0)
+        if end < self.end:
+            self._note_guess(wrong=rows < self.FULL_ENOUGH * self._page_rows)
+        self._compare(rows, end, times)
+        self._thin = self._expected is not None and rows < self._expected[0] / 4
+        self._counted = [(at, max(count - rows, 0)) for at, count in self._counted if at > end]
+        self._shown = self._shown[bisect_left(self._shown, end) :]
+        self._learn_unit(times)
+        self._edge = len(times) - bisect_left(times, end - self._finest_unit)
+        self.start, self._longest = end, None
+        if self._page_began is not None and self._page_began <= end:
+            self._page_began = None
+
+    def note_overflow(self, end: int, count: int, times: list[int], page_rows: int) -> None:
+        """Take note of a window with more rows than a page: `times` are those shown, in the order they came in."""
+        if page_rows:
+            self._full_page = self._page_rows = max(self._full_page, page_rows)
+        self._learn_unit(times)
+        self._note_guess(wrong=True)
+        # A window of a whole history is no measure of the pace.
+        self._compare(count, end if count <= 2 * page_rows else self._paced_to, [])
+        self._thin = False
+        self._order = 1 if times == (ordered := sorted(times)) else -1 if times == ordered[::-1] else 0
+        self._shown = [*ordered, *self._shown[bisect_left(self._shown, end) :]]
+        self._counted = [(end, count), *(known for known in self._counted if known[0] > end)]
+        if times and self._order:
+            self._place(ordered, 0 if self._order > 0 else max(count - len(times), 0))
+        self._longest = max(end - 1, self.start + 1)
+
+    def _note_guess(self, wrong: bool) -> None:
+        """Stop guessing for a while where guesses fail, longer each time that they still do."""
+        if self._expected is None or self._expected[1] < 1:
+            return  # nothing was guessed
+        self._failures = self._failures / 2 + wrong / 2
+        if not wrong:
+            self._patience = max(self._patience // 2, 2)
+        elif self._failures > 0.5:  # noqa: PLR2004  # two of the last three
+            self._windows_to_look = self._patience
+            self._patience = min(2 * self._patience, self.MOST_LOOKS)
+
+    def rows_before(self, end: int) -> tuple[float, float]:
+        """Return how many rows are expected from the start to `end`, and the variance of that."""
+        low, below, first = self.start, 0, 0
+        for high, count in self._counted:
+            last = bisect_left(self._shown, high, first)
+            rows = max(count, below)
+            if end < high:
+                shown = bisect_left(self._shown, end, first, last) - first
+                unseen = max(rows - below - (last - first), 0)
+                more, variance = self._unseen_before(end, (low, high), unseen, self._shown[first:last])
+                return below + shown + more, variance
+            low, below, first = high, rows, last
+        return float(below), 0.0
+
+    def _unseen_before(self, end: int, bounds: tuple[int, int], unseen: int, shown: list[int]) -> tuple[float, float]:
+        """Guess how many of an interval's unseen rows lie before `end`, and the variance of that."""
+        low, high = bounds
+        rows, spent = self._pace
+        if not unseen or end <= low:
+            return 0.0, 0.0
+        prior = self.PRIOR if rows < 2 * self.PRIOR else 0.0
+        if shown:
+            guess, known = self._as_shown(end, bounds, unseen, shown, (rows + prior, spent, prior))
+        else:
+            average = unseen / (high - low)
+            pace = (rows + prior) / (spent + prior / average)
+            guess, known = (pace if self._thin else max(pace, average)) * (end - low), rows + prior
+        guess = min(guess, float(unseen))
+        variance = guess * (min(self._unevenness, 1.0) + guess / max(known, 1.0))
+        return guess, variance * (1 - guess / unseen)  # all of them are known to lie in the interval
+
+    def _as_shown(
+        self, end: int, bounds: tuple[int, int], unseen: int, shown: list[int], pace: tuple[float, float, float]
+    ) -> tuple[float, float]:
+        """Guess by rows shown in no order, each of which stands for several, and by the pace of those read last."""
+        low, high = bounds
+        rows, spent, prior = pace
+        each = (unseen + len(shown)) / len(shown)
+        before = bisect_left(shown, end)
+        spent += prior * (high - low) / (unseen + len(shown))
+        guess = (rows + before) / (spent + (end - low) / each) * (end - low) * (1 - 1 / each)
+        as_shown = unseen * (self.PRIOR * (end - low) / (high - low) + before) / (self.PRIOR + len(shown))
+        foreseen = rows / spent * (end - low) / each if spent else math.inf
+        if as_shown > guess and (each < self.NEARLY_ALL or before > foreseen + 2 * math.sqrt(foreseen) + 2):
+            return as_shown, self.PRIOR + before
+        return guess, rows + before
+
+    def _too_many(self, end: int) -> bool:
+        rows, variance = self.rows_before(end)
+        beyond = bisect_right(self._shown, end + self._finest_unit) - bisect_left(self._shown, end)
+        unforeseen = variance >= 1 and self._page_rows >= 20  # noqa: PLR2004  # one may be
+        return rows + self.MARGIN * math.sqrt(variance) > max(self._page_rows - self._edge - beyond - unforeseen, 1)
+
+    def _compare(self, rows: int, end: int, times: list[int]) -> None:
+        """Learn from what came in the place of what was expected: how even the times are, and their pace."""
+        self._surprised = True  # by what was not guessed, too
+        if self._expected is not None and self._expected[1] >= 1:
+            expected, variance = self._expected
+            error = (rows - expected) ** 2
+            self._surprised = error > self.SURPRISE**2 * max(variance, expected)
+            self._unevenness = 0.5 * self._unevenness + 0.5 * min(error / max(expected, 1.0), 1000.0)
+        if end <= self._paced_to:
+            return
+        begin = max(self._paced_to, self.start)
+        recent = rows if begin == self.start else len(times) - bisect_left(times, begin)
+        spent, self._paced_to = end - begin, end
+        before = self._pace
+        if self._surprised:
+            before = (0.0, 0.0)
+            if len(times) >= 4:  # noqa: PLR2004  # the pace at its end, where the next window begins
+                recent, spent = len(times) // 2, max(end - times[-(len(times) // 2) - 1], 1)
+        self._pace = (self.MEMORY * before[0] + recent, self.MEMORY * before[1] + spent)
+
+    def _learn_unit(self, times: list[int]) -> None:
+        """Cut within seconds only where the rows tell more than seconds.
+
+        A server that filters by fractions and does not show them would have a row on one side of a cut within its
+        second, and we on the other: neither window would keep it.
+        """
+        if any(time % SECOND for time in times):
+            self.unit = self._finest_unit
+
+
+def first_true(test: Callable[[int], bool], low: int, high: int) -> int:
+    """Return the first number from `low` on that passes a test which all behind it pass; `high` if none before does."""
+    while low < high:
+        middle = (low + high) // 2
+        if test(middle):
+            high = middle
+        else:
+            low = middle + 1
+    return low
