@@ -60,10 +60,11 @@ unit: venv  ## Run the unit tests alone.
 	@.venv/bin/python -m pytest $(ON_ALL_CORES) unit_tests $(PYTEST_ARGS)
 
 .PHONY: lint
-lint: venv  ## Check rules, format, types, the Dockerfile and the names of the tests; change nothing.
+lint: venv  ## Check rules, format, types, imports, the Dockerfile and the names of the tests; change nothing.
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
+	@.venv/bin/lint-imports --no-cache --no-logo
 	@.venv/bin/hadolint Dockerfile
 	@.venv/bin/python -m tools.test_ids
 

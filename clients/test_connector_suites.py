@@ -10,7 +10,8 @@ from xml.etree import ElementTree as ET
 import pytest
 import yaml
 
-from clients.conftest import ROOT
+ROOT = Path(__file__).parents[1]
+
 
 CDK = ROOT / ".clients/airbyte_cdk/bin/airbyte-cdk"
 STAND_INS = ROOT / "clients/airbyte_cdk"

@@ -11,7 +11,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from clients.conftest import ROOT
+ROOT = Path(__file__).parents[1]
+
 
 PIPELINE = ROOT / "examples/dagster"
 # Leads 0 to 199 have been sent and have left a state each hundred; then the process dies, the first time.

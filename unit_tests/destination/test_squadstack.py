@@ -24,37 +24,56 @@ def response(body=BODY, status="200 OK", headers=""):
 
 
 @contextmanager
+def serving(serve):
+    """Run `serve(listener, over)` beside the test and give its address; when the test is over, it waits for nobody."""
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def run():
+            try:
+                serve(listener, over)
+            except OSError:
+                if not over.is_set():
+                    raise
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            over.set()
+            listener.shutdown(socket.SHUT_RDWR)  # wakes an accept() that no client has come to
+            thread.join(HANG)
+
+
+@contextmanager
 def server(*answers):
     """Answer connections one after the other: bytes are sent, None keeps silent, a reset is a reset."""
     seen = []
-    done = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
 
-        def serve():
-            for answer in answers:
-                connection, _ = listener.accept()
-                with connection:
-                    seen.append(receive(connection))
-                    if answer is None:
-                        done.wait(HANG)
-                    elif answer == "reset":
-                        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-                    else:
-                        connection.sendall(answer)
+    def serve(listener, over):
+        for answer in answers:
+            connection, _ = listener.accept()
+            with connection:
+                seen.append(receive(connection))
+                if answer is None:
+                    over.wait()
+                elif answer == "reset":
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                else:
+                    connection.sendall(answer)
 
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}", seen
-        finally:
-            done.set()
-            thread.join(HANG)
+    with serving(serve) as address:
+        yield f"http://{address}", seen
 
 
 def receive(connection):
     text = b""
     while b"\r\n\r\n" not in text:
-        text += connection.recv(65536)
+        piece = connection.recv(65536)
+        if not piece:
+            raise ConnectionError("the client left before it had sent its request")
+        text += piece
     head, _, body = text.partition(b"\r\n\r\n")
     length = int(
         next(line.split(b":")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
@@ -138,69 +157,51 @@ def test_a_compressed_answer_is_unpacked():
 
 def test_all_calls_of_a_thread_share_one_connection():
     calls = 3
-    with socket.create_server(("127.0.0.1", 0)) as listener:
 
-        def serve():
-            connection, _ = listener.accept()
-            with connection:
-                for _ in range(calls):
-                    receive(connection)
-                    connection.sendall(response())
+    def serve(listener, _):
+        connection, _ = listener.accept()
+        with connection:
+            for _ in range(calls):
+                receive(connection)
+                connection.sendall(response())
 
-        thread = threading.Thread(target=serve)
-        thread.start()
-        client = Client(f"http://127.0.0.1:{listener.getsockname()[1]}", "t", connect_seconds=HANG, read_seconds=HANG)
+    with serving(serve) as address:
+        client = Client(f"http://{address}", "t", connect_seconds=HANG, read_seconds=HANG)
         assert [client.send(TO, [b"{}"]) for _ in range(calls)] == [ApiResponse(200, {"result": []})] * calls
         client.close()
-        thread.join(HANG)
 
 
 def test_a_call_that_cannot_be_repeated_leaves_on_a_connection_of_its_own():
-    done = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    def serve(listener, over):
+        # Nobody answers a second call on a connection, as where the portal has closed it and nobody has noticed.
+        with contextlib.ExitStack() as kept:
+            for _ in range(3):
+                connection = kept.enter_context(listener.accept()[0])
+                receive(connection)
+                connection.sendall(response())
+            over.wait()
 
-        def serve():
-            # Nobody answers a second call on a connection, as where the portal has closed it and nobody has noticed.
-            with contextlib.ExitStack() as kept:
-                for _ in range(3):
-                    connection = kept.enter_context(listener.accept()[0])
-                    receive(connection)
-                    connection.sendall(response())
-                done.wait(HANG)
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        transport = Transport(f"http://127.0.0.1:{listener.getsockname()[1]}", connect_seconds=HANG, read_seconds=HANG)
+    with serving(serve) as address:
+        transport = Transport(f"http://{address}", connect_seconds=HANG, read_seconds=HANG)
         request = Request("PUT", "/lead", b"{}")
         answers = [transport.send(request, {}, once=once) for once in (False, True, True)]
-        done.set()
         transport.close()
-        thread.join(HANG)
     assert answers == [ApiResponse(200, {"result": []})] * 3
 
 
-@contextmanager
 def odd_server(answer):
     """Take one connection, whatever is said on it, and answer so: None keeps silent, nothing closes it."""
-    done = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
 
-        def serve():
-            connection, _ = listener.accept()
-            with connection:
-                connection.recv(65536)
-                if answer is None:
-                    done.wait(HANG)
-                else:
-                    connection.sendall(answer)
+    def serve(listener, over):
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+            if answer is None:
+                over.wait()
+            else:
+                connection.sendall(answer)
 
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield f"127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            done.set()
-            thread.join(HANG)
+    return serving(serve)
 
 
 @pytest.mark.parametrize(
@@ -264,21 +265,15 @@ def test_a_call_whose_answer_is_lost_may_have_been_applied(answer, silence):
 
 
 def test_an_answer_that_stops_half_way_is_a_timeout():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        done = threading.Event()
+    def serve(listener, over):
+        connection, _ = listener.accept()
+        with connection:
+            receive(connection)
+            connection.sendall(response()[:-3])
+            over.wait()
 
-        def serve():
-            connection, _ = listener.accept()
-            with connection:
-                receive(connection)
-                connection.sendall(response()[:-3])
-                done.wait(HANG)
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        answer = send(f"http://127.0.0.1:{listener.getsockname()[1]}", read_seconds=0.05)
-        done.set()
-        thread.join(HANG)
+    with serving(serve) as address:
+        answer = send(f"http://{address}", read_seconds=0.05)
     assert answer == NoResponse("no answer in time", may_be_applied=True, timed_out=True)
 
 

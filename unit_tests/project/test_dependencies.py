@@ -83,10 +83,6 @@ def pins(root: Path) -> dict[str, dict[str, str]]:
     }
 
 
-def test_the_extras_are_emulator_webhooks_dev_and_release():
-    assert set(project()["optional-dependencies"]) == {"emulator", "webhooks", "dev", "release"}
-
-
 def test_contributing_gives_a_reason_for_each_dependency_and_for_no_other_package(root: Path, askers: dict[str, str]):
     rows = REASON.findall((root / "CONTRIBUTING.md").read_text(encoding="utf-8"))
 
@@ -119,6 +115,20 @@ def imported_modules(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             modules.add(node.module.partition(".")[0])
     return modules
+
+
+# The contracts of `import-linter` hold the packages apart; tests lie in folders that are none.
+@pytest.mark.parametrize("folder", ["unit_tests", "integration_tests", "endurance_tests", "image_tests", "clients"])
+def test_no_test_imports_another_test_or_benchmarks_or_the_demo(root: Path, folder: str):
+    forbidden = {"unit_tests", "integration_tests", "endurance_tests", "image_tests", "clients", "benchmarks", "demo"}
+    allowed = {"endurance_tests"} if folder == "endurance_tests" else set()  # its own tools
+    found = {
+        f"{path.relative_to(root)} imports {module}"
+        for path in (root / folder).rglob("*.py")
+        for module in imported_modules(path) & (forbidden - allowed)
+    }
+
+    assert found == set()
 
 
 @pytest.mark.parametrize("name", [*REQUIREMENTS, *CLIENT_REQUIREMENTS])

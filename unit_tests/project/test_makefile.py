@@ -36,21 +36,3 @@ def test_every_target_can_be_planned_without_a_complaint(root: Path, targets: li
     planned = make(root, "--dry-run", "--always-make", f"PYTHON={sys.executable}", "ENGINE=docker", *targets)
 
     assert (planned.returncode, planned.stderr) == (0, "")
-
-
-def test_continuous_integration_installs_anew_and_runs_lint_tests_clients_release_and_images(root: Path):
-    script = root / ".ci" / "run"
-    steps = re.findall(r"(?:rm -rf|make) \S+", script.read_text(encoding="utf-8"))
-
-    assert os.access(script, os.X_OK)
-    assert steps == [
-        "rm -rf .venv",
-        "make venv",
-        "make lint",
-        "make test",
-        "make endurance",
-        "make clients-test",
-        "make release-check",
-        "make image-test",
-        "make spec-form",
-    ]
