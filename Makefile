@@ -60,13 +60,18 @@ unit: venv  ## Run the unit tests alone.
 	@.venv/bin/python -m pytest $(ON_ALL_CORES) unit_tests $(PYTEST_ARGS)
 
 .PHONY: lint
-lint: venv  ## Check rules, format, types, imports, the Dockerfile and the names of the tests; change nothing.
+lint: venv  ## Check rules, format, types, imports, the Dockerfile, the docs' tables and the tests' names; change nothing.
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-cache --no-logo
 	@.venv/bin/hadolint Dockerfile
+	@.venv/bin/python -m tools.docs_tables --check
 	@.venv/bin/python -m tools.test_ids
+
+.PHONY: docs
+docs: venv  ## Write the tables of README and docs anew that repeat specs and schemas; `make lint` fails where one is stale.
+	@.venv/bin/python -m tools.docs_tables
 
 .PHONY: format
 format: venv  ## Format the code and repair what the rules can repair.
