@@ -1,7 +1,7 @@
-"""What a call must show before its endpoint does any work: one policy for each API, since their tokens are two worlds.
+"""What a request must show before its endpoint does any work: one policy for each API, since their tokens differ.
 
-SquadStack, in the order of the vendor's framework: token, permission, rate limit, method. A call whose token is wrong
-belongs to no business and does not use up its allowance.
+SquadStack, in the order of the vendor's framework: token, permission, rate limit, method. A request whose token is
+wrong belongs to no business and does not use up its allowance.
 
 Contact center (page Campaigns, "header" of each request): method, token, account. Undocumented, decided here: a token
 that is missing, unknown or dead is a 401, an account that is missing or not the tenant's a 400.
@@ -9,12 +9,12 @@ that is missing, unknown or dead is a 401, an account that is missing or not the
 
 from typing import Protocol, get_args
 
-from squadstack_emulator.contact_center.tokens import PortalTokens
-from squadstack_emulator.endpoints import Endpoint
-from squadstack_emulator.faults.responses import throttled
-from squadstack_emulator.messages import PortalErrors, Request, Response
-from squadstack_emulator.request_log import RequestLog
+from squadstack_emulator.contact_center.errors import INVALID
+from squadstack_emulator.endpoint import Endpoint
+from squadstack_emulator.request_context import RequestContext
+from squadstack_emulator.responses import ApiResponse
 from squadstack_emulator.scenario import AddLeadMethod, Scenario
+from squadstack_emulator.squadstack.errors import throttled
 from squadstack_emulator.squadstack.rate_limit import MovingWindow
 
 _SCHEME = "Bearer "
@@ -25,84 +25,72 @@ _ADD_LEAD_METHODS = frozenset(get_args(AddLeadMethod))
 class AccessPolicy(Protocol):
     """The way in to one API."""
 
-    def refusal(self, request: Request, endpoint: Endpoint, scenario: Scenario) -> Response | None:
-        """The answer to a call that does not get as far as the endpoint's work."""
+    def refusal(self, context: RequestContext, endpoint: Endpoint) -> ApiResponse | None:
+        """Return the answer to a request that does not get as far as the endpoint's work."""
 
-    def throttle(self, scenario: Scenario) -> Response:
-        """The answer to a call that was admitted and is answered 429 all the same."""
+    def throttle(self, scenario: Scenario) -> ApiResponse:
+        """Return the 429 for a request that was admitted."""
 
 
 class SquadStackAccessPolicy:
     """The way in to SquadStack."""
 
-    def __init__(self, request_log: RequestLog) -> None:
-        self._request_log = request_log
+    def __init__(self) -> None:
         self._window = MovingWindow()
 
-    def refusal(self, request: Request, endpoint: Endpoint, scenario: Scenario) -> Response | None:
+    def refusal(self, context: RequestContext, endpoint: Endpoint) -> ApiResponse | None:
         """See `AccessPolicy`."""
-        given = _authorization(request, self._request_log)
+        scenario, given = context.scenario, _authorization(context)
         if given is None:
-            return endpoint.errors.no_token()
+            return endpoint.errors.no_token
         if given != _SCHEME + scenario.token:
-            return endpoint.errors.wrong_token()
+            return endpoint.errors.wrong_token
         if scenario.forbidden:
-            return endpoint.errors.forbidden()
-        wait = self._window.admit(request.at, limit=scenario.calls_per_minute, seconds=scenario.window_seconds)
-        if wait > 0:
-            return throttled(scenario.throttle_answer, window_seconds=scenario.window_seconds, wait=wait)
-        return _wrong_method(request, endpoint, scenario, self._request_log)
+            return endpoint.errors.forbidden
+        wait = self._window.admit(context.at, limit=scenario.calls_per_minute, seconds=scenario.window_seconds)
+        return throttled(scenario, wait) if wait > 0 else _wrong_method(context, endpoint)
 
-    def throttle(self, scenario: Scenario) -> Response:
+    def throttle(self, scenario: Scenario) -> ApiResponse:
         """See `AccessPolicy`."""
         self._window.withdraw()
-        return _throttled(scenario)
+        return throttled(scenario, scenario.window_seconds)
 
 
 class ContactCenterAccessPolicy:
     """The way in to the contact center."""
 
-    def __init__(self, request_log: RequestLog, tokens: PortalTokens) -> None:
-        self._request_log = request_log
-        self._tokens = tokens
-
-    def refusal(self, request: Request, endpoint: Endpoint, scenario: Scenario) -> Response | None:
+    def refusal(self, context: RequestContext, endpoint: Endpoint) -> ApiResponse | None:
         """See `AccessPolicy`."""
-        refusal = _wrong_method(request, endpoint, scenario, self._request_log)
+        refusal = _wrong_method(context, endpoint)
         if refusal is not None or endpoint.traffic == "login":
             return refusal
-        given = _authorization(request, self._request_log) or ""
+        given = _authorization(context) or ""
         token = given.removeprefix(_SCHEME)
-        if token == given or not self._tokens.use(token, limit=scenario.portal_token_uses):
-            return endpoint.errors.wrong_token()
-        account = request.headers.get("x-account-id")
+        if token == given or not context.portal.tokens.use(token, limit=context.scenario.portal_token_uses):
+            return endpoint.errors.wrong_token
+        account = context.request.headers.get("x-account-id")
         if account is None:
-            self._request_log.violation(request.breach("there is no X-Account-ID header"))
-        return None if account == scenario.portal.account_id else PortalErrors().invalid()
+            context.violation("there is no X-Account-ID header")
+        return None if account == context.scenario.portal.account_id else INVALID
 
-    def throttle(self, scenario: Scenario) -> Response:
+    def throttle(self, scenario: Scenario) -> ApiResponse:
         """See `AccessPolicy`."""
-        return _throttled(scenario)
+        return throttled(scenario, scenario.window_seconds)
 
 
-def _authorization(request: Request, request_log: RequestLog) -> str | None:
-    given = request.headers.get("authorization")
+def _authorization(context: RequestContext) -> str | None:
+    given = context.request.headers.get("authorization")
     if given is None:
-        request_log.violation(request.breach("there is no Authorization header"))
+        context.violation("there is no Authorization header")
     elif not given.startswith(_SCHEME):
-        request_log.violation(request.breach(f"the Authorization header does not begin with {_SCHEME!r}"))
+        context.violation(f"the Authorization header does not begin with {_SCHEME!r}")
     return given
 
 
-def _wrong_method(request: Request, endpoint: Endpoint, scenario: Scenario, request_log: RequestLog) -> Response | None:
-    accepted = endpoint.method if endpoint.accepts is None else endpoint.accepts(scenario)
-    if request.method == accepted:
+def _wrong_method(context: RequestContext, endpoint: Endpoint) -> ApiResponse | None:
+    method = context.request.method
+    if method == (endpoint.accepts(context.scenario) if endpoint.accepts else endpoint.method):
         return None
-    if endpoint.accepts is None or request.method not in _ADD_LEAD_METHODS:
-        request_log.violation(request.breach("there is no such method"))
-    return endpoint.errors.wrong_method(request.method)
-
-
-def _throttled(scenario: Scenario) -> Response:
-    seconds = scenario.window_seconds
-    return throttled(scenario.throttle_answer, window_seconds=seconds, wait=seconds)
+    if endpoint.accepts is None or method not in _ADD_LEAD_METHODS:
+        context.violation("there is no such method")
+    return endpoint.errors.wrong_method(method, endpoint.method)

@@ -8,11 +8,10 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from squadstack_emulator import timestamps
-from squadstack_emulator.application import Application
 from squadstack_emulator.pipeline import RequestPipeline
 from squadstack_emulator.request_log import RequestLog
 from squadstack_emulator.scenario import Scenario
-from squadstack_emulator.server import ServerThread
+from squadstack_emulator.server import Application, ServerThread
 from squadstack_emulator.squadstack.lead import Lead
 from squadstack_emulator.squadstack.lead_store import CampaignLeads, RawRow
 

@@ -1,11 +1,17 @@
 """JSON in and out: fast, and exact for integers of any size."""
 
 import json
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import orjson
 
 from squadstack_common.lossless_json import load
+
+
+class InvalidJson(NamedTuple):
+    """A body that is no JSON, and how the vendor's framework says so."""
+
+    text: str
 
 
 def loads(text: bytes) -> object:

@@ -1,64 +1,39 @@
-"""The request pipeline: the endpoint of the path, the access policy of its API, the faults, then the work."""
+"""The request pipeline: the route of the path, the access policy of its API, the faults, then the work."""
 
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from http import HTTPStatus
 
+from starlette.requests import Request
+from starlette.routing import Match, Route
+from starlette.types import Scope
+
+from squadstack_emulator import json_text
 from squadstack_emulator.access_policy import AccessPolicy, ContactCenterAccessPolicy, SquadStackAccessPolicy
-from squadstack_emulator.contact_center.store import PortalStore
-from squadstack_emulator.endpoints import Match, find_endpoint
-from squadstack_emulator.faults.fault import Fault, FaultKind
+from squadstack_emulator.contact_center.endpoints import ENDPOINTS as CONTACT_CENTER
+from squadstack_emulator.contact_center.store import ContactCenterStore
+from squadstack_emulator.endpoint import Endpoint
+from squadstack_emulator.faults.fault import FaultKind
 from squadstack_emulator.faults.plan import FaultPlan
-from squadstack_emulator.faults.responses import OriginalAnswer, faulty_response
-from squadstack_emulator.messages import Request, Response, html_response
+from squadstack_emulator.faults.responses import faulty_response
 from squadstack_emulator.request_context import RequestContext
-from squadstack_emulator.request_log import LeadKey, RequestLog
+from squadstack_emulator.request_log import RequestLog
+from squadstack_emulator.responses import ApiResponse, redirect, web_page
 from squadstack_emulator.scenario import Api, Scenario
-from squadstack_emulator.squadstack import crm_v2, get_leads
+from squadstack_emulator.squadstack.endpoints import ENDPOINTS as SQUADSTACK
+from squadstack_emulator.squadstack.entries import leads_in
+from squadstack_emulator.squadstack.get_leads import leads_passed
 from squadstack_emulator.squadstack.journeys import judge
 from squadstack_emulator.squadstack.lead import Lead
-from squadstack_emulator.squadstack.lead_store import CampaignLeads, Store
+from squadstack_emulator.squadstack.lead_store import CampaignLeads, LeadStore
 from squadstack_emulator.squadstack.page_cache import PageCache
 from squadstack_emulator.squadstack.webhook_events import events_of
 from squadstack_emulator.webhook_sender import WebhookSender
 
-
-@dataclass(frozen=True, slots=True)
-class PendingRequest:
-    """A call that has arrived: either answered already or to be served.
-
-    Attributes:
-        seq: Number of the call in the request log.
-        request: The call.
-        scenario: The scenario at its arrival.
-        refusal: The answer, if the call got no further.
-        match: Its endpoint, if it did.
-        body: Its parsed body.
-        fault: The fault that strikes it.
-        overlapping: Those of its leads that an earlier call was working on at its arrival.
-    """
-
-    seq: int
-    request: Request
-    scenario: Scenario
-    refusal: Response | None = None
-    match: Match | None = None
-    body: object = None
-    fault: Fault | None = None
-    overlapping: frozenset[LeadKey] = frozenset()
-
-
-@dataclass(slots=True)
-class Progress:
-    """How far the switches of the scenario have gone."""
-
-    faults: FaultPlan
-    busy: Counter[str] = field(default_factory=Counter)
-    drifted_pages: int = 0
+ROUTES = [Route(each.path, each) for each in (*SQUADSTACK, *CONTACT_CENTER)]
 
 
 class RequestPipeline:
@@ -71,16 +46,18 @@ class RequestPipeline:
         self.clock = clock
         self.monotonic = monotonic
         self.request_log = RequestLog(window_seconds=scenario.window_seconds)
-        self.store = Store(scenario.seed)
-        self.portal = PortalStore(scenario.seed)
+        self.store = LeadStore(scenario.seed)
+        self.portal = ContactCenterStore(scenario.seed)
         self.scenario = scenario
         self.webhook_sender = WebhookSender(self.request_log)
-        self._access_policies: Mapping[Api, AccessPolicy] = {
-            "squadstack": SquadStackAccessPolicy(self.request_log),
-            "portal": ContactCenterAccessPolicy(self.request_log, self.portal.tokens),
+        self._access: Mapping[Api, AccessPolicy] = {
+            "squadstack": SquadStackAccessPolicy(),
+            "portal": ContactCenterAccessPolicy(),
         }
         self._cache = PageCache()
-        self._progress = Progress(FaultPlan(scenario.faults))
+        self._faults = FaultPlan(scenario.faults)
+        self._busy: Counter[str] = Counter()
+        self._drifted_pages = 0
         self.store.open(scenario.campaigns)
         self.portal.open(scenario.portal)
 
@@ -92,14 +69,14 @@ class RequestPipeline:
             self.scenario = scenario
             self.request_log.set_window(scenario.window_seconds)
             if "faults" in renewed:
-                self._progress.faults = FaultPlan(scenario.faults)
+                self._faults = FaultPlan(scenario.faults)
             if "busy_leads" in renewed:
-                self._progress.busy.clear()
+                self._busy.clear()
             if renewed & {"drift_pages", "drift_leads_per_page"}:
-                self._progress.drifted_pages = 0
+                self._drifted_pages = 0
 
     def end_journey(self, leads: CampaignLeads, lead: Lead, at: datetime) -> None:
-        """Judge a lead, and post what there is to tell of the journey that ended."""
+        """Judge a lead, and post the events of the journey that ended."""
         with self.lock:
             judged = judge(lead, seed=self.scenario.seed, at=at)
             leads.put(judged)
@@ -108,127 +85,125 @@ class RequestPipeline:
                 for event in events_of(judged, leads.campaign, webhook.kinds, seed=self.scenario.seed, style=style):
                     self.webhook_sender.post(event, webhook)
 
-    def receive(self, request: Request) -> PendingRequest:
-        """Take a call in at its arrival."""
+    def receive(self, request: Request, body: bytes, at: float) -> RequestContext:
+        """Take in a request on its arrival."""
         with self.lock:
-            match = find_endpoint(request.path)
+            endpoint, parameters = _find_endpoint(request.scope)
+            target, query = parameters.get("target", ""), dict(request.query_params)
             seq = self.request_log.open_call(
-                at=request.at,
+                at=at,
                 method=request.method,
-                path=request.path,
-                query=request.query,
-                target=match.target if match else "",
-                api=match.endpoint.api if match else "squadstack",
+                path=request.scope["path"],
+                query=query,
+                target=target,
+                api=endpoint.api if endpoint else "squadstack",
             )
-            pending = PendingRequest(seq, request, self.scenario)
-            if match is None:
-                return replace(pending, refusal=self._unknown_path(request))
-            refusal = self._access_policies[match.endpoint.api].refusal(request, match.endpoint, self.scenario)
-            if refusal is not None:
-                return replace(pending, refusal=refusal)
-            return self._admitted(replace(pending, match=match))
+            context = RequestContext(
+                request=request,
+                query=query,
+                at=at,
+                seq=seq,
+                scenario=self.scenario,
+                request_log=self.request_log,
+                portal=self.portal,
+                cache=self._cache,
+                busy=self._busy,
+                endpoint=endpoint,
+                now=self.clock(),
+                target=target,
+            )
+            if endpoint is None:
+                context.response = _unknown_path(context)
+            else:
+                context.operation = parameters.get("operation", endpoint.operation)
+                context.response = self._access[endpoint.api].refusal(context, endpoint)
+                if context.response is None:
+                    self._admit(context, endpoint, body)
+            return context
 
-    def serve(self, pending: PendingRequest) -> Response:
-        """The answer to a call, as far as it is an answer at all: a fault of the connection may still keep it back."""
-        if pending.refusal is not None:
-            return pending.refusal
+    def serve(self, context: RequestContext) -> ApiResponse:
+        """Return the answer to a request, which a fault of the connection may still keep back."""
+        if context.response is not None or context.endpoint is None:
+            return context.response or ApiResponse(HTTPStatus.NOT_FOUND)
         with self.lock:
-            match, fault = pending.match, pending.fault
-            if match is None:
-                raise ValueError("A pending has a refusal or a match")
-            honest = self._work(pending, match)
-            if fault is None:
-                return honest
-            return faulty_response(fault.kind, OriginalAnswer(honest, match.endpoint.errors, pending.request.host))
+            response = self._work(context, context.endpoint)
+            if context.fault is None:
+                return response
+            return faulty_response(context.fault.kind, response, context.endpoint.errors, context.host)
 
-    def close(self, pending: PendingRequest, response: Response | None) -> None:
-        """Enter how a call ended; no response means that its connection was reset."""
-        if pending.match is not None and pending.match.endpoint.traffic == "write":
-            leads = len(crm_v2.leads_in(pending.body))
-        else:
-            leads = response.leads if response is not None else 0
+    def close(self, context: RequestContext, response: ApiResponse | None) -> None:
+        """Record how a request ended; no response means that its connection was reset."""
+        is_write = context.endpoint is not None and context.endpoint.traffic == "write"
+        leads = len(leads_in(context.body)) if is_write else response.leads if response else 0
         self.request_log.close_call(
-            pending.seq,
-            status=int(response.status) if response is not None else None,
-            fault=pending.fault.kind.value if pending.fault is not None else None,
+            context.seq,
+            status=response.status_code if response is not None else None,
+            fault=context.fault.kind.value if context.fault is not None else None,
             leads=leads,
         )
 
-    def _unknown_path(self, request: Request) -> Response:
-        if find_endpoint(f"{request.path}/") is not None:
-            self._violation(request, "the path lacks its trailing slash")
-            query = f"?{request.query_string}" if request.query_string else ""
-            location = (("Location", f"{request.path}/{query}"),)
-            return Response(
-                HTTPStatus.MOVED_PERMANENTLY, b"", content_type="text/html; charset=utf-8", headers=location
-            )
-        self._violation(request, "there is no such path")
-        return html_response(HTTPStatus.NOT_FOUND, "Not Found", "The requested resource was not found on this server.")
+    def _admit(self, context: RequestContext, endpoint: Endpoint, body: bytes) -> None:
+        campaign = endpoint.find(context.scenario, context.target)
+        names = frozenset({context.target} if campaign is None else {campaign.id, campaign.ref_id})
+        context.leads = None if campaign is None else self.store[campaign.id]
+        context.body = _read_json(context.request, body) if endpoint.reads_json else None
+        context.fault = self._faults.strike(endpoint.traffic, names, context.request.scope["path"])
+        if context.fault is not None and context.fault.kind is FaultKind.THROTTLE:
+            context.response = self._access[endpoint.api].throttle(context.scenario)
+        else:
+            keys = endpoint.keys(context.target, context.body)
+            context.overlapping = self.request_log.hold(context.seq, keys)
 
-    def _admitted(self, pending: PendingRequest) -> PendingRequest:
-        if pending.match is None:
-            raise ValueError("Only a call with an endpoint is admitted")
-        endpoint, target = pending.match.endpoint, pending.match.target
-        campaign = endpoint.find(pending.scenario, target)
-        names = frozenset({target} if campaign is None else {campaign.id, campaign.ref_id})
-        body = endpoint.read_body(pending.request)
-        fault = self._progress.faults.strike(endpoint.traffic, names, pending.request.path)
-        if fault is not None and fault.kind is FaultKind.THROTTLE:
-            return replace(pending, fault=fault, refusal=self._access_policies[endpoint.api].throttle(pending.scenario))
-        overlapping = self.request_log.hold(pending.seq, endpoint.keys(target, body))
-        return replace(pending, body=body, fault=fault, overlapping=overlapping)
-
-    def _work(self, pending: PendingRequest, match: Match) -> Response:
-        """Do what the call asks for, all of it, half of it or nothing, as its fault says."""
-        only_first = None
-        if pending.fault is not None and pending.fault.kind is FaultKind.HALF_HANG:
-            only_first = len(crm_v2.leads_in(pending.body)) // 2
-        elif pending.fault is not None and not pending.fault.is_applied:
-            only_first = 0
-        if only_first == 0:
-            return Response(HTTPStatus.OK, b"")
-        context = self._context(pending, match, only_first)
-        response = match.endpoint.handle(context)
-        if match.endpoint.traffic == "read" and response.status == HTTPStatus.OK:
+    def _work(self, context: RequestContext, endpoint: Endpoint) -> ApiResponse:
+        """Do what the request asks for, all of it, half of it or nothing, as its fault says."""
+        if context.fault is not None and context.fault.kind is FaultKind.HALF_HANG:
+            context.only_first = len(leads_in(context.body)) // 2
+        elif context.fault is not None and not context.fault.is_applied:
+            context.only_first = 0
+        if context.only_first == 0:
+            return ApiResponse(HTTPStatus.OK)
+        context.now = self.clock()
+        response = endpoint(context)
+        if endpoint.traffic == "read" and response.status_code == HTTPStatus.OK:
             self._drift(context)
         return response
-
-    def _context(self, pending: PendingRequest, match: Match, only_first: int | None) -> RequestContext:
-        campaign = match.endpoint.find(pending.scenario, match.target)
-
-        def is_busy(lead_id: str) -> bool:
-            if pending.overlapping and LeadKey(match.target, lead_id) in pending.overlapping:
-                return True
-            if self._progress.busy[lead_id] >= pending.scenario.busy_leads.get(lead_id, 0):
-                return False
-            self._progress.busy[lead_id] += 1
-            return True
-
-        return RequestContext(
-            seq=pending.seq,
-            request=pending.request,
-            body=pending.body,
-            target=match.target,
-            endpoint=match.operation,
-            leads=None if campaign is None else self.store[campaign.id],
-            portal=self.portal,
-            scenario=pending.scenario,
-            request_log=self.request_log,
-            now=self.clock(),
-            cache=self._cache,
-            is_busy=is_busy,
-            only_first=only_first,
-        )
 
     def _drift(self, context: RequestContext) -> None:
         """Let leads of the page just given leave the window, as when they are called again meanwhile."""
         leads, scenario = context.leads, context.scenario
-        if leads is None or not scenario.drift_leads_per_page or self._progress.drifted_pages >= scenario.drift_pages:
+        if leads is None or not scenario.drift_leads_per_page or self._drifted_pages >= scenario.drift_pages:
             return
-        if passed := get_leads.leads_passed(context)[: scenario.drift_leads_per_page]:
-            self._progress.drifted_pages += 1
+        if passed := leads_passed(context)[: scenario.drift_leads_per_page]:
+            self._drifted_pages += 1
             for lead_id in passed:
                 self.end_journey(leads, leads.leads[lead_id], context.now)
 
-    def _violation(self, request: Request, what: str) -> None:
-        self.request_log.violation(request.breach(what))
+
+def _find_endpoint(scope: Scope) -> tuple[Endpoint | None, dict[str, str]]:
+    """Find the endpoint of a path and the parameters in it; the method is the access policy's business."""
+    for route in ROUTES:
+        match, child = route.matches(scope)
+        if match is not Match.NONE:
+            return child["endpoint"], child["path_params"]
+    return None, {}
+
+
+def _unknown_path(context: RequestContext) -> ApiResponse:
+    scope = context.request.scope
+    with_slash = f"{scope['path']}/"
+    if _find_endpoint({**scope, "path": with_slash})[0] is not None:
+        context.violation("the path lacks its trailing slash")
+        query = scope["query_string"].decode("latin-1")
+        return redirect(HTTPStatus.MOVED_PERMANENTLY, f"{with_slash}?{query}" if query else with_slash)
+    context.violation("there is no such path")
+    return web_page(HTTPStatus.NOT_FOUND, "Not Found", "The requested resource was not found on this server.")
+
+
+def _read_json(request: Request, body: bytes) -> object:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        return json_text.InvalidJson(f'Unsupported media type "{media_type}" in request.')
+    try:
+        return json_text.loads(body)
+    except ValueError:
+        return json_text.InvalidJson("JSON parse error")

@@ -1,18 +1,89 @@
-"""The HTTP server: uvicorn in a thread of its own, on a loopback port."""
+"""The HTTP server: an ASGI application on uvicorn, in a thread of its own, on a loopback port."""
 
+import asyncio
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING
 
 import uvicorn
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-if TYPE_CHECKING:
-    from squadstack_emulator.application import Application
+from squadstack_emulator.faults.connection import cut_off, hang, reset
+from squadstack_emulator.faults.fault import FaultKind
+from squadstack_emulator.pipeline import RequestPipeline
+from squadstack_emulator.request_context import RequestContext
 
 _START_SECONDS = 120.0
 _FOR_EVER = 3600
+_HANGS = frozenset({FaultKind.HANG, FaultKind.HALF_HANG})
+_RESETS = frozenset({FaultKind.RESET, FaultKind.RESET_AFTER, *_HANGS})
+_TURNS_TO_END_A_REQUEST = 10
+
+
+class Application:
+    """The ASGI application: takes requests to a pipeline and answers back.
+
+    The server must put the connection's transport into the scope's state.
+    """
+
+    def __init__(self, pipeline: RequestPipeline) -> None:
+        self._pipeline = pipeline
+        self._stopping = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._hanging = 0
+
+    def stop(self) -> None:
+        """End every hang, so that the server can stop; to be called from another thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._stopping.set)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take one request from its arrival to its end."""
+        at = self._pipeline.monotonic()
+        self._loop = asyncio.get_running_loop()
+        request = Request(scope, receive)
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            # A client killed while it sends has called nobody: half a body is no violation of the documents.
+            return
+        await self._let_ended_hangs_end()
+        context = self._pipeline.receive(request, body, at)
+        try:
+            await self._answer(context, scope, receive, send)
+        except Exception as error:
+            # A fault of the emulator itself must fail the test that met it, not pass for one it was asked for.
+            self._pipeline.request_log.violation(f"the emulator failed: {type(error).__name__}")
+            raise
+        finally:
+            self._pipeline.close(context, None)
+
+    async def _answer(self, context: RequestContext, scope: Scope, receive: Receive, send: Send) -> None:
+        if context.scenario.latency_seconds:
+            await asyncio.sleep(context.scenario.latency_seconds)
+        response = self._pipeline.serve(context)
+        kind = context.fault.kind if context.fault is not None else None
+        if context.fault is not None and kind in _HANGS:
+            self._hanging += 1
+            await hang(context.fault.seconds, receive, self._stopping)
+            self._hanging -= 1
+        # The log is closed first: who has the answer must find the request in it.
+        self._pipeline.close(context, None if kind in _RESETS else response)
+        if kind in _RESETS:
+            await reset(scope["state"]["transport"], receive)
+        elif kind is FaultKind.CUT_OFF:
+            await cut_off(response, scope["state"]["transport"], receive, send)
+        else:
+            await response(scope, receive, send)
+
+    async def _let_ended_hangs_end(self) -> None:
+        # A client that gives up a hanging request and makes the next one at once has only one in flight: the end of the
+        # first is in the socket already, and the loop must get to it before the log compares the two.
+        if self._hanging:
+            for _ in range(_TURNS_TO_END_A_REQUEST):
+                await asyncio.sleep(0)
 
 
 class TransportProtocol(HttpToolsProtocol):
@@ -27,7 +98,7 @@ class TransportProtocol(HttpToolsProtocol):
 class ServerThread:
     """A server that is started and stopped from another thread."""
 
-    def __init__(self, app: "Application", *, host: str, port: int) -> None:
+    def __init__(self, app: Application, *, host: str, port: int) -> None:
         self._app = app
         self._socket = _listening_socket(host, port)
         self.port: int = self._socket.getsockname()[1]

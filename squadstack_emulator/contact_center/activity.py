@@ -8,60 +8,40 @@ its `endDate` are slips), the end not before the start; a range of more than 31 
 bounds are looked at as the scenario says, against `timestamp`.
 """
 
-from collections.abc import Sequence
 from http import HTTPStatus
 
-from squadstack_emulator.contact_center.paging import (
-    InvalidError,
-    next_key,
-    note_unknown_parameters,
-    page_size,
-    spelt_key,
-    start_of,
-    whole_number,
-)
+from squadstack_emulator.contact_center.errors import INVALID
+from squadstack_emulator.contact_center.paging import InvalidError, page_of, spelt_key, whole_number
 from squadstack_emulator.contact_center.store import Span
-from squadstack_emulator.messages import Headers, PortalErrors, Response, json_response
 from squadstack_emulator.request_context import RequestContext
-from squadstack_emulator.scenario import Scenario
+from squadstack_emulator.responses import ApiResponse
 
 PARAMETERS = frozenset({"startDate", "endDate", "pageSize", "startKey"})
 MAX_SECONDS = 31 * 86_400
-_SCOPE = "activity"
 
 
-def campaign_activity(context: RequestContext) -> Response:
-    """One page of the activities of a span."""
-    note_unknown_parameters(context, PARAMETERS)
-    scenario = context.scenario
+def campaign_activity(context: RequestContext) -> ApiResponse:
+    """Return one page of the activities of a span."""
+    context.check_parameters(PARAMETERS)
+    scenario, portal = context.scenario, context.portal
     try:
-        span = _span(context)
-        size = page_size(context, "pageSize", scenario.activity_cap)
-        found = context.portal.activities(scenario.portal, span, scenario.order)
-        start = 0 if scenario.activity_ignores_start_key else start_of(context, "startKey", found, _SCOPE)
+        found = portal.activities(scenario.portal, _span(context), scenario.order)
+        key_name = None if scenario.activity_ignores_start_key else "startKey"
+        shown, key = page_of(context, found, "activity", size="pageSize", key=key_name, cap=scenario.activity_cap)
     except InvalidError:
-        return PortalErrors().invalid()
-    rows = [context.portal.activity_row(each) for each in found.rows[start : start + size]]
-    return _page(scenario, rows, next_key(context, found, start, size, _SCOPE))
+        return INVALID
+    rows, shape = [portal.activity_row(each) for each in shown], scenario.activity_shape
+    spelt = spelt_key(key, scenario.portal_last_key)
+    if shape.startswith("envelope_"):
+        return ApiResponse(HTTPStatus.OK, {shape.removeprefix("envelope_"): rows, **spelt}, leads=len(rows))
+    headers = {name: each for name, each in spelt.items() if shape == "header" and each is not None}
+    return ApiResponse(HTTPStatus.OK, rows, headers, leads=len(rows))
 
 
 def _span(context: RequestContext) -> Span:
     start, end = whole_number(context, "startDate"), whole_number(context, "endDate")
     if end < start:
         context.violation("endDate lies before startDate")
-        raise InvalidError("endDate")
-    if end - start > MAX_SECONDS:
+    if not 0 <= end - start <= MAX_SECONDS:
         raise InvalidError("endDate")
     return Span(start, end, context.scenario.activity_inclusive)
-
-
-def _page(scenario: Scenario, rows: Sequence[object], key: str | None) -> Response:
-    shape = scenario.activity_shape
-    if shape in {"bare", "header"}:
-        headers: Headers = ()
-        spelt = spelt_key(key, scenario.portal_last_key).get("next_start_key") if shape == "header" else None
-        if spelt is not None:
-            headers = (("next_start_key", spelt),)
-        return json_response(HTTPStatus.OK, rows, headers=headers, leads=len(rows))
-    name = "data" if shape == "envelope_data" else "cdrs"
-    return json_response(HTTPStatus.OK, {name: rows, **spelt_key(key, scenario.portal_last_key)}, leads=len(rows))

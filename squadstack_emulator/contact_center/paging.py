@@ -1,4 +1,4 @@
-"""Parameters and pages by key, as the portal's two paged reads have them.
+"""Pages by key, as the contact center's two paged reads have them (page Campaigns).
 
 Undocumented, decided here: a page size that is not given is 50 (Kazoo's default); one that is no positive number is a
 400, and so is a key that the portal never gave, or gave for another list.
@@ -6,9 +6,9 @@ Undocumented, decided here: a page size that is not given is 50 (Kazoo's default
 
 import re
 
-from squadstack_emulator.contact_center.listing import Listing, RowT
 from squadstack_emulator.contact_center.portal import LastKey
-from squadstack_emulator.contact_center.seeds import hexadecimal
+from squadstack_emulator.contact_center.store import Listing, RowT
+from squadstack_emulator.pseudo_random import hexadecimal
 from squadstack_emulator.request_context import RequestContext
 
 DEFAULT_PAGE_SIZE = 50
@@ -21,60 +21,51 @@ class InvalidError(ValueError):
     """What was sent is a 400, "The information sent is invalid."."""
 
 
-def note_unknown_parameters(context: RequestContext, known: frozenset[str]) -> None:
-    """Enter every parameter that the page lacks; the portal itself ignores it."""
-    for name in context.request.query.keys() - known:
-        context.violation(f"there is no query parameter {name!r}")
-    for name in context.request.repeated:
-        context.violation(f"the query parameter {name!r} was given more than once")
-
-
 def whole_number(context: RequestContext, name: str) -> int:
-    """The value of a parameter that must be there.
+    """Return the value of a parameter that must be there.
 
     Raises:
         InvalidError: It is not, or is no whole number.
     """
-    text = context.request.query.get(name, "")
+    text = context.query.get(name, "")
     if not _WHOLE_NUMBER.fullmatch(text):
         context.violation(f"{name} is not a whole number")
         raise InvalidError(name)
     return int(text)
 
 
-def page_size(context: RequestContext, name: str, cap: int | None) -> int:
-    """How many rows a page has: what was asked for, or what the portal silently makes of it.
+def page_of(
+    context: RequestContext, listing: Listing[RowT], scope: str, *, size: str, key: str | None, cap: int | None
+) -> tuple[list[RowT], str | None]:
+    """Return the rows of the page that is asked for, and the key of the next one, None if it is the last.
+
+    Args:
+        context: The request.
+        listing: The rows of all pages.
+        scope: The list for which a key is good.
+        size: Name of the parameter for the number of rows.
+        key: Name of the parameter for the page's key; None ignores it.
+        cap: The portal silently gives no more rows than this.
 
     Raises:
-        InvalidError: What was asked for is no positive number.
+        InvalidError: The size is no positive number, or the key is none that was given for this list.
     """
-    size = whole_number(context, name) if name in context.request.query else DEFAULT_PAGE_SIZE
-    if size < 1:
-        context.violation(f"{name} is not a positive number")
-        raise InvalidError(name)
-    return size if cap is None else min(size, cap)
-
-
-def start_of(context: RequestContext, name: str, listing: Listing[RowT], scope: str) -> int:
-    """Where in the list the page begins that the call asks for.
-
-    Raises:
-        InvalidError: The key is none that the portal gave for this list.
-    """
-    key = context.request.query.get(name)
-    if not key:
-        return 0
-    serial = int(key[_DIGITS_OF_HASH:], 16) if _KEY.fullmatch(key) else -1
-    if serial in listing.places and key == _key_of(scope, serial):
-        return listing.places[serial]
-    context.violation(f"{name} is no key that was given")
-    raise InvalidError(name)
-
-
-def next_key(context: RequestContext, listing: Listing[RowT], start: int, size: int, scope: str) -> str | None:
-    """The key of the page after the one that begins at `start`, None if that is the last."""
-    following = start if context.scenario.portal_repeats_key else start + size
-    return _key_of(scope, listing.rows[following].serial) if following < len(listing.rows) else None
+    rows = whole_number(context, size) if size in context.query else DEFAULT_PAGE_SIZE
+    if rows < 1:
+        context.violation(f"{size} is not a positive number")
+        raise InvalidError(size)
+    rows = min(rows, cap or rows)
+    given = context.query.get(key) if key else None
+    start = 0
+    if given:
+        serial = int(given[_DIGITS_OF_HASH:], 16) if _KEY.fullmatch(given) else -1
+        if serial not in listing.positions or given != _key_of(scope, serial):
+            context.violation(f"{key} is no key that was given")
+            raise InvalidError(key)
+        start = listing.positions[serial]
+    following = start if context.scenario.portal_repeats_key else start + rows
+    next_key = _key_of(scope, listing.rows[following].serial) if following < len(listing.rows) else None
+    return listing.rows[start : start + rows], next_key
 
 
 def _key_of(scope: str, serial: int) -> str:
@@ -83,9 +74,7 @@ def _key_of(scope: str, serial: int) -> str:
 
 
 def spelt_key(key: str | None, last: LastKey) -> dict[str, str | None]:
-    """`next_start_key` as a body has it; whether and how the last page spells it is not documented."""
-    if key is not None:
-        return {"next_start_key": key}
-    if last == "absent":
+    """Return `next_start_key` as a body has it; whether and how the last page spells it is not documented."""
+    if key is None and last == "absent":
         return {}
-    return {"next_start_key": None if last == "null" else ""}
+    return {"next_start_key": key if key is not None else None if last == "null" else ""}

@@ -1,46 +1,22 @@
-"""The contact center (page Campaigns): login, status report, leads of a campaign, queues. Activities are next door.
+"""Reads of the contact center (page Campaigns): status report, leads of a campaign, queues; not activities.
 
-Undocumented, decided here: `user` of a login is the name and the account; a login body has the three documented strings
-and nothing else, whatever else it has is a violation; a campaign that does not exist is a 400, the only refusal the
-page knows; the status report counts the three statuses of the page's example, zeros too, and any other there is.
+Undocumented, decided here: a campaign that does not exist is a 400, the only refusal the page knows; the status report
+counts the three statuses of the page's example, zeros too, and any other there is.
 """
 
 from collections import Counter
 from http import HTTPStatus
 
-from squadstack_emulator.contact_center.paging import (
-    InvalidError,
-    next_key,
-    note_unknown_parameters,
-    page_size,
-    spelt_key,
-    start_of,
-)
+from squadstack_emulator.contact_center.errors import INVALID
+from squadstack_emulator.contact_center.paging import InvalidError, page_of, spelt_key
 from squadstack_emulator.contact_center.seeds import LEAD_STATUSES
-from squadstack_emulator.messages import PortalErrors, Response, json_response
 from squadstack_emulator.request_context import RequestContext
-
-_CREDENTIALS = frozenset({"username", "password", "domain"})
-_LEAD_PARAMETERS = frozenset({"page_size", "next_start_key"})
+from squadstack_emulator.responses import ApiResponse
 
 
-def log_in(context: RequestContext) -> Response:
-    """`POST /api/v2/login`, "Get access token"."""
-    note_unknown_parameters(context, frozenset())
-    body, portal = context.body, context.scenario.portal
-    if not isinstance(body, dict) or body.keys() != _CREDENTIALS:
-        context.violation("the body is not an object with username, password and domain")
-    if body != {"username": portal.username, "password": portal.password, "domain": portal.domain}:
-        return PortalErrors().invalid()
-    login = context.portal.tokens.issue()
-    context.request_log.login()
-    user = {"username": portal.username, "account_id": portal.account_id}
-    return json_response(HTTPStatus.OK, {"user": user, **login._asdict()})
-
-
-def campaign_status(context: RequestContext) -> Response:
+def campaign_status(context: RequestContext) -> ApiResponse:
     """`GET /api/v2/reports/campaigns/leads/status`, "Get Campaigns status and Leads by Status"."""
-    note_unknown_parameters(context, frozenset())
+    context.check_parameters(frozenset())
     report: dict[str, object] = {}
     for campaign in context.scenario.portal.campaigns:
         leads = context.portal.leads(campaign.id).rows
@@ -52,29 +28,26 @@ def campaign_status(context: RequestContext) -> Response:
             "total_leads": len(leads),
             "leads_by_status": dict(by_status),
         }
-    return json_response(HTTPStatus.OK, report, leads=len(report))
+    return ApiResponse(HTTPStatus.OK, report, leads=len(report))
 
 
-def campaign_leads(context: RequestContext) -> Response:
+def campaign_leads(context: RequestContext) -> ApiResponse:
     """`GET /api/v2/config/campaigns/{campaign_id}/leads`, "Get Leads status by Campaign"."""
-    note_unknown_parameters(context, _LEAD_PARAMETERS)
+    context.check_parameters(frozenset({"page_size", "next_start_key"}))
     scenario, campaign_id = context.scenario, context.target
     if all(campaign.id != campaign_id for campaign in scenario.portal.campaigns):
-        return PortalErrors().invalid()
-    listing = context.portal.leads(campaign_id, scenario.order)
+        return INVALID
+    listing, cap = context.portal.leads(campaign_id, scenario.order), scenario.portal_page_cap
     try:
-        size = page_size(context, "page_size", scenario.portal_page_cap)
-        start = start_of(context, "next_start_key", listing, campaign_id)
+        shown, key = page_of(context, listing, campaign_id, size="page_size", key="next_start_key", cap=cap)
     except InvalidError:
-        return PortalErrors().invalid()
-    shown = listing.rows[start : start + size]
-    key = next_key(context, listing, start, size, campaign_id)
+        return INVALID
     content = {"data": [lead.row() for lead in shown], **spelt_key(key, scenario.portal_last_key)}
-    return json_response(HTTPStatus.OK, content, leads=len(shown))
+    return ApiResponse(HTTPStatus.OK, content, leads=len(shown))
 
 
-def queue_status(context: RequestContext) -> Response:
+def queue_status(context: RequestContext) -> ApiResponse:
     """`GET /callcenter/queues/status`, "Get Queues Status"."""
-    note_unknown_parameters(context, frozenset())
+    context.check_parameters(frozenset())
     queues = context.portal.queues(context.scenario.portal)
-    return json_response(HTTPStatus.OK, queues, leads=len(queues))
+    return ApiResponse(HTTPStatus.OK, queues, leads=len(queues))

@@ -3,13 +3,12 @@
 Where the page shows one value of a field, like the status "idle", the others here are of its form.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from squadstack_emulator.contact_center.portal import PortalCampaign
-from squadstack_emulator.squadstack.journeys import pseudo_random
+from squadstack_emulator.pseudo_random import hexadecimal, pseudo_random
 
 Row = dict[str, object]
 
@@ -45,11 +44,6 @@ class PortalLead:
     def row(self) -> Row:
         """The lead as `data` shows it."""
         return {name: getattr(self, name) for name in _LEAD_KEYS}
-
-
-def hexadecimal(*parts: object, digits: int = 32) -> str:
-    """An id of so many hexadecimal digits (at most 64) that is the same at every run."""
-    return hashlib.blake2b(repr(parts).encode(), digest_size=32).hexdigest()[:digits]
 
 
 def seeded_lead(campaign: PortalCampaign, seed: int, number: int) -> PortalLead:

@@ -4,27 +4,49 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
 from squadstack_emulator import timestamps
-from squadstack_emulator.contact_center.listing import Listing, RowT
 from squadstack_emulator.contact_center.portal import Portal, PortalCampaign
 from squadstack_emulator.contact_center.seeds import (
     PortalLead,
     activity_row,
     activity_times,
-    hexadecimal,
     queue_row,
     seeded_lead,
 )
-from squadstack_emulator.contact_center.tokens import PortalTokens
+from squadstack_emulator.contact_center.tokens import AccessTokens
+from squadstack_emulator.pseudo_random import hexadecimal, pseudo_random
 from squadstack_emulator.scenario import Order
-from squadstack_emulator.squadstack.journeys import pseudo_random
 
 _LISTINGS_KEPT = 16
 # Beyond every seeded lead's.
 _FIRST_ADDED = 1_000_000_000
 _NOT_SHOWN = frozenset({"type", "ticket_id", "note", "cool_off"})
+
+
+class Numbered(Protocol):
+    """A row that a key can name, wherever it stands."""
+
+    @property
+    def serial(self) -> int: ...  # noqa: D102
+
+
+RowT = TypeVar("RowT", bound=Numbered)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[RowT]):
+    """The rows of a read, all pages of it; `positions` finds a row by its serial, or long reads would slow down."""
+
+    rows: list[RowT]
+    positions: Mapping[int, int]
+
+    @classmethod
+    def of(cls, rows: Iterable[RowT]) -> Self:
+        """Return a listing of these rows, in this order."""
+        ordered = list(rows)
+        return cls(ordered, {row.serial: position for position, row in enumerate(ordered)})
 
 
 class Activity(NamedTuple):
@@ -50,11 +72,11 @@ class Span:
 
 
 @dataclass(slots=True)
-class PortalStore:
+class ContactCenterStore:
     """Everything the portal was ever given."""
 
     seed: int
-    tokens: PortalTokens = field(default_factory=PortalTokens)
+    tokens: AccessTokens = field(default_factory=AccessTokens)
     _leads: dict[str, dict[str, PortalLead]] = field(default_factory=dict)
     _timed: list[Activity] = field(default_factory=list)
     _timeless: list[Activity] = field(default_factory=list)
@@ -104,32 +126,40 @@ class PortalStore:
         self._listings.clear()
 
     def set_status(self, lead_id: str, status: str) -> bool:
-        """Change the status of a lead; gives whether there is such a lead."""
-        leads = self._having(lead_id)
-        if leads is not None:
-            leads[lead_id] = replace(leads[lead_id], status=status)
-            self._listings.clear()
-        return leads is not None
+        """Change the status of a lead; tell whether there is such a lead."""
+        return self._change(lead_id, lambda leads: leads.update({lead_id: replace(leads[lead_id], status=status)}))
 
     def delete_lead(self, lead_id: str) -> bool:
-        """Remove a lead; gives whether there was such a lead."""
-        leads = self._having(lead_id)
-        if leads is not None:
-            del leads[lead_id]
-            self._listings.clear()
-        return leads is not None
+        """Remove a lead; tell whether there was such a lead."""
+        return self._change(lead_id, lambda leads: leads.pop(lead_id))
 
-    def _having(self, lead_id: str) -> dict[str, PortalLead] | None:
-        return next((leads for leads in self._leads.values() if lead_id in leads), None)
+    def _change(self, lead_id: str, change: Callable[[dict[str, PortalLead]], object]) -> bool:
+        found = [leads for leads in self._leads.values() if lead_id in leads]
+        for leads in found:
+            change(leads)
+            self._listings.clear()
+        return bool(found)
 
     def leads(self, campaign_id: str, order: Order = "processed_at") -> Listing[PortalLead]:
         """The leads of a campaign, by default in the order of their creation."""
-        return self._known((campaign_id, order), lambda: self._ordered_leads(campaign_id, order))
+        rows = self._leads[campaign_id].values()
+        return self._known((campaign_id, order), lambda: self._ordered(rows, order, _id, _id))
 
     def activities(self, portal: Portal, span: Span | None, order: Order = "processed_at") -> Listing[Activity]:
         """The activities of a portal's campaigns within a span, and those whose timestamp is no time."""
         campaigns = frozenset(campaign.id for campaign in portal.campaigns)
-        return self._known((campaigns, span, order), lambda: self._ordered_activities(campaigns, span, order))
+        rows = (
+            each
+            for each in (*self._within(span), *self._timeless)
+            if each.campaign is None or each.campaign.id in campaigns
+        )
+
+        def number(each: Activity) -> str:
+            return str(self.activity_row(each).get("lead_number"))
+
+        return self._known(
+            (campaigns, span, order), lambda: self._ordered(rows, order, number, lambda each: each.serial)
+        )
 
     def activity_row(self, activity: Activity) -> Mapping[str, object]:
         """An activity as the history shows it."""
@@ -149,25 +179,14 @@ class PortalStore:
             self._listings[key] = Listing.of(make())
         return self._listings[key]
 
-    def _ordered_leads(self, campaign_id: str, order: Order) -> Iterable[PortalLead]:
-        leads = self._leads[campaign_id].values()
+    def _ordered(
+        self, rows: Iterable[RowT], order: Order, by: Callable[[RowT], str], shuffled_by: Callable[[RowT], object]
+    ) -> Iterable[RowT]:
         if order == "processed_at":
-            return leads
+            return rows
         if order == "lead_id":
-            return sorted(leads, key=lambda lead: lead.id)
-        return sorted(leads, key=lambda lead: pseudo_random(self.seed, "shuffle", lead.id))
-
-    def _ordered_activities(self, campaigns: frozenset[str], span: Span | None, order: Order) -> Iterable[Activity]:
-        found = (
-            each
-            for each in (*self._within(span), *self._timeless)
-            if each.campaign is None or each.campaign.id in campaigns
-        )
-        if order == "processed_at":
-            return found
-        if order == "lead_id":
-            return sorted(found, key=lambda each: str(self.activity_row(each).get("lead_number")))
-        return sorted(found, key=lambda each: pseudo_random(self.seed, "shuffle", each.serial))
+            return sorted(rows, key=by)
+        return sorted(rows, key=lambda row: pseudo_random(self.seed, "shuffle", shuffled_by(row)))
 
     def _within(self, span: Span | None) -> Iterable[Activity]:
         if span is None:
@@ -180,3 +199,7 @@ class PortalStore:
     def _next_serial(self) -> int:
         self._serial += 1
         return self._serial
+
+
+def _id(lead: PortalLead) -> str:
+    return lead.id

@@ -1,32 +1,21 @@
-"""The portal's access tokens: how long one lives is not documented, so a scenario says after how many calls it dies."""
-
-from dataclasses import dataclass, field
-from typing import NamedTuple
+"""The access tokens of the contact center that are alive. A login leaves earlier tokens alive."""
 
 
-class Login(NamedTuple):
-    """What a login gives. The refresh token is good for nothing: its endpoint is not documented."""
+class AccessTokens:
+    """Every live token and how many requests were made with it."""
 
-    access_token: str
-    refresh_token: str
+    def __init__(self) -> None:
+        self._issued = 0
+        self._uses: dict[str, int] = {}
 
-
-@dataclass(slots=True)
-class PortalTokens:
-    """Every token that is alive, and how many calls were made with it. A login leaves earlier tokens alive."""
-
-    _issued: int = 0
-    _uses: dict[str, int] = field(default_factory=dict)
-
-    def issue(self) -> Login:
-        """A new token."""
+    def issue(self) -> int:
+        """Make a new token, `portal-access-token-{number}`, and return its number."""
         self._issued += 1
-        login = Login(f"portal-access-token-{self._issued}", f"portal-refresh-token-{self._issued}")
-        self._uses[login.access_token] = 0
-        return login
+        self._uses[f"portal-access-token-{self._issued}"] = 0
+        return self._issued
 
     def use(self, token: str, *, limit: int | None) -> bool:
-        """Count a call made with a token; gives whether the token is still good, which it is for `limit` calls."""
+        """Count a request made with a token; tell whether it is still good, which it is for `limit` requests."""
         uses = self._uses.get(token)
         if uses is None or (limit is not None and uses >= limit):
             return False

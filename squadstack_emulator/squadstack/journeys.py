@@ -1,9 +1,9 @@
 """The journeys of leads: what becomes of a lead, as a pure function of seed, lead and round."""
 
-import zlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from squadstack_emulator.pseudo_random import pseudo_random
 from squadstack_emulator.squadstack.lead import Lead
 
 
@@ -28,11 +28,6 @@ OUTCOMES = (
 _BY_PERCENT = tuple(outcome for outcome in OUTCOMES for _ in range(outcome.share))
 _LANGUAGES = ("English", "Hindi", "Kannada", "Tamil", "Telugu")
 _YES_NO = ("Yes", "No")
-
-
-def pseudo_random(*parts: object) -> int:
-    """A number that looks like chance and is the same at every run (`hash` is not)."""
-    return zlib.crc32(repr(parts).encode()) * 2_654_435_761 % 2**32
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from squadstack_emulator import timestamps
+from squadstack_emulator.pseudo_random import pseudo_random
 from squadstack_emulator.scenario import Campaign, Order
-from squadstack_emulator.squadstack.journeys import pseudo_random
 from squadstack_emulator.squadstack.lead import Lead
 from squadstack_emulator.squadstack.seeds import seeded_leads
 
@@ -61,15 +61,20 @@ class CampaignLeads:
         """Add or replace a lead; a raw row of the same id gives way to it."""
         self.leads[lead.lead_id] = lead
         self.raw.pop(lead.lead_id, None)
-        self.changed()
+        self._changed()
 
     def put_raw(self, row: RawRow) -> None:
         """Add or replace a raw row, which hides a lead of the same id from reads."""
         self.raw[row.lead_id] = row
-        self.changed()
+        self._changed()
 
-    def changed(self) -> None:
-        """Make every rendered page of this campaign stale."""
+    def restore(self, leads: Mapping[str, Lead]) -> None:
+        """Take back what a refused request has changed."""
+        self.leads.clear()
+        self.leads.update(leads)
+        self._changed()
+
+    def _changed(self) -> None:
         self.version += 1
         self._index = None
         self._selections.clear()
@@ -152,7 +157,7 @@ def _is_visible(row: Row) -> bool:
     return isinstance(row, RawRow) or row.state != "deleted"
 
 
-class Store:
+class LeadStore:
     """All campaigns the emulator has ever been given, by campaign id."""
 
     def __init__(self, seed: int) -> None:

@@ -1,7 +1,4 @@
-"""What the six CRM v2 operations do to a lead: one row each in `OPERATIONS`.
-
-The bulk page, "Squadstack API reference" (one lead) and "Squadstack Bulk API Reference" (a list of leads). Adding an
-operation is adding a row.
+"""What the six operations do to a lead: one row each in `OPERATIONS` (the bulk page; v4 and v1 do the same).
 
 Undocumented or contradictory, decided here:
 
@@ -16,16 +13,15 @@ Undocumented or contradictory, decided here:
   stays converted.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum, auto
 
-from squadstack_emulator.squadstack.field_rules import Wrong, e164, text_of
+from squadstack_emulator.request_context import RequestContext
+from squadstack_emulator.squadstack.entries import KNOWN_FIELDS, Entry, FieldError, Wrong, e164, first_error, text_of
 from squadstack_emulator.squadstack.lead import Lead
-
-Entry = Mapping[str, object]
-_KNOWN = frozenset({"lead_id", "phone_number", "contact_name"})
+from squadstack_emulator.squadstack.lead_store import CampaignLeads
 
 
 class Problem(Enum):
@@ -41,118 +37,88 @@ class Problem(Enum):
     UNJUDGED = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What else decides about an operation."""
-
-    now: datetime
-    reactivates: bool
-
-
-CarryOut = Callable[[Lead | None, Entry, Circumstances], Lead | Problem]
-
-
 @dataclass(frozen=True)
 class Operation:
-    """One endpoint.
+    """One operation.
 
     Attributes:
         name: What the request log calls it.
-        endpoint: Last part of its path.
-        carry_out: Gives the lead as it is afterwards, or why not.
         required: Mandatory fields, in the order they are looked at.
         first_time_only: Those of them that a single call may leave out for a lead that exists.
         takes: The only keys a body may have; None is any, as custom values.
-        empty_is: What an empty mandatory field is called.
+        empty_is: What an empty mandatory field of CRM v2 is called.
     """
 
     name: str
-    endpoint: str
-    carry_out: CarryOut
-    required: tuple[str, ...]
+    required: tuple[str, ...] = ("lead_id",)
     first_time_only: frozenset[str] = frozenset()
     takes: frozenset[str] | None = None
     empty_is: Wrong = Wrong.BLANK
 
+    def error_of(
+        self, context: RequestContext, entry: Entry, called: str, required: tuple[str, ...], empty_is: Wrong
+    ) -> FieldError | None:
+        """Return the first field of a lead that is wrong; a key that the operation does not take is a violation."""
+        if self.takes is not None and not entry.keys() <= self.takes:
+            context.violation(f"{called} takes {' and '.join(sorted(self.takes))} only")
+        custom_values = self.takes is None
+        violation = context.violation
+        return first_error(entry, required, custom_values=custom_values, empty_is=empty_is, violation=violation)
 
-def _create(lead: Lead | None, entry: Entry, how: Circumstances) -> Lead | Problem:
-    if lead is None or lead.state == "deleted":
-        return _arrived(entry, how)
-    if not how.reactivates:
-        return Problem.DUPLICATE
-    return _reactivated(lead, entry)
+    def carry_out(self, context: RequestContext, leads: CampaignLeads, entry: Entry) -> Problem | None:
+        """Change the lead of an entry without errors, or return why not."""
+        lead_id = text_of(entry["lead_id"])
+        if context.is_busy(lead_id):
+            return Problem.BUSY
+        reactivates = context.scenario.reactivates
+        outcome = self._changed(leads.leads.get(lead_id), entry, now=context.now, reactivates=reactivates)
+        if isinstance(outcome, Problem):
+            return outcome
+        leads.put(outcome)
+        return None
 
+    def _changed(self, lead: Lead | None, entry: Entry, *, now: datetime, reactivates: bool) -> Lead | Problem:
+        if lead is None or lead.state == "deleted":
+            if self.name in {"create", "upsert"}:
+                return _arrived(entry, now)
+            return Problem.UNKNOWN if lead is None else Problem.DELETED
+        if self.takes is not None:
+            return self._ended(lead, entry)
+        if reactivates:
+            return _reactivated(lead, entry)
+        if self.name == "create":
+            return Problem.DUPLICATE
+        return Problem.PROCESSED if self.name == "update" and lead.state == "processed" else _merged(lead, entry)
 
-def _update(lead: Lead | None, entry: Entry, how: Circumstances) -> Lead | Problem:
-    found = _living(lead)
-    if isinstance(found, Problem):
-        return found
-    if how.reactivates:
-        return _reactivated(found, entry)
-    if found.state == "processed":
-        return Problem.PROCESSED
-    return _merged(found, entry)
-
-
-def _upsert(lead: Lead | None, entry: Entry, how: Circumstances) -> Lead | Problem:
-    if lead is None or lead.state == "deleted":
-        return _arrived(entry, how)
-    if how.reactivates:
-        return _reactivated(lead, entry)
-    return _merged(lead, entry)
-
-
-def _convert(lead: Lead | None, entry: Entry, _how: Circumstances) -> Lead | Problem:
-    found = _living(lead)
-    if isinstance(found, Problem):
-        return found
-    if found.state == "converted":
-        return Problem.ALREADY_CONVERTED
-    return replace(found, state="converted", detail=entry["detail"])
-
-
-def _disable(lead: Lead | None, _entry: Entry, _how: Circumstances) -> Lead | Problem:
-    found = _living(lead)
-    if isinstance(found, Problem) or found.state == "converted":
-        return found
-    return replace(found, state="disabled")
-
-
-def _delete(lead: Lead | None, _entry: Entry, _how: Circumstances) -> Lead | Problem:
-    found = _living(lead)
-    if isinstance(found, Problem):
-        return found
-    return Lead(
-        found.lead_id, phone_number="", contact_name="", custom={}, state="deleted", created_at=found.created_at
-    )
+    def _ended(self, lead: Lead, entry: Entry) -> Lead | Problem:
+        if self.name == "delete":
+            return Lead(lead.lead_id, "", "", {}, "deleted", lead.created_at)
+        if lead.state == "converted":
+            return Problem.ALREADY_CONVERTED if self.name == "convert" else lead
+        if self.name == "convert":
+            return replace(lead, state="converted", detail=entry["detail"])
+        return replace(lead, state="disabled")
 
 
-def _living(lead: Lead | None) -> Lead | Problem:
-    if lead is None:
-        return Problem.UNKNOWN
-    return Problem.DELETED if lead.state == "deleted" else lead
-
-
-def _arrived(entry: Entry, how: Circumstances) -> Lead:
+def _arrived(entry: Entry, now: datetime) -> Lead:
     return Lead(
         lead_id=text_of(entry["lead_id"]),
         phone_number=e164(entry["phone_number"]),
         contact_name=text_of(entry["contact_name"]),
-        custom={key: value for key, value in entry.items() if key not in _KNOWN},
+        custom={key: value for key, value in entry.items() if key not in KNOWN_FIELDS},
         state="active",
-        created_at=how.now,
+        created_at=now,
     )
 
 
 def _merged(lead: Lead, entry: Entry) -> Lead | Problem:
     if lead.state == "converted":
         return Problem.CONVERTED
-    custom = {key: value for key, value in entry.items() if key not in _KNOWN}
     return replace(
         lead,
         phone_number=e164(entry["phone_number"]) if "phone_number" in entry else lead.phone_number,
-        contact_name=text_of(entry["contact_name"]) if "contact_name" in entry else lead.contact_name,
-        custom={**lead.custom, **custom},
+        contact_name=text_of(entry.get("contact_name", lead.contact_name)),
+        custom={**lead.custom, **{key: value for key, value in entry.items() if key not in KNOWN_FIELDS}},
     )
 
 
@@ -176,29 +142,15 @@ def _reactivated(lead: Lead, entry: Entry) -> Lead | Problem:
 
 _PERSON = ("lead_id", "phone_number", "contact_name")
 _ID_ONLY = frozenset({"lead_id"})
-_ID_AND_DETAIL = frozenset({"lead_id", "detail"})
 
 OPERATIONS: Mapping[str, Operation] = {
-    operation.endpoint: operation
+    operation.name: operation
     for operation in (
-        Operation("create", "lead-created", _create, required=_PERSON),
-        Operation(
-            "upsert",
-            "lead-upserted",
-            _upsert,
-            required=_PERSON,
-            first_time_only=frozenset({"phone_number", "contact_name"}),
-        ),
-        Operation("update", "lead-updated", _update, required=("lead_id",)),
-        Operation(
-            "convert",
-            "lead-converted",
-            _convert,
-            required=("lead_id", "detail"),
-            takes=_ID_AND_DETAIL,
-            empty_is=Wrong.REQUIRED,
-        ),
-        Operation("disable", "lead-disabled", _disable, required=("lead_id",), takes=_ID_ONLY, empty_is=Wrong.REQUIRED),
-        Operation("delete", "lead-deleted", _delete, required=("lead_id",), takes=_ID_ONLY, empty_is=Wrong.REQUIRED),
+        Operation("create", _PERSON),
+        Operation("upsert", _PERSON, first_time_only=frozenset({"phone_number", "contact_name"})),
+        Operation("update"),
+        Operation("convert", ("lead_id", "detail"), takes=frozenset({"lead_id", "detail"}), empty_is=Wrong.REQUIRED),
+        Operation("disable", takes=_ID_ONLY, empty_is=Wrong.REQUIRED),
+        Operation("delete", takes=_ID_ONLY, empty_is=Wrong.REQUIRED),
     )
 }

@@ -19,8 +19,9 @@ import re
 from datetime import datetime, timedelta
 
 from squadstack_emulator import timestamps
+from squadstack_emulator.pseudo_random import pseudo_random
 from squadstack_emulator.scenario import Campaign
-from squadstack_emulator.squadstack.journeys import OUTCOMES, Journey, journey, pseudo_random
+from squadstack_emulator.squadstack.journeys import OUTCOMES, Journey, journey
 from squadstack_emulator.squadstack.lead import Lead
 
 PENDING = "PENDING OR NOT AVAILABLE"

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+from squadstack_emulator.pseudo_random import pseudo_random
 from squadstack_emulator.scenario import Campaign
-from squadstack_emulator.squadstack.journeys import judge, pseudo_random
+from squadstack_emulator.squadstack.journeys import judge
 from squadstack_emulator.squadstack.lead import Lead
 
 _FIRST_NAMES = ("Aarav", "Ananya", "Arjun", "Diya", "Ishaan", "Kavya", "Meera", "Rohan", "Saanvi", "Vihaan")

@@ -7,11 +7,14 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 import pytest
+from starlette.datastructures import Headers
+from starlette.requests import Request
 
 from squadstack_emulator import Emulator, Scenario
 from squadstack_emulator.json_text import dumps, loads
-from squadstack_emulator.messages import Response, arrival
-from squadstack_emulator.pipeline import PendingRequest, RequestPipeline
+from squadstack_emulator.pipeline import RequestPipeline
+from squadstack_emulator.request_context import RequestContext
+from squadstack_emulator.responses import ApiResponse
 
 NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
 READ = "/api/v4/leads/responses/0PT711/"
@@ -79,9 +82,9 @@ class Caller:
         parameters: Mapping[str, object] | str = "",
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        pending = self.arrive(method, path, body=body, parameters=parameters, headers=headers)
-        response = self.pipeline.serve(pending)
-        self.pipeline.close(pending, response)
+        context = self.arrive(method, path, body=body, parameters=parameters, headers=headers)
+        response = self.pipeline.serve(context)
+        self.pipeline.close(context, response)
         return answer(response)
 
     def arrive(
@@ -92,27 +95,26 @@ class Caller:
         body: bytes = b"",
         parameters: Mapping[str, object] | str = "",
         headers: Mapping[str, str] | None = None,
-    ) -> PendingRequest:
+    ) -> RequestContext:
         own = {"authorization": f"Bearer {self.scenario.token}", "host": "127.0.0.1:8899"}
         if method == "POST":
             own["content-type"] = "application/json"
-        return self.pipeline.receive(
-            arrival(
-                method=method,
-                path=path,
-                query_string=parameters if isinstance(parameters, str) else urlencode(parameters),
-                headers=own if headers is None else headers,
-                body=body,
-                at=self.clock.monotonic(),
-            )
-        )
+        query = parameters if isinstance(parameters, str) else urlencode(parameters)
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "query_string": query.encode(),
+            "headers": Headers(own if headers is None else headers).raw,
+        }
+        return self.pipeline.receive(Request(scope), body, self.clock.monotonic())
 
 
-def answer(response: Response) -> Answer:
+def answer(response: ApiResponse) -> Answer:
     content: object = None
     with suppress(ValueError):  # a body that a fault has cut short, or a web page
-        content = loads(response.body)
-    return Answer(int(response.status), content, dict(response.headers), response.body)
+        content = loads(response.content)
+    return Answer(response.status_code, content, response.headers, response.content)
 
 
 @pytest.fixture

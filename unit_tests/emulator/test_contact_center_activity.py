@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from squadstack_emulator import Emulator, Portal, PortalCampaign
-from squadstack_emulator.contact_center.store import Activity, PortalStore, Span
+from squadstack_emulator.contact_center.store import Activity, ContactCenterStore, Span
 
 HISTORY = "/api/v2/reports/campaigns/leads/history"
 FROM = datetime(2024, 1, 1, tzinfo=UTC)
@@ -57,7 +57,8 @@ def test_a_bare_page_is_an_array_with_no_key_anywhere_and_rows_beyond_it_are_not
 ) -> None:
     caller = call(portal=portal(25))
     answer = history(caller, pageSize=10)
-    assert (answer.content, answer.headers) == (seeded(caller)[:10], {})
+    assert answer.content == seeded(caller)[:10]
+    assert set(answer.headers) == {"content-length", "content-type"}
     assert history(caller, pageSize=1000).content == seeded(caller)
     capped = call(portal=portal(25), activity_cap=7)
     assert len(history(capped, pageSize=1000).content) == 7
@@ -104,7 +105,8 @@ def test_the_shapes_put_rows_and_key_where_they_were_seen(call: Callable[..., An
         ["data", "next_start_key"],
     ]
     assert last("envelope_cdrs", "null").content["next_start_key"] is None
-    assert [last("header", spelt).headers for spelt in ("absent", "null", "empty")] == [{}, {}, {"next_start_key": ""}]
+    keys = [last("header", spelt).headers.get("next_start_key") for spelt in ("absent", "null", "empty")]
+    assert keys == [None, None, ""]
 
 
 def test_a_portal_that_ignores_the_key_gives_the_first_page_for_ever(call: Callable[..., Any]) -> None:
@@ -207,7 +209,7 @@ def test_an_activity_has_the_documents_keys_in_their_order(call: Callable[..., A
 def test_a_time_is_spelt_as_in_the_documents_example() -> None:
     seconds = 1666222318
     moment = datetime.fromtimestamp(seconds, UTC)
-    store = PortalStore(seed=1)
+    store = ContactCenterStore(seed=1)
     one = PortalCampaign(activities=1, seed_from=moment, seed_to=moment + timedelta(days=1))
     store.open(Portal(campaigns=(one,)))
     row = store.activity_row(Activity(seconds, 1, one))

@@ -164,5 +164,5 @@ def test_two_calls_for_one_lead_at_once_are_entered_and_the_second_is_busy(call)
     first = caller.arrive("POST", "/api/v4/leads/create/0PT711/", body=body, headers=headers)
     second = caller.arrive("POST", "/api/v4/leads/create/0PT711/", body=body, headers=headers)
     assert caller.request_log.overlapping == [(CAMPAIGN, "a")]
-    assert caller.pipeline.serve(second).status == 409
-    assert caller.pipeline.serve(first).status == 201
+    assert caller.pipeline.serve(second).status_code == 409
+    assert caller.pipeline.serve(first).status_code == 201

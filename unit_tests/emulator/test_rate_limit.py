@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from squadstack_emulator.faults.responses import throttled
+from squadstack_emulator import Scenario
+from squadstack_emulator.squadstack.errors import throttled
 from squadstack_emulator.squadstack.rate_limit import MovingWindow, busiest
 
 
@@ -58,17 +59,18 @@ def test_the_busiest_window_is_the_one_a_count_of_all_windows_finds(arrivals: li
 
 
 def test_the_documented_answer_names_the_window_and_has_no_header() -> None:
-    response = throttled("documented", window_seconds=60.0, wait=12.5)
-    assert response.status == 429
-    assert response.body == b'{"detail":"Request was throttled. Please try after 60 seconds"}'
-    assert response.headers == ()
+    response = throttled(Scenario(throttle_answer="documented"), 12.5)
+    assert response.status_code == 429
+    assert response.content == b'{"detail":"Request was throttled. Please try after 60 seconds"}'
+    assert "Retry-After" not in response.headers
 
 
 def test_the_answer_with_a_header_says_whole_seconds_and_never_zero() -> None:
-    assert throttled("retry_after", window_seconds=60.0, wait=12.1).headers == (("Retry-After", "13"),)
-    assert throttled("retry_after", window_seconds=60.0, wait=0.001).headers == (("Retry-After", "1"),)
+    scenario = Scenario(throttle_answer="retry_after")
+    assert [throttled(scenario, wait).headers["Retry-After"] for wait in (12.1, 0.001)] == ["13", "1"]
 
 
 def test_the_bare_answer_says_neither() -> None:
-    response = throttled("bare", window_seconds=60.0, wait=12.5)
-    assert (response.body, response.headers) == (b'{"detail":"Request was throttled."}', ())
+    response = throttled(Scenario(throttle_answer="bare"), 12.5)
+    assert response.content == b'{"detail":"Request was throttled."}'
+    assert "Retry-After" not in response.headers

@@ -1,4 +1,4 @@
-"""Field rules of the CRM v2 endpoints (bulk page and the README's table of limits).
+"""The leads of a write and the rules of their fields (bulk page, and the README's table of limits).
 
 Documented: `lead_id`, `phone_number` and `contact_name` are strings and mandatory, custom values are strings or
 integers, `detail` is a string or JSON; "Invalid value provided.", "This field may not be blank." for empty and NULL
@@ -11,14 +11,18 @@ fractions, arrays and objects are invalid values.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+from squadstack_emulator.request_log import LeadKey
+
+MAX_LEADS = 100
 MAX_LEAD_ID = 255
 MAX_CONTACT_NAME = 48
-_PLAIN = (str, int)
 _INDIAN_NUMBER = re.compile(r"(?:\+91|91|0)?([6-9][0-9]{9})")
+
+Entry = Mapping[str, object]
 
 
 class Wrong(StrEnum):
@@ -36,15 +40,33 @@ class FieldError(NamedTuple):
     wrong: Wrong
 
 
+_RULES: Mapping[str, Callable[[str], bool]] = {
+    "lead_id": lambda text: len(text) <= MAX_LEAD_ID,
+    "phone_number": lambda text: _INDIAN_NUMBER.fullmatch(text) is not None,
+    "contact_name": lambda text: len(text) <= MAX_CONTACT_NAME,
+}
+KNOWN_FIELDS = frozenset(_RULES)
+
+
+def leads_in(body: object) -> list[object]:
+    """Return the leads of a body, be it one or a list."""
+    if isinstance(body, list):
+        return body
+    return [body] if isinstance(body, dict) else []
+
+
+def lead_keys(target: str, body: object) -> Iterable[LeadKey]:
+    """Return what identifies the leads of a body."""
+    for entry in leads_in(body):
+        # An empty one identifies nothing: whoever asks what a lead without an id would be answered may ask at any time.
+        if isinstance(entry, dict) and isinstance(entry.get("lead_id"), (str, int)) and entry["lead_id"] != "":
+            yield LeadKey(target, text_of(entry["lead_id"]))
+
+
 def first_error(
-    entry: Mapping[str, object],
-    required: Sequence[str],
-    *,
-    custom_values: bool,
-    empty_is: Wrong,
-    violation: Callable[[str], None],
+    entry: Entry, required: Sequence[str], *, custom_values: bool, empty_is: Wrong, violation: Callable[[str], None]
 ) -> FieldError | None:
-    """The first field of a lead that breaks a rule, None for a good one.
+    """Return the first field of a lead that breaks a rule, None for a good one.
 
     Args:
         entry: The lead as it was sent.
@@ -53,36 +75,27 @@ def first_error(
         empty_is: What an empty mandatory field is called: convert, disable and delete say it is required.
         violation: Where a field of an undocumented type is entered, as a sentence.
     """
-    for name in required:
-        if wrong := _wrong_with_required(name, entry, empty_is, violation):
+    for name in (*required, *(name for name in entry if name not in required)):
+        wrong = None
+        if name not in entry:
+            wrong = Wrong.REQUIRED
+        elif name in required or name in _RULES:
+            wrong = _wrong_with(name, entry[name], empty_is, violation)
+        elif custom_values and not (entry[name] is None or isinstance(entry[name], (str, int))):
+            wrong = Wrong.INVALID
+        if wrong is not None:
             return FieldError(name, wrong)
-    for name, value in entry.items():
-        if name in required:
-            continue
-        if name in _RULES:
-            if wrong := _wrong_with(name, value, empty_is, violation):
-                return FieldError(name, wrong)
-        elif custom_values and not (value is None or isinstance(value, _PLAIN)):
-            return FieldError(name, Wrong.INVALID)
     return None
 
 
 def text_of(value: object) -> str:
-    """A mandatory field as text: whole numbers count as their digits."""
+    """Return a mandatory field as text: whole numbers count as their digits."""
     return value if isinstance(value, str) else str(value)
 
 
 def e164(phone_number: object) -> str:
-    """A valid Indian number as the responses show it: "+91" and ten digits."""
+    """Return a valid Indian number as the responses show it: "+91" and ten digits."""
     return "+91" + text_of(phone_number)[-10:]
-
-
-def _wrong_with_required(
-    name: str, entry: Mapping[str, object], empty_is: Wrong, violation: Callable[[str], None]
-) -> Wrong | None:
-    if name not in entry:
-        return Wrong.REQUIRED
-    return _wrong_with(name, entry[name], empty_is, violation)
 
 
 def _wrong_with(name: str, value: object, empty_is: Wrong, violation: Callable[[str], None]) -> Wrong | None:
@@ -90,28 +103,9 @@ def _wrong_with(name: str, value: object, empty_is: Wrong, violation: Callable[[
         return empty_is
     if name not in _RULES:  # `detail`: a string or any JSON
         return None
-    if isinstance(value, bool) or not isinstance(value, _PLAIN):
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
         violation(f"{name} is neither a string nor a number")
         return Wrong.INVALID
     if isinstance(value, int):
         violation(f"{name} is a number, not a string")
     return None if _RULES[name](text_of(value)) else Wrong.INVALID
-
-
-def _is_lead_id(text: str) -> bool:
-    return len(text) <= MAX_LEAD_ID
-
-
-def _is_contact_name(text: str) -> bool:
-    return len(text) <= MAX_CONTACT_NAME
-
-
-def _is_phone_number(text: str) -> bool:
-    return _INDIAN_NUMBER.fullmatch(text) is not None
-
-
-_RULES: Mapping[str, Callable[[str], bool]] = {
-    "lead_id": _is_lead_id,
-    "phone_number": _is_phone_number,
-    "contact_name": _is_contact_name,
-}
