@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Protocol
 
-from destination_squadstack.api.fix_messages import advice
+from destination_squadstack.api.fix_messages import fix_message
 from destination_squadstack.api.outcomes import (
-    Answer,
     ApiResponse,
     BatchRejected,
     ConfigProblem,
     Mismatch,
-    NoLead,
     OutcomeUnknown,
+    ProbeLead,
+    Response,
     RowError,
     RowResults,
     Throttled,
@@ -25,9 +25,9 @@ from destination_squadstack.api.outcomes import (
 )
 from destination_squadstack.api.squadstack import Api
 from destination_squadstack.config import Config
-from destination_squadstack.operations import CONTACT_CENTER, NO_LEAD, OPERATIONS, V4
-from destination_squadstack.rejected_records import storage as places
-from destination_squadstack.routing import CampaignOperation, lanes_of
+from destination_squadstack.operations import CONTACT_CENTER, OPERATIONS, PROBE_BODY, V4
+from destination_squadstack.rejected_records import storage
+from destination_squadstack.routing import CampaignOperation, campaign_operations
 from squadstack_common.api_limits import TOO_MANY_REQUESTS, wait_in_check
 from squadstack_common.clock import Clock
 
@@ -38,7 +38,7 @@ _NOT_FOUND = 404
 class Connected(Api, Protocol):
     """What can be sent to and logged in to."""
 
-    def log_in(self) -> Answer:
+    def log_in(self) -> Response:
         """Log in to the contact center and do nothing there."""
 
 
@@ -48,10 +48,10 @@ def problem(config: Config, api: Connected, clock: Clock) -> str | None:
 
 
 def _problems(config: Config, api: Connected, clock: Clock) -> Iterator[str]:
-    if (trouble := places.problem(config.store, clock)) is not None:
+    if (trouble := storage.problem(config.store, clock)) is not None:
         yield str(trouble)
     logged_in = False
-    for lane in lanes_of(config):
+    for lane in campaign_operations(config):
         if lane.operation.api == CONTACT_CENTER:
             answer = None if logged_in else _asked(api.log_in, clock)
             logged_in = True
@@ -61,18 +61,18 @@ def _problems(config: Config, api: Connected, clock: Clock) -> Iterator[str]:
             yield said
 
 
-def _probed(api: Api, lane: CampaignOperation, clock: Clock) -> Answer:
-    answer = _asked(lambda: api.send(lane, [NO_LEAD]), clock)
-    verdict = classify_response([NoLead()], answer, lane.operation)
-    if not isinstance(verdict, BatchRejected) or verdict.status != _NOT_FOUND:
+def _probed(api: Api, lane: CampaignOperation, clock: Clock) -> Response:
+    answer = _asked(lambda: api.send(lane, [PROBE_BODY]), clock)
+    outcome = classify_response([ProbeLead()], answer, lane.operation)
+    if not isinstance(outcome, BatchRejected) or outcome.status != _NOT_FOUND:
         return answer
     # v4 has a 404 for a lead, and its words are not documented: this one may mean the campaign. Of a list it would.
     of_a_list = OPERATIONS[V4, "disable"]
     path = lane.path.replace(lane.operation.endpoint, of_a_list.endpoint)
-    return _asked(lambda: api.send(replace(lane, operation=of_a_list, path=path), [NO_LEAD]), clock)
+    return _asked(lambda: api.send(replace(lane, operation=of_a_list, path=path), [PROBE_BODY]), clock)
 
 
-def _asked(ask: Callable[[], Answer], clock: Clock) -> Answer:
+def _asked(ask: Callable[[], Response], clock: Clock) -> Response:
     answer = ask()
     if isinstance(answer, ApiResponse) and answer.status == TOO_MANY_REQUESTS:
         clock.sleep(wait_in_check(answer.retry_after))
@@ -80,27 +80,27 @@ def _asked(ask: Callable[[], Answer], clock: Clock) -> Answer:
     return answer
 
 
-def _explain(lane: CampaignOperation, answer: Answer) -> str | None:
+def _explain(lane: CampaignOperation, answer: Response) -> str | None:
     endpoint, service = lane.operation.endpoint, lane.operation.service
     address = "contact_center.portal_url" if lane.operation.api == CONTACT_CENTER else "squadstack.base_url"
     said: str | None = None
     operation = OPERATIONS[V4, "disable"] if lane.operation.api == V4 else lane.operation
-    match classify_response([NoLead()], answer, operation):
+    match classify_response([ProbeLead()], answer, operation):
         case RowResults() if lane.operation.api == CONTACT_CENTER:
             pass  # the login was accepted
-        case RowResults(refusals):
-            said = _explain_row(lane, refusals[0] if refusals else None)
+        case RowResults(row_errors):
+            said = _explain_row(lane, row_errors[0] if row_errors else None)
         case BatchRejected():
             pass  # refused for the missing id, only less politely
         case ConfigProblem(what, detail):
-            said = advice(what, detail, lane.where)
+            said = fix_message(what, detail, lane.where)
         case Throttled():
             said = (
                 f"{service}'s allowance of calls is used up, a minute later too: "
                 "stop other clients of the business, or try again later."
             )
         case OutcomeUnknown(problem=problem) as unclear if problem:
-            said = advice(problem, unclear.what, lane.where)
+            said = fix_message(problem, unclear.what, lane.where)
         case OutcomeUnknown(what, _, True):
             said = f"{address} answers {endpoint} with {what}: {service} has a problem, or this is not its API."
         case OutcomeUnknown(what):
@@ -113,12 +113,12 @@ def _explain(lane: CampaignOperation, answer: Answer) -> str | None:
     return said
 
 
-def _explain_row(lane: CampaignOperation, refusal: RowError | None) -> str | None:
+def _explain_row(lane: CampaignOperation, row_error: RowError | None) -> str | None:
     endpoint = lane.operation.endpoint
-    if refusal is None:
+    if row_error is None:
         return f"SquadStack accepted a lead without an id at {endpoint}: {lane.ref_at} is not safe to use."
-    if (problem := config_problem(refusal.status, refusal.reason.cause)) is not None:
-        return advice(problem, refusal.reason.text, lane.where)
-    if refusal.status in _REACHED:
+    if (problem := config_problem(row_error.status, row_error.reason.cause)) is not None:
+        return fix_message(problem, row_error.reason.text, lane.where)
+    if row_error.status in _REACHED:
         return None
-    return f"SquadStack refused the trial call to {endpoint} with status {refusal.status}: {refusal.reason.text}"
+    return f"SquadStack refused the trial call to {endpoint} with status {row_error.status}: {row_error.reason.text}"

@@ -95,11 +95,11 @@ def _discover(_: argparse.Namespace, emitter: Emitter) -> int:
 
 def _check(options: argparse.Namespace, emitter: Emitter) -> int:
     from destination_squadstack import check  # noqa: PLC0415 - `spec` must not pay for these imports
-    from destination_squadstack.api.router import Connection  # noqa: PLC0415
+    from destination_squadstack.api.router import ApiRouter  # noqa: PLC0415
 
     try:
         config = _load_config(options.config)
-        problem = check.problem(config, Connection(config), SystemClock())
+        problem = check.problem(config, ApiRouter(config), SystemClock())
     except SyncError as error:
         problem = str(error)
     emitter.connection_status(problem)
@@ -161,13 +161,13 @@ def _replay(options: argparse.Namespace, emitter: Emitter) -> int:
 def _sync(
     config: Config, routes: list[Route], read: Callable[[int], bytes], emitter: Emitter, *, is_replay: bool = False
 ) -> "Sync":
-    from destination_squadstack.api.router import Connection  # noqa: PLC0415
+    from destination_squadstack.api.router import ApiRouter  # noqa: PLC0415
     from destination_squadstack.api.squadstack import DryRun  # noqa: PLC0415
-    from destination_squadstack.rejected_records import storage as places  # noqa: PLC0415 - see _check
+    from destination_squadstack.rejected_records import storage  # noqa: PLC0415 - see _check
     from destination_squadstack.sync import Sync  # noqa: PLC0415
 
     clock = SystemClock()
-    if not config.dry_run and (trouble := places.problem(config.store, clock)) is not None:
+    if not config.dry_run and (trouble := storage.problem(config.store, clock)) is not None:
         # Found out when the first row is rejected, it would cost what has been sent until then its states.
         raise trouble
     # What has been imported is here to stay, and of what the flow makes little waits for a collector: looking through
@@ -177,7 +177,7 @@ def _sync(
     sync = Sync(
         config,
         routes,
-        api=DryRun() if config.dry_run else Connection(config),
+        api=DryRun() if config.dry_run else ApiRouter(config),
         read=read,
         emitter=emitter,
         clock=clock,

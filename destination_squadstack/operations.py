@@ -27,7 +27,7 @@ V1 = "v1"
 CONTACT_CENTER = "contact_center"
 LEADS_PER_CALL = 100
 # A lead that SquadStack refuses for its missing id, once it has looked at all else: a question that changes nothing.
-NO_LEAD = b'{"lead_id":""}'
+PROBE_BODY = b'{"lead_id":""}'
 
 
 class Cause(Enum):
@@ -54,7 +54,7 @@ class Fact(IntEnum):
 
 
 # An answer that a lead is already as asked proves nothing about our own earlier attempt if the run knew that before.
-KNOWN_FROM = {
+FACT_OF_CAUSE = {
     Cause.DUPLICATE_LEAD: Fact.PRESENT,
     Cause.STILL_ACTIVE: Fact.PRESENT,
     Cause.CONVERTED: Fact.CONVERTED,
@@ -64,7 +64,7 @@ KNOWN_FROM = {
 
 # What the first calls look like after a crash and a restart: the leads are there already. It proves nothing about the
 # config.
-LOOKS_LIKE_A_RESTART = frozenset(
+RESTART_CAUSES = frozenset(
     {Cause.DUPLICATE_LEAD, Cause.DUPLICATE_FIELD, Cause.STILL_ACTIVE, Cause.CONVERTED, Cause.DELETED}
 )
 
@@ -104,16 +104,16 @@ class Operation:
     sync_mode: str
     template: str
     # Leads are told apart by this field, within this pool: two calls for one lead are never under way together.
-    pool: str
+    lead_namespace: str
     key: str = "lead_id"
     method: str = "POST"
     target: Target = Target.REF_ID
     body: Body = Body.LIST
     batch_size: int = LEADS_PER_CALL
     # Whether the answer has an entry for each lead, or is one for all of them.
-    answers_each: bool = False
+    has_row_results: bool = False
     # Answers that mean "done" when an earlier attempt for the same lead may have been carried out.
-    done_after_silence: frozenset[Cause] = frozenset()
+    done_after_unknown_outcome: frozenset[Cause] = frozenset()
     removes_leads: bool = False
     # Whether it is for a row that was deleted at its source as well; any other would call somebody who has left.
     for_deleted_rows: bool = False
@@ -143,7 +143,7 @@ class Operation:
         return Request(self.method, path, None)
 
     @property
-    def makes_so(self) -> frozenset[Fact]:
+    def establishes(self) -> frozenset[Fact]:
         """Return what is so of a lead once this has been done to it."""
         if self.removes_leads:
             return frozenset({Fact.GONE})
@@ -189,7 +189,7 @@ _GONE = frozenset({Cause.DELETED, Cause.UNKNOWN_LEAD})
 
 def _crm_v2(name: str, endpoint: str, sync_mode: str, **more: Any) -> Operation:
     template = f"/voice/crm-integration-v2/{{target}}/{endpoint}"
-    return Operation(name, CRM_V2, endpoint, sync_mode, template, CRM_V2, answers_each=True, **more)
+    return Operation(name, CRM_V2, endpoint, sync_mode, template, CRM_V2, has_row_results=True, **more)
 
 
 def _leads(api: str, name: str, sync_mode: str, **more: Any) -> Operation:
@@ -201,13 +201,13 @@ def _leads(api: str, name: str, sync_mode: str, **more: Any) -> Operation:
 
 def _contact_center(name: str, sync_mode: str, template: str, **more: Any) -> Operation:
     """A row of the contact center, whose ids of leads and of calls and whose numbers are three worlds."""
-    row = {"pool": "lead", "target": Target.NOTHING, "body": Body.IN_PATH, "batch_size": 1, **more}
-    row["pool"] = f"{CONTACT_CENTER}_{row['pool']}"
+    row = {"lead_namespace": "lead", "target": Target.NOTHING, "body": Body.IN_PATH, "batch_size": 1, **more}
+    row["lead_namespace"] = f"{CONTACT_CENTER}_{row['lead_namespace']}"
     return Operation(name, CONTACT_CENTER, name, sync_mode, f"/api/v2/config/campaigns/{template}", **row)
 
 
-_CREATES: dict[str, Any] = {"done_after_silence": _THERE}
-_CHANGES: dict[str, Any] = {"done_after_silence": _ACTIVE}
+_CREATES: dict[str, Any] = {"done_after_unknown_outcome": _THERE}
+_CHANGES: dict[str, Any] = {"done_after_unknown_outcome": _ACTIVE}
 _STOPS: dict[str, Any] = {"for_deleted_rows": True}
 _DELETES: dict[str, Any] = {"removes_leads": True, "needs_allow_delete": True, **_STOPS}
 _ALONE: dict[str, Any] = {"body": Body.ONE, "batch_size": 1}
@@ -216,14 +216,14 @@ _ROWS = (
     _crm_v2("create", "lead-created", "append", **_CREATES),
     _crm_v2("upsert", "lead-upserted", "append_dedup", **_CHANGES),
     _crm_v2("update", "lead-updated", "update", **_CHANGES),
-    _crm_v2("convert", "lead-converted", "append", done_after_silence=_CONVERTED),
+    _crm_v2("convert", "lead-converted", "append", done_after_unknown_outcome=_CONVERTED),
     _crm_v2("disable", "lead-disabled", "soft_delete", **_STOPS),
-    _crm_v2("delete", "lead-deleted", "append", done_after_silence=_DELETED, **_DELETES),
+    _crm_v2("delete", "lead-deleted", "append", done_after_unknown_outcome=_DELETED, **_DELETES),
     _leads(V4, "create", "append", **_CREATES),
     _leads(V4, "update", "update", method="PATCH", **_CHANGES, **_ALONE),
-    _leads(V4, "convert", "append", done_after_silence=_CONVERTED, **_ALONE),
+    _leads(V4, "convert", "append", done_after_unknown_outcome=_CONVERTED, **_ALONE),
     _leads(V4, "disable", "soft_delete", **_STOPS),
-    _leads(V4, "delete", "append", done_after_silence=_GONE, **_DELETES, **_ALONE),
+    _leads(V4, "delete", "append", done_after_unknown_outcome=_GONE, **_DELETES, **_ALONE),
     _leads(V1, "create", "append", integer_key=True, **_CREATES),
     _leads(V1, "disable", "soft_delete", integer_key=True, **_STOPS),
     _contact_center(
@@ -231,20 +231,22 @@ _ROWS = (
         "append",
         "{target}/lead",
         method="PUT",
-        pool="number",
+        lead_namespace="number",
         key="number",
         target=Target.CAMPAIGN_ID,
         body=Body.ONE,
         repeatable=False,
     ),
     _contact_center("set_status", "update", "leads/{lead_id}/status/{status}"),
-    _contact_center("delete_lead", "append", "leads/{lead_id}", method="DELETE", done_after_silence=_GONE, **_DELETES),
+    _contact_center(
+        "delete_lead", "append", "leads/{lead_id}", method="DELETE", done_after_unknown_outcome=_GONE, **_DELETES
+    ),
     _contact_center(
         "voicemail_disposition",
         "append",
         "call/{cdr_id}/disposition/voicemail",
         method="PUT",
-        pool="call",
+        lead_namespace="call",
         key="cdr_id",
     ),
 )

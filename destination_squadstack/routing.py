@@ -28,7 +28,7 @@ class CampaignOperation:
     """
 
     index: int
-    scope: int
+    lead_namespace: int
     operation: Operation
     path: str
     at: str
@@ -159,7 +159,7 @@ def _named(stream: str, namespace: str | None) -> str:
     return f"'{stream}'" if namespace is None else f"'{stream}' of the namespace '{namespace}'"
 
 
-def lanes_of(config: Config) -> list[CampaignOperation]:
+def campaign_operations(config: Config) -> list[CampaignOperation]:
     """Return every operation on every campaign that the config names, for check: no catalog is known there."""
     lanes: dict[tuple[str, str, str], CampaignOperation] = {}
     for target in [*([config.default] if config.default else []), *(entry.target for entry in config.streams)]:
@@ -273,13 +273,18 @@ def _lane(choice: _Choice, lanes: dict[tuple[str, str, str], CampaignOperation])
     operation = choice.operation
     key = (operation.api, choice.target, operation.name)
     if key not in lanes:
-        pool = (operation.pool, choice.target)
+        lead_namespace = (operation.lead_namespace, choice.target)
         neighbour = next(
-            (lane for (_, target, _), lane in lanes.items() if (lane.operation.pool, target) == pool), None
+            (
+                lane
+                for (_, target, _), lane in lanes.items()
+                if (lane.operation.lead_namespace, target) == lead_namespace
+            ),
+            None,
         )
         lanes[key] = CampaignOperation(
             index=len(lanes),
-            scope=neighbour.scope if neighbour else len(lanes),
+            lead_namespace=neighbour.lead_namespace if neighbour else len(lanes),
             operation=operation,
             path=operation.path(choice.target),
             at=choice.at,

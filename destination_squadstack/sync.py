@@ -1,7 +1,8 @@
-"""`write`: threads, signals, stdin and stdout around the pump.
+"""`write`: threads, signals, stdin and stdout around the engine.
 
-One thread reads and parses, some make calls, and the main thread owns the pump and writes. They meet in one queue. The
-reader may be a few pieces of input ahead and no more, so a slow API slows the source down instead of filling memory.
+One thread reads and parses, some make calls, and the main thread owns the engine and writes. They meet in one queue.
+The reader may be a few pieces of input ahead and no more, so a slow API slows the source down instead of filling
+memory.
 """
 
 import contextlib
@@ -15,18 +16,18 @@ from itertools import islice
 from queue import Empty, SimpleQueue
 from types import FrameType
 
-from destination_squadstack.api.outcomes import Answer
+from destination_squadstack.api.outcomes import Response
 from destination_squadstack.api.squadstack import Api
 from destination_squadstack.config import Config
 from destination_squadstack.engine.batcher import Batcher
 from destination_squadstack.engine.calls import Call
-from destination_squadstack.engine.engine import Engine, Settings
+from destination_squadstack.engine.engine import Engine, EngineSettings
 from destination_squadstack.engine.rate_limiter import RateLimiter
 from destination_squadstack.errors import SyncError, unexpected
 from destination_squadstack.mapping import RecordMapper
 from destination_squadstack.progress import Progress
 from destination_squadstack.protocol import Emitter, Message, OutputClosed, read_messages
-from destination_squadstack.rejected_records.storage import open_store
+from destination_squadstack.rejected_records.storage import open_storage
 from destination_squadstack.rejected_records.writer import RejectedRecordWriter
 from destination_squadstack.routing import Route
 from squadstack_common.clock import Clock
@@ -53,7 +54,7 @@ class _EndOfInput:
 @dataclass(frozen=True, slots=True)
 class _Answered:
     call: Call
-    answer: Answer
+    answer: Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,25 +98,25 @@ class Sync:
         self._read = read
         self._emitter = emitter
         self._clock = clock
-        self._report = Progress(emitter.log, now=clock.monotonic(), acknowledges=not config.dry_run)
+        self._progress = Progress(emitter.log, now=clock.monotonic(), acknowledges=not config.dry_run)
         self._limiter = _limiter(config)
         # No limit of the contact center is documented, and what goes there is none of SquadStack's allowance.
         self._portal_limiter = RateLimiter(_UNLIMITED)
-        self._rejects = RejectedRecordWriter(
-            None if config.dry_run else open_store(config.store, run_id), run_id=run_id, clock=clock
+        self._rejected_records = RejectedRecordWriter(
+            None if config.dry_run else open_storage(config.store, run_id), run_id=run_id, clock=clock
         )
-        self._pump = Engine(
+        self._engine = Engine(
             routes,
             [
                 RecordMapper(route.lane.operation, route.renames, send_nulls=config.send_nulls, mapped=route.mapped)
                 for route in routes
             ],
-            settings=Settings(
+            settings=EngineSettings(
                 workers=config.workers,
                 ignore_duplicates=config.ignore_duplicates,
                 max_rejected_percent=config.max_rejected_percent,
-                keep_going=is_replay,
-                patience=api.patience,
+                tolerate_rejections=is_replay,
+                read_timeout=api.read_timeout,
             ),
             batcher=Batcher(
                 {route.lane.index: route.lane for route in routes}.values(),
@@ -124,8 +125,8 @@ class Sync:
             ),
             limiter=self._limiter,
             portal_limiter=self._portal_limiter,
-            rejects=self._rejects,
-            report=self._report,
+            rejected_records=self._rejected_records,
+            progress=self._progress,
         )
         self._events: SimpleQueue[_Event] = SimpleQueue()
         self._outgoing: SimpleQueue[Call | None] = SimpleQueue()
@@ -138,7 +139,7 @@ class Sync:
     @property
     def rejected(self) -> int:
         """How many records have been rejected."""
-        return self._report.rejected_total
+        return self._progress.rejected_total
 
     def on_signal(self, number: int, _: FrameType | None = None) -> None:
         """Ask for an orderly end; safe to call from a signal handler."""
@@ -168,7 +169,7 @@ class Sync:
             self._emitter.log("WARN", f"Signal {order.number}: finishing the calls under way, then stopping.")
             self._wind_down()
             with contextlib.suppress(SyncError):  # its states have not left
-                self._rejects.commit()
+                self._rejected_records.commit()
             self._say_the_end()
             return _TERMINATED + order.number
         except SyncError as error:
@@ -184,7 +185,7 @@ class Sync:
     def _fail(self, error: SyncError) -> int:
         self._wind_down()
         with contextlib.suppress(SyncError):  # the first error is the one that counts
-            self._rejects.commit()
+            self._rejected_records.commit()
         self._say_the_end()
         self._emitter.trace(error)
         return FAILED
@@ -192,33 +193,33 @@ class Sync:
     # --- the loop
 
     def _flow(self) -> None:
-        while not self._pump.finished:
+        while not self._engine.finished:
             self._take_input()
             self._make_calls()
             self._pass_on_states()
             now = self._clock.monotonic()
-            self._report.tick(
+            self._progress.tick(
                 now,
-                waiting=self._pump.waiting,
+                waiting=self._engine.waiting,
                 used=self._limiter.used(now),
                 allowance=self._config.squadstack.calls_per_minute,
-                input_ended=self._pump.input_ended,
+                input_ended=self._engine.input_ended,
             )
-            if not self._pump.finished:
+            if not self._engine.finished:
                 self._handle_events(wait=self._nap(now))
         self._pass_on_states()
         # What no state covers, as in a replay or from a source that sends none, is to be kept all the same.
-        self._rejects.commit()
-        if self._pump.waiting_states and not self._config.dry_run:
+        self._rejected_records.commit()
+        if self._engine.waiting_states and not self._config.dry_run:
             raise SyncError("The input has ended and all records have an outcome, but a state is left over.")
 
     def _take_input(self) -> None:
         """Feed what has been read. A piece that does not fit is continued later, where it stopped, before the next."""
-        pump, now = self._pump, self._clock.monotonic()
-        while not pump.saturated:
+        engine, now = self._engine, self._clock.monotonic()
+        while not engine.saturated:
             if bite := list(islice(self._piece, _BITE)):
                 for message in bite:
-                    pump.feed(message, now)
+                    engine.feed(message, now)
             elif self._pieces:
                 self._begin(self._pieces.popleft())
             else:
@@ -233,21 +234,21 @@ class Sync:
         elif piece.error is not None:
             raise piece.error
         else:
-            self._pump.end_input()
+            self._engine.end_input()
 
     def _make_calls(self) -> None:
-        for call in self._pump.take_calls(self._clock.monotonic()):
+        for call in self._engine.take_calls(self._clock.monotonic()):
             self._outgoing.put(call)
 
     def _pass_on_states(self) -> None:
-        while states := self._pump.take_states(self._clock.monotonic()):
+        while states := self._engine.take_states(self._clock.monotonic()):
             if not self._config.dry_run:
                 self._emitter.emit_lines(*states)
 
     def _nap(self, now: float) -> float:
-        if self._more_to_feed and not self._pump.saturated:
+        if self._more_to_feed and not self._engine.saturated:
             return 0.0
-        return max(0.0, min(self._report.next_at, self._pump.wake_at(now) or math.inf) - now)
+        return max(0.0, min(self._progress.next_at, self._engine.wake_at(now) or math.inf) - now)
 
     def _handle_events(self, *, wait: float) -> None:
         """Wait for something to happen, then handle all that has happened."""
@@ -264,9 +265,9 @@ class Sync:
             case _Piece() | _EndOfInput():
                 self._pieces.append(event)
             case _Answered(call, answer):
-                self._pump.answered(call, answer, self._clock.monotonic())
+                self._engine.answered(call, answer, self._clock.monotonic())
             case _Broken(call, error):
-                self._pump.abandoned(call)
+                self._engine.abandon(call)
                 raise error
             case _Signal(number):
                 raise _Terminated(number)
@@ -275,20 +276,20 @@ class Sync:
 
     def _wind_down(self, *, quiet: bool = False) -> None:
         """Make no more calls, wait for those under way, pass on the states that are covered then."""
-        pump, clock = self._pump, self._clock
+        engine, clock = self._engine, self._clock
         deadline = clock.monotonic() + SHUTDOWN_SECONDS
-        while pump.under_way and (left := deadline - clock.monotonic()) > 0:
+        while engine.under_way and (left := deadline - clock.monotonic()) > 0:
             try:
                 event = self._events.get(timeout=left)
             except Empty:
                 break
             if isinstance(event, _Broken):
-                pump.abandoned(event.call)
+                engine.abandon(event.call)
             elif isinstance(event, _Answered):
                 # The first error is the one that counts; what this answer says is lost with it and is sent again by the
                 # next sync.
                 with contextlib.suppress(SyncError):
-                    pump.answered(event.call, event.answer, clock.monotonic())
+                    engine.answered(event.call, event.answer, clock.monotonic())
         if not quiet:
             with contextlib.suppress(SyncError):
                 self._pass_on_states()
@@ -296,23 +297,23 @@ class Sync:
     def _finish(self) -> None:
         for watchdog in self._watchdogs:
             watchdog.cancel()
-        for _ in range(self._pump.most_under_way):
+        for _ in range(self._engine.most_under_way):
             self._outgoing.put(None)
-        self._pump.close()
-        self._rejects.close()
+        self._engine.close()
+        self._rejected_records.close()
 
     def _say_the_end(self) -> None:
         now, allowance = self._clock.monotonic(), self._config.squadstack.calls_per_minute
-        self._report.end(now, waiting=self._pump.waiting, used=self._limiter.used(now), allowance=allowance)
+        self._progress.end(now, waiting=self._engine.waiting, used=self._limiter.used(now), allowance=allowance)
 
     def _say_what_a_dry_run_found(self) -> None:
         if not self._config.dry_run:
             return
-        calls, allowance = self._pump.calls_on_allowance, self._config.squadstack.calls_per_minute
+        calls, allowance = self._engine.calls_on_allowance, self._config.squadstack.calls_per_minute
         self._emitter.log(
             "INFO",
-            f"Dry run: nothing was sent and no state was acknowledged. {self._report.written} records would be sent "
-            f"in {self._report.calls} calls; {allowance} calls a minute make that about "
+            f"Dry run: nothing was sent and no state was acknowledged. {self._progress.written} records would be sent "
+            f"in {self._progress.calls} calls; {allowance} calls a minute make that about "
             f"{max(0, calls - allowance) / allowance:.1f} minutes longer than the calls themselves take.",
         )
 
@@ -320,7 +321,7 @@ class Sync:
 
     def _start_threads(self) -> None:
         threading.Thread(target=self._read_input, name="reader", daemon=True).start()
-        for number in range(self._pump.most_under_way):
+        for number in range(self._engine.most_under_way):
             threading.Thread(target=self._work, name=f"worker-{number}", daemon=True).start()
 
     def _read_input(self) -> None:

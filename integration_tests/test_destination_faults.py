@@ -9,7 +9,7 @@ from collections import Counter
 import orjson
 import pytest
 
-from destination_squadstack.api.squadstack import Client
+from destination_squadstack.api.squadstack import SquadStackClient
 from destination_squadstack.config import parse_config
 from destination_squadstack.protocol import Emitter
 from destination_squadstack.routing import plan
@@ -39,7 +39,7 @@ def run(emulator, config, messages, streams=("leads",)):
     sync = Sync(
         settings,
         plan(settings, catalog),
-        api=Client(emulator.url, TOKEN, connect_seconds=300.0, read_seconds=3.0),
+        api=SquadStackClient(emulator.url, TOKEN, connect_seconds=300.0, read_seconds=3.0),
         read=lambda _size: next(pieces),
         emitter=Emitter(printed.append),
         clock=SystemClock(),

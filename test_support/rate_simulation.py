@@ -30,7 +30,7 @@ WORKERS = 4
 # Not judged: they are what it takes connectors that all start with the whole allowance to find their shares.
 WARM_UP_MINUTES = 10
 MINUTES = 70
-# A pump looks again whenever something happens; one that is woken a hair too early must not be woken for ever.
+# An engine looks again whenever something happens; one that is woken a hair too early must not be woken for ever.
 _TICK = 1e-6
 
 
@@ -84,7 +84,7 @@ class _World:
             what(now)
 
     def go_on(self, connector: _Connector, now: float) -> None:
-        """Make every call that may leave now, as the pump does."""
+        """Make every call that may leave now, as the engine does."""
         while connector.under_way < WORKERS:
             due = connector.limiter.due(100, now)
             if due > now:

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from destination_squadstack.api.outcomes import NoResponse
-from destination_squadstack.api.transport import READ_SECONDS, patience_for, read_reply
+from destination_squadstack.api.transport import READ_SECONDS, read_reply, read_timeout_for
 from destination_squadstack.errors import SyncError, TransientError
 from test_support.crm_model import NOT_CARRIED_OUT, Exchange, Json, Key, Row, Server
 
@@ -86,7 +86,7 @@ class Run:
     def feed(self, message: Any, read: Read | None = None, mark: int | None = None) -> bool:
         """Hand one message over, as soon as the engine takes more; false if the sync has ended before."""
         waited = self.now
-        while not self.dead and self.bench.pump.saturated:
+        while not self.dead and self.bench.engine.saturated:
             self.step(self.now + 3600.0)
             if self.now - waited > LONGEST_SYNC:
                 self.complain("takes no more input, for hours")
@@ -97,7 +97,7 @@ class Run:
             self.reads.append(read)
         if mark is not None:
             self.marks.append((mark, len(self.reads)))
-        self._try(lambda: self.bench.pump.feed(message, self.now))
+        self._try(lambda: self.bench.engine.feed(message, self.now))
         return not self.dead
 
     def pass_time(self, seconds: float) -> None:
@@ -109,11 +109,11 @@ class Run:
     def finish(self) -> None:
         """End the input and run until the sync has ended."""
         if not self.dead:
-            self._try(self.bench.pump.end_input)
+            self._try(self.bench.engine.end_input)
         started = self.now
         while not self.dead:
             self._take_states()
-            if self.bench.pump.finished and not self.bench.pump.waiting_states:
+            if self.bench.engine.finished and not self.bench.engine.waiting_states:
                 self.ended = True
                 break
             self.step(self.now + 3600.0)
@@ -123,7 +123,7 @@ class Run:
 
     def step(self, until: float) -> None:
         """Let everything happen that is due, then move on to the next thing, at most until then."""
-        pump = self.bench.pump
+        engine = self.bench.engine
         before = (len(self.server.exchanges), len(self.states_left))
         self._take_states()
         self._take_calls()
@@ -132,7 +132,7 @@ class Run:
         candidates = [until, *(each[0] for each in self.under_way)]
         if (change := self.server.next_change) is not None:
             candidates.append(change)
-        if (wake := pump.wake_at(self.now)) is not None:
+        if (wake := engine.wake_at(self.now)) is not None:
             candidates.append(wake)
         soonest = min(candidates)
         if soonest <= self.now and before == (len(self.server.exchanges), len(self.states_left)):
@@ -164,7 +164,7 @@ class Run:
         return None
 
     def _take_states(self) -> None:
-        while not self.dead and (taken := self._try(lambda: self.bench.pump.take_states(self.now))):
+        while not self.dead and (taken := self._try(lambda: self.bench.engine.take_states(self.now))):
             for line in taken:
                 self._state_left(orjson.loads(line)["state"])
 
@@ -185,7 +185,7 @@ class Run:
         self.counted[1] += rejected
 
     def _take_calls(self) -> None:
-        for call in self._try(lambda: self.bench.pump.take_calls(self.now)) or ():
+        for call in self._try(lambda: self.bench.engine.take_calls(self.now)) or ():
             operation = call.lane.operation
             request = operation.request(call.lane.path, call.bodies)
             leads = orjson.loads(request.body)
@@ -193,7 +193,7 @@ class Run:
             name = request.path.rstrip("/").rsplit("/lead-", 1)[1]
             exchange = self.server.receive(_NAMES[name], ref, leads, self.now)
             attempts = self._note(call, exchange, leads)
-            limit = self.now + patience_for(len(leads), READ_SECONDS)
+            limit = self.now + read_timeout_for(len(leads), READ_SECONDS)
             at = limit if exchange.answered_at is None else min(exchange.answered_at, limit)
             self.under_way.append((at, call, exchange, attempts))
 
@@ -252,7 +252,7 @@ class Run:
             attempt.unreadable = response is not None and not readable
             if attempt.answer is not None and attempt.answer.final:
                 self.last_final.append((self.now, id(attempt)))
-        self._try(lambda: self.bench.pump.answered(call, answer, self.now))
+        self._try(lambda: self.bench.engine.answered(call, answer, self.now))
 
 
 _NAMES = {
@@ -267,8 +267,8 @@ _NAMES = {
 
 def judge_covered(run: Run, reads: Sequence[Read], written: int, rejected: int) -> None:
     """Hold a state that leaves to the records it covers: each applied by this run's own call, or kept as rejected."""
-    safe = {each.line: each for each in run.bench.rejects.rejections[: run.bench.rejects.committed]}
-    unsafe = {each.line for each in run.bench.rejects.rejections[run.bench.rejects.committed :]}
+    safe = {each.line: each for each in run.bench.rejected_records.rejections[: run.bench.rejected_records.committed]}
+    unsafe = {each.line for each in run.bench.rejected_records.rejections[run.bench.rejected_records.committed :]}
     applied = _applied_by(run)
     is_rejected = 0
     for read in reads:
@@ -367,7 +367,7 @@ def judge_run(run: Run) -> None:
     if run.ended:
         if run.acknowledged != len(run.reads) and run.marks and run.marks[-1][1] == len(run.reads):
             run.complain("a sync succeeded without acknowledging everything")
-        safe = {each.line for each in run.bench.rejects.rejections[: run.bench.rejects.committed]}
+        safe = {each.line for each in run.bench.rejected_records.rejections[: run.bench.rejected_records.committed]}
         applied = _applied_by(run)
         for read in run.reads[run.acknowledged :]:
             if (
@@ -379,7 +379,7 @@ def judge_run(run: Run) -> None:
                 run.complain(f"a sync succeeded although record {read.number} is neither written nor kept")
     elif run.failure is not None and not isinstance(run.failure, TransientError):
         run.complain(f"failed as {type(run.failure).__name__}: {run.failure}")
-    lines = [each.line for each in run.bench.rejects.rejections]
+    lines = [each.line for each in run.bench.rejected_records.rejections]
     if len(lines) != len(set(lines)):
         run.complain("a record was rejected twice")
 

@@ -7,9 +7,9 @@ import orjson
 import requests
 
 from destination_squadstack.api.error_text import read_reason
-from destination_squadstack.api.outcomes import Answer, ApiResponse, NoResponse, NotLoggedIn
-from destination_squadstack.api.squadstack import Destined
-from destination_squadstack.api.transport import CONNECT_SECONDS, READ_SECONDS, Transport, patience_for
+from destination_squadstack.api.outcomes import ApiResponse, NoResponse, NotLoggedIn, Response
+from destination_squadstack.api.squadstack import CallTarget
+from destination_squadstack.api.transport import CONNECT_SECONDS, READ_SECONDS, Transport, read_timeout_for
 from destination_squadstack.config import ContactCenter
 from destination_squadstack.operations import Request
 from squadstack_common.clock import Clock, SystemClock
@@ -39,7 +39,7 @@ class Login:
             {"username": section.username, "password": section.password, "domain": section.domain}
         )
 
-    def __call__(self) -> str | NoToken[Answer]:
+    def __call__(self) -> str | NoToken[Response]:
         """Return a token, or what the failure means for the call behind it, which was not made."""
         answer = self._transport.send(Request("POST", LOGIN_PATH, self._credentials), {}, at_most=LOGIN_SECONDS)
         if not isinstance(answer, ApiResponse):
@@ -52,14 +52,14 @@ class Login:
         return _no_token(answer, result)
 
 
-def _not_answered(answer: NoResponse | NotLoggedIn) -> NoToken[Answer]:
+def _not_answered(answer: NoResponse | NotLoggedIn) -> NoToken[Response]:
     if isinstance(answer, NotLoggedIn):
         return NoToken(answer, for_good=True)
     failed = NoResponse(f"login: {answer.what}", may_be_applied=False, timed_out=answer.timed_out)
     return NoToken(failed, for_good=False)
 
 
-def _no_token(answer: ApiResponse, result: LoginResult) -> NoToken[Answer]:
+def _no_token(answer: ApiResponse, result: LoginResult) -> NoToken[Response]:
     match result:
         case LoginResult.THROTTLED:
             return NoToken(answer, for_good=False)
@@ -74,11 +74,11 @@ def _no_token(answer: ApiResponse, result: LoginResult) -> NoToken[Answer]:
     return NoToken(refused, for_good=True)
 
 
-def _is_unauthorized(answer: Answer) -> bool:
+def _is_unauthorized(answer: Response) -> bool:
     return isinstance(answer, ApiResponse) and answer.status == requests.codes.unauthorized
 
 
-class Portal:
+class ContactCenterClient:
     """Calls the contact center."""
 
     def __init__(
@@ -95,23 +95,23 @@ class Portal:
         )
         self._account_id = section.account_id
         self._session = ContactCenterSession(
-            Login(self._transport, section), clock, answer_seconds=connect_seconds + patience_for(1, read_seconds)
+            Login(self._transport, section), clock, answer_seconds=connect_seconds + read_timeout_for(1, read_seconds)
         )
         self._add_method = section.add_lead_method
         self._swapped = False
         self._lock = threading.Lock()
 
     @property
-    def patience(self) -> float:
+    def read_timeout(self) -> float:
         """How long after a call was sent it may still be at work, unanswered."""
-        return self._transport.patience
+        return self._transport.read_timeout
 
-    def log_in(self) -> Answer:
+    def log_in(self) -> Response:
         """Log in and do nothing."""
         token = self._session.token()
         return token.why if isinstance(token, NoToken) else ApiResponse(requests.codes.ok, {})
 
-    def send(self, lane: Destined, bodies: Sequence[bytes]) -> Answer:
+    def send(self, lane: CallTarget, bodies: Sequence[bytes]) -> Response:
         """Send a lead, given as JSON text."""
         request = lane.operation.request(lane.path, bodies)
         if lane.operation.name != "add_lead":
@@ -129,7 +129,7 @@ class Portal:
                 self._swapped, self._add_method = True, _OTHER_METHOD[refused]
             return self._add_method != refused
 
-    def _send(self, request: Request, *, once: bool = False) -> Answer:
+    def _send(self, request: Request, *, once: bool = False) -> Response:
         """Make a call; it is repeated with another token where its own is refused."""
         token = self._session.token()
         refused = RefusedTokens()
@@ -140,7 +140,7 @@ class Portal:
             token = another
         return token.why
 
-    def _call(self, request: Request, token: str, *, once: bool) -> Answer:
+    def _call(self, request: Request, token: str, *, once: bool) -> Response:
         headers = {"Authorization": f"Bearer {token}", "X-Account-ID": self._account_id}
         self._session.begins(token)
         try:

@@ -69,7 +69,7 @@ _CONTACT_CENTER = {
 }
 
 
-def advice(problem: str, detail: str, where: Where) -> str:
+def fix_message(problem: str, detail: str, where: Where) -> str:
     """Say which config field to put right, and how."""
     table = {CRM_V2: _SQUADSTACK, CONTACT_CENTER: _CONTACT_CENTER}.get(where.api, _V4_AND_V1)
     return table[problem].format(

@@ -1,4 +1,4 @@
-"""What an answer means for the records of a call. Pure: it decides, the pump acts.
+"""What an answer means for the records of a call. Pure: it decides, the engine acts.
 
 CRM v2 answers a bulk call row by row. Rows are matched to records by position, because a failed row carries no lead id.
 An answer that cannot be matched for sure is ambiguous: it may have been applied, in full or in part. The other APIs
@@ -59,11 +59,11 @@ class NotLoggedIn:
     detail: str = ""
 
 
-Answer = ApiResponse | NoResponse | NotLoggedIn
+Response = ApiResponse | NoResponse | NotLoggedIn
 
 
 class Sent(Protocol):
-    """What the verdict needs of a record that was sent."""
+    """What the classification needs of a record that was sent."""
 
     @property
     def lead_id(self) -> str:
@@ -75,7 +75,7 @@ class Sent(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class NoLead:
+class ProbeLead:
     """What is sent in order to ask whether the API answers at all."""
 
     lead_id: str = ""
@@ -88,7 +88,7 @@ class RowError:
 
     status: int
     reason: Reason
-    try_again: bool
+    retryable: bool
     may_be_applied: bool = False
     wait: float | None = None
 
@@ -97,7 +97,7 @@ class RowError:
 class RowResults:
     """Every record has an outcome of its own, None meaning written. None for the whole: all written."""
 
-    refusals: Sequence[RowError | None] | None
+    row_errors: Sequence[RowError | None] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +156,10 @@ Outcome = RowResults | OutcomeUnknown | BatchRejected | Throttled | ConfigProble
 
 def classify_response(
     records: Sequence[Sent],
-    answer: Answer,
+    answer: Response,
     operation: Operation = OPERATIONS[CRM_V2, "upsert"],
     *,
-    proved: bool = False,
+    lane_has_accepted: bool = False,
 ) -> Outcome:
     """Decide what an answer to an operation means; `proved` is an address where other records were accepted."""
     if isinstance(answer, NotLoggedIn):
@@ -169,8 +169,8 @@ def classify_response(
             answer.what, may_be_applied=answer.may_be_applied, answered=False, timed_out=answer.timed_out
         )
     if _OK <= answer.status < _REDIRECTS:
-        return _judge_rows(records, answer) if operation.answers_each else _judge_whole(answer)
-    return _judge_missing(records, answer, operation, proved) or _judge_status(records, answer, operation)
+        return _judge_rows(records, answer) if operation.has_row_results else _judge_whole(answer)
+    return _judge_missing(records, answer, operation, lane_has_accepted) or _judge_status(records, answer, operation)
 
 
 _PROBLEMS = {_UNAUTHORIZED: "token", _FORBIDDEN: "permission", _NOT_FOUND: "not_found", _NOT_ALLOWED: "not_allowed"}
@@ -178,7 +178,7 @@ _PROBLEMS = {_UNAUTHORIZED: "token", _FORBIDDEN: "permission", _NOT_FOUND: "not_
 
 def _judge_status(records: Sequence[Sent], reply: ApiResponse, operation: Operation) -> Outcome:
     status, reason = reply.status, read_reason(reply.body)
-    by_cause = _WRONG_REF.get(reason.cause) if operation.answers_each else None
+    by_cause = _WRONG_REF.get(reason.cause) if operation.has_row_results else None
     if status == _FORBIDDEN and _is_a_web_page(reply):
         # A firewall that takes offence at one lead, or at this connector: only other calls can tell.
         what = "HTTP 403 with a web page instead of the API's answer"
@@ -188,7 +188,7 @@ def _judge_status(records: Sequence[Sent], reply: ApiResponse, operation: Operat
     may_be_applied = status not in _NOT_CARRIED_OUT
     if status in _REFUSES_THE_LIST:
         # v4 and v1 may have taken a part of a list that they refuse.
-        partly = may_be_applied and not operation.answers_each and len(records) > 1
+        partly = may_be_applied and not operation.has_row_results and len(records) > 1
         return BatchRejected(status, _said(status, reply.body, records[0]), partly)
     if status == TOO_MANY_REQUESTS:
         return Throttled(reply.retry_after)
@@ -199,7 +199,9 @@ def _judge_status(records: Sequence[Sent], reply: ApiResponse, operation: Operat
     return ConfigProblem("redirect" if _REDIRECTS <= status < _BAD_REQUEST else "unexpected", str(status))
 
 
-def _judge_missing(records: Sequence[Sent], reply: ApiResponse, operation: Operation, proved: bool) -> Outcome | None:
+def _judge_missing(
+    records: Sequence[Sent], reply: ApiResponse, operation: Operation, lane_has_accepted: bool
+) -> Outcome | None:
     """Decide what a 404 means where the documents have one for a lead; None where `_judge_status` knows.
 
     v4 says "404 if the given lead_id doesn't exist" of the calls for one lead, and of no list; the contact center has
@@ -208,14 +210,14 @@ def _judge_missing(records: Sequence[Sent], reply: ApiResponse, operation: Opera
     rejects its first records and stops at the 200th.
     """
     somebody_else = reply.unreadable is not None and bool(reply.body)
-    if reply.status not in (_NOT_FOUND, _GONE) or operation.answers_each or somebody_else:
+    if reply.status not in (_NOT_FOUND, _GONE) or operation.has_row_results or somebody_else:
         return None
     reason = read_reason(reply.body, records[0].field_names)
     if reason.cause in (Cause.UNKNOWN_LEAD, Cause.DELETED):
         return BatchRejected(reply.status, reason)
     if operation.api == CONTACT_CENTER and operation.body is not Body.IN_PATH:
         # Its address is that of all leads: a 404 is one lead's only where it was good for others.
-        return BatchRejected(reply.status, _said(reply.status, reply.body, records[0])) if proved else None
+        return BatchRejected(reply.status, _said(reply.status, reply.body, records[0])) if lane_has_accepted else None
     words = reason.text.lower()
     if operation.batch_size > 1 or ("campaign" in words and "lead" not in words):
         return ConfigProblem("not_found" if operation.api == CONTACT_CENTER else "unknown_campaign", reason.text)
@@ -261,7 +263,7 @@ _CONTRADICTION = OutcomeUnknown(
 
 
 def _judge_each(records: Sequence[Sent], rows: Sequence[Any], body: dict[str, Any], wait: float | None) -> Outcome:
-    refusals: list[RowError | None] = []
+    row_errors: list[RowError | None] = []
     for record, row in zip(records, rows, strict=True):
         status = row.get("status_code") if isinstance(row, dict) else None
         if not isinstance(status, int) or isinstance(status, bool):
@@ -270,10 +272,10 @@ def _judge_each(records: Sequence[Sent], rows: Sequence[Any], body: dict[str, An
         echoed = data.get("lead_id") if isinstance(data, dict) else None
         if echoed is not None and str(echoed).strip() != record.lead_id.strip():
             return Mismatch()
-        refusals.append(None if _OK <= status < _REDIRECTS else _refusal(record, status, data, wait))
-    if not _metadata_agrees(body, len(rows), refusals.count(None)):
+        row_errors.append(None if _OK <= status < _REDIRECTS else _refusal(record, status, data, wait))
+    if not _metadata_agrees(body, len(rows), row_errors.count(None)):
         return _CONTRADICTION
-    return RowResults(refusals)
+    return RowResults(row_errors)
 
 
 def _refusal(record: Sent, status: int, data: object, wait: float | None) -> RowError:
@@ -284,7 +286,7 @@ def _refusal(record: Sent, status: int, data: object, wait: float | None) -> Row
     return RowError(
         status=status,
         reason=reason,
-        try_again=reason.cause is Cause.BUSY or status == TOO_MANY_REQUESTS or broken or status in _COMES_BACK,
+        retryable=reason.cause is Cause.BUSY or status == TOO_MANY_REQUESTS or broken or status in _COMES_BACK,
         may_be_applied=broken and status not in _NOT_CARRIED_OUT,
         wait=wait,
     )

@@ -2,30 +2,30 @@
 
 from collections.abc import Sequence
 
-from destination_squadstack.api.contact_center import Portal
-from destination_squadstack.api.outcomes import Answer, NotLoggedIn
-from destination_squadstack.api.squadstack import Client, Destined
+from destination_squadstack.api.contact_center import ContactCenterClient
+from destination_squadstack.api.outcomes import NotLoggedIn, Response
+from destination_squadstack.api.squadstack import CallTarget, SquadStackClient
 from destination_squadstack.config import Config
 from destination_squadstack.operations import CONTACT_CENTER
 
 
-class Connection:
+class ApiRouter:
     """Sends each lead to the API of its operation."""
 
     def __init__(self, config: Config) -> None:
-        self._squadstack = Client(config.squadstack.base_url, config.squadstack.token)
-        self._portal = None if config.contact_center is None else Portal(config.contact_center)
+        self._squadstack = SquadStackClient(config.squadstack.base_url, config.squadstack.token)
+        self._portal = None if config.contact_center is None else ContactCenterClient(config.contact_center)
 
     @property
-    def patience(self) -> float:
+    def read_timeout(self) -> float:
         """How long after a call was sent it may still be at work, unanswered."""
-        return self._squadstack.patience
+        return self._squadstack.read_timeout
 
-    def log_in(self) -> Answer:
+    def log_in(self) -> Response:
         """Log in to the contact center and do nothing there."""
         return NotLoggedIn("login") if self._portal is None else self._portal.log_in()
 
-    def send(self, lane: Destined, bodies: Sequence[bytes]) -> Answer:
+    def send(self, lane: CallTarget, bodies: Sequence[bytes]) -> Response:
         """Send leads, given as JSON texts."""
         if lane.operation.api == CONTACT_CENTER and self._portal is not None:
             return self._portal.send(lane, bodies)

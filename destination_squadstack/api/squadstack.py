@@ -5,14 +5,14 @@ from typing import Protocol
 
 import requests
 
-from destination_squadstack.api.outcomes import Answer, ApiResponse
+from destination_squadstack.api.outcomes import ApiResponse, Response
 from destination_squadstack.api.transport import CONNECT_SECONDS, READ_SECONDS, Transport
 from destination_squadstack.operations import Operation
 from squadstack_common.clock import Clock
 from squadstack_common.lossless_json import load
 
 
-class Destined(Protocol):
+class CallTarget(Protocol):
     """What has to be known of where leads go."""
 
     @property
@@ -28,10 +28,10 @@ class Api(Protocol):
     """What can be sent to."""
 
     @property
-    def patience(self) -> float:
+    def read_timeout(self) -> float:
         """How long after a call was sent it may still be at work, unanswered."""
 
-    def send(self, lane: Destined, bodies: Sequence[bytes]) -> Answer:
+    def send(self, lane: CallTarget, bodies: Sequence[bytes]) -> Response:
         """Send leads, given as JSON texts."""
 
     def close(self) -> None:
@@ -41,11 +41,11 @@ class Api(Protocol):
 class DryRun:
     """Accepts everything and sends nothing."""
 
-    patience = 0.0
+    read_timeout = 0.0
 
-    def send(self, lane: Destined, bodies: Sequence[bytes]) -> Answer:
+    def send(self, lane: CallTarget, bodies: Sequence[bytes]) -> Response:
         """Answer as if every lead had been accepted."""
-        if not lane.operation.answers_each:
+        if not lane.operation.has_row_results:
             return ApiResponse(status=requests.codes.ok, body={})
         rows = [{"status_code": requests.codes.ok, "data": {"lead_id": load(body)["lead_id"]}} for body in bodies]
         return ApiResponse(status=requests.codes.ok, body={"result": rows})
@@ -54,7 +54,7 @@ class DryRun:
         """Have nothing to close."""
 
 
-class Client:
+class SquadStackClient:
     """Calls SquadStack."""
 
     def __init__(
@@ -70,11 +70,11 @@ class Client:
         self._headers = {"Authorization": f"Bearer {token}"}
 
     @property
-    def patience(self) -> float:
+    def read_timeout(self) -> float:
         """How long after a call was sent it may still be at work, unanswered."""
-        return self._transport.patience
+        return self._transport.read_timeout
 
-    def send(self, lane: Destined, bodies: Sequence[bytes]) -> Answer:
+    def send(self, lane: CallTarget, bodies: Sequence[bytes]) -> Response:
         """Send leads, given as JSON texts."""
         return self._transport.send(lane.operation.request(lane.path, bodies), self._headers, leads=len(bodies))
 

@@ -66,7 +66,7 @@ class Transport:
     ) -> None:
         self._base_url = base_url
         self._connect_seconds = connect_seconds
-        self._patience = read_seconds
+        self._read_timeout = read_seconds
         self._clock = clock or SystemClock()
         self._own = threading.local()
         self._headers = {
@@ -77,9 +77,9 @@ class Transport:
         }
 
     @property
-    def patience(self) -> float:
+    def read_timeout(self) -> float:
         """How long after a call was sent it may still be at work, unanswered, however many leads it holds."""
-        return self._patience
+        return self._read_timeout
 
     def send(
         self,
@@ -95,7 +95,7 @@ class Transport:
         A call that cannot be repeated (`once`) gets a new connection: the server may have closed the kept one, and then
         nobody could tell whether it took the call before that. Its answer is waited for `at_most` so many seconds.
         """
-        patience = min(at_most, patience_for(leads, self._patience))
+        read_timeout = min(at_most, read_timeout_for(leads, self._read_timeout))
         try:
             connection = self._connection()
         except OSError:
@@ -108,14 +108,14 @@ class Transport:
                 connection.prefix + request.path,
                 body=request.body,
                 headers={**self._headers, **headers},
-                timeout=Timeout(connect=self._connect_seconds, read=patience),
+                timeout=Timeout(connect=self._connect_seconds, read=read_timeout),
                 retries=False,
                 redirect=False,
                 assert_same_host=False,
                 preload_content=False,
             )
             try:
-                return self._read(response, patience)
+                return self._read(response, read_timeout)
             finally:
                 # Of an answer that was not read to its end the connection is of no more use; else it is back already.
                 response.close()
@@ -135,9 +135,9 @@ class Transport:
             connection = self._own.connection = _connect(self._base_url)
         return connection
 
-    def _read(self, response: BaseHTTPResponse, patience: float) -> ApiResponse | NoResponse | NotLoggedIn:
+    def _read(self, response: BaseHTTPResponse, read_timeout: float) -> ApiResponse | NoResponse | NotLoggedIn:
         """Read the whole body; one that trickles in for ever is a silence too."""
-        deadline = self._clock.monotonic() + 2 * patience
+        deadline = self._clock.monotonic() + 2 * read_timeout
         body = bytearray()
         for chunk in response.stream(_CHUNK, decode_content=True):
             body += chunk
@@ -191,7 +191,7 @@ def _hang_up(pool: HTTPConnectionPool) -> None:
         pool.pool.put_nowait(kept)
 
 
-def patience_for(leads: int, most: float) -> float:
+def read_timeout_for(leads: int, most: float) -> float:
     """Return how long the answer to a call may take."""
     return min(most, _FOR_ANY_CALL + _FOR_EACH_LEAD * leads)
 

@@ -17,9 +17,9 @@ from destination_squadstack.engine.checkpoint import Segment
 from destination_squadstack.routing import CampaignOperation, Route
 from squadstack_common.lossless_json import load
 
-OPEN_BATCHES_PER_LANE = 16
+MAX_OPEN_BATCHES_PER_LANE = 16
 # No limit of a body's size is documented; 100 leads of a megabyte each were refused, or took the memory of three calls.
-BYTES_PER_CALL = 8 * 1024 * 1024
+MAX_BYTES_PER_CALL = 8 * 1024 * 1024
 # What a record costs beside its texts: objects, its id, its place in a batch. Measured: 470 bytes.
 RECORD_OVERHEAD = 512
 
@@ -52,7 +52,7 @@ class Record:
     maybe_applied: bool = False
     busy_until: float = -math.inf
     # How many of its lane's calls had been answered for good before it failed for the first time.
-    heard_before: int | None = None
+    completions_before: int | None = None
     problem: "Problem | None" = None
 
     @property
@@ -92,8 +92,8 @@ class Batcher:
         *,
         linger: float,
         largest: int | None = None,
-        open_bound: int = OPEN_BATCHES_PER_LANE,
-        bytes_per_call: int = BYTES_PER_CALL,
+        open_bound: int = MAX_OPEN_BATCHES_PER_LANE,
+        bytes_per_call: int = MAX_BYTES_PER_CALL,
     ) -> None:
         self._linger = linger
         self._open_bound = open_bound
@@ -103,7 +103,7 @@ class Batcher:
             lane.index: min(lane.operation.batch_size, largest or lane.operation.batch_size) for lane in lanes
         }
         self._open: dict[int, list[Batch]] = {lane.index: [] for lane in lanes}
-        self._newest: dict[int, dict[str, Batch]] = {lane.scope: {} for lane in lanes}
+        self._newest: dict[int, dict[str, Batch]] = {lane.lead_namespace: {} for lane in lanes}
         self._by_age: dict[int, Batch] = {}
         self._unsettled: dict[int, dict[int, Batch]] = {lane.index: {} for lane in lanes}
         self._ready: deque[Batch] = deque()
@@ -112,7 +112,7 @@ class Batcher:
     def add(self, record: Record, now: float) -> None:
         """Put a record into a batch."""
         lane = record.route.lane
-        newest = self._newest[lane.scope]
+        newest = self._newest[lane.lead_namespace]
         earlier = newest.get(record.lead_id)
         batch = self._batch_for(lane, len(record.body), 0 if earlier is None else earlier.number, now)
         if earlier is not None and earlier not in batch.blockers:
@@ -205,7 +205,7 @@ class Batcher:
     def settle(self, batch: Batch) -> None:
         """Forget a batch whose records all have an outcome, and let go whoever waited for it."""
         del self._unsettled[batch.lane.index][batch.number]
-        newest = self._newest[batch.lane.scope]
+        newest = self._newest[batch.lane.lead_namespace]
         for record in batch.records:
             if newest.get(record.lead_id) is batch:
                 del newest[record.lead_id]

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 
 from destination_squadstack.engine.batcher import Batch, Record
-from destination_squadstack.engine.retry import NO_TROUBLE, ROW_WEIGHT, Trouble
-from destination_squadstack.operations import CONTACT_CENTER, NO_LEAD
+from destination_squadstack.engine.retry import NOT_FAILED, ROW_BLAME, FailedAttempt
+from destination_squadstack.operations import CONTACT_CENTER, PROBE_BODY
 from destination_squadstack.routing import CampaignOperation
 
 SQUADSTACK = "squadstack"
@@ -23,7 +23,7 @@ class Call:
     records: list[Record]
     tries: int = 0
     # Tries in a row during which no other record of the lane got its final answer.
-    unheard: int = 0
+    stalled_tries: int = 0
     sent_at: float = 0.0
     # How many of its lane's calls had been answered for good when this one was looked at last.
     heard: int | None = None
@@ -31,13 +31,13 @@ class Call:
     by_row: bool = False
     # Whether it is a part of a list that got no usable answer.
     suspect: bool = False
-    trouble: Trouble = NO_TROUBLE
+    trouble: FailedAttempt = NOT_FAILED
     about: "Call | None" = None
 
     @property
     def bodies(self) -> list[bytes]:
         """The leads that are sent."""
-        return [NO_LEAD] if self.about else [record.body for record in self.records]
+        return [PROBE_BODY] if self.about else [record.body for record in self.records]
 
     @property
     def size(self) -> int:
@@ -68,8 +68,8 @@ class Call:
     def failures(self) -> int:
         """How often it has failed, as far as the time to the next try goes."""
         if not self.blames:
-            return max(self.tries, self.unheard)
-        return (max(record.refused for record in self.records) + 1) // ROW_WEIGHT + self.unheard
+            return max(self.tries, self.stalled_tries)
+        return (max(record.refused for record in self.records) + 1) // ROW_BLAME + self.stalled_tries
 
     def parts(self, count: int, *, suspect: bool = False) -> "list[Call]":
         """Return up to so many new calls that share its records out among them."""

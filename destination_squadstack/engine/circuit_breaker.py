@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from destination_squadstack.api.error_text import Reason
-from destination_squadstack.api.fix_messages import advice
+from destination_squadstack.api.fix_messages import fix_message
 from destination_squadstack.api.outcomes import config_problem
 from destination_squadstack.errors import ConfigError
-from destination_squadstack.operations import LOOKS_LIKE_A_RESTART
+from destination_squadstack.operations import RESTART_CAUSES
 from destination_squadstack.routing import CampaignOperation
 
 TRIP_AT = 200
@@ -59,7 +59,7 @@ class CircuitBreaker:
 
     def failed(self, lane: CampaignOperation, status: int, reason: Reason, now: float, *, batch: int) -> None:
         """Note that a record of a lane was refused, read while no newer batch than the given one was open."""
-        if lane.index in self._cleared or reason.cause in LOOKS_LIKE_A_RESTART:
+        if lane.index in self._cleared or reason.cause in RESTART_CAUSES:
             return
         suspicion = self._suspects.setdefault(lane.index, self._suspicion(lane, status, reason, now))
         if status not in _COUNTED or suspicion.reason != reason.text:
@@ -79,7 +79,7 @@ class CircuitBreaker:
         Raises:
             ConfigError: Leads were refused alone for the same reason, none was accepted, and with this list it is 200.
         """
-        if lane.index in self._cleared or reason.cause in LOOKS_LIKE_A_RESTART:
+        if lane.index in self._cleared or reason.cause in RESTART_CAUSES:
             return
         lists = self._lists.setdefault((lane.index, reason.text), {})
         lists.setdefault(batch, records)
@@ -132,7 +132,7 @@ class CircuitBreaker:
         )
         what = f"Check {lane.at} and its field_map, then sync again"
         if suspicion.problem is not None:
-            what = advice(suspicion.problem, "", lane.where).rstrip(".")
+            what = fix_message(suspicion.problem, "", lane.where).rstrip(".")
         return ConfigError(f"{what_happened} for one reason: {suspicion.reason.rstrip('.')}. {what}; {fate}.")
 
     def acknowledged(self, lane: CampaignOperation, count: int) -> None:

@@ -13,36 +13,36 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from destination_squadstack.api.error_text import Reason
-from destination_squadstack.api.fix_messages import advice
+from destination_squadstack.api.fix_messages import fix_message
 from destination_squadstack.api.outcomes import (
-    Answer,
     BatchRejected,
     ConfigProblem,
     Mismatch,
-    NoLead,
     Outcome,
     OutcomeUnknown,
+    ProbeLead,
+    Response,
     RowError,
     RowResults,
     Throttled,
     classify_response,
 )
-from destination_squadstack.api.transport import patience_for
-from destination_squadstack.engine.batcher import BYTES_PER_CALL, RECORD_OVERHEAD, Batcher, Problem, Record
+from destination_squadstack.api.transport import read_timeout_for
+from destination_squadstack.engine.batcher import MAX_BYTES_PER_CALL, RECORD_OVERHEAD, Batcher, Problem, Record
 from destination_squadstack.engine.calls import SQUADSTACK, Call, api_of
 from destination_squadstack.engine.checkpoint import Ledger
-from destination_squadstack.engine.rate_limiter import LONGEST_PAUSE, RateLimiter
+from destination_squadstack.engine.rate_limiter import MAX_PAUSE_SECONDS, RateLimiter
 from destination_squadstack.engine.retry import (
     LOST_CALL_SECONDS,
-    MOST_TRIES,
-    MOST_UNKNOWN_IN_A_ROW,
-    MOST_WEIGHT,
+    MAX_BLAME,
+    MAX_STALLED_TRIES,
+    MAX_TRIES_PER_RECORD,
+    MAX_UNKNOWN_IN_A_ROW,
     PARTS,
-    TRIES_PER_CALL,
-    TRIES_THAT_TELL,
+    TRIES_THAT_COUNT,
+    FailedAttempt,
     FailureRate,
     Step,
-    Trouble,
     backoff,
     next_step,
 )
@@ -58,26 +58,26 @@ from destination_squadstack.routing import Route
 from squadstack_common.api_limits import LONGEST_THROTTLED, TOO_MANY_REQUESTS
 
 # What may be read ahead of the API's answers.
-MOST_RECORDS = 10_000
-MOST_BYTES = 64 * 1024 * 1024
-MOST_STATES = 10_000
+MAX_RECORDS = 10_000
+MAX_BYTES = 64 * 1024 * 1024
+MAX_STATES = 10_000
 # Each byte of a lead under way is also one of the body that is sent, two of an answer that repeats it, and up to
 # fifteen of that answer parsed: 16 MB of leads with thousands of fields took 600 MB.
-MOST_BYTES_UNDER_WAY = BYTES_PER_CALL
+MAX_BYTES_UNDER_WAY = MAX_BYTES_PER_CALL
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """What the pump needs of the config and of the client."""
+class EngineSettings:
+    """What the engine needs of the config and of the client."""
 
     # How many calls may be under way to each of the two APIs.
     workers: int
     ignore_duplicates: bool = False
     max_rejected_percent: int | None = None
     # Whether many rejections say nothing about the config, as in a replay: rejected rows are what they are.
-    keep_going: bool = False
+    tolerate_rejections: bool = False
     # How long the API may still be at work on a call whose answer did not come, however many leads it holds.
-    patience: float = 300.0
+    read_timeout: float = 300.0
 
 
 class Engine:
@@ -86,40 +86,40 @@ class Engine:
     def __init__(
         self,
         routes: Sequence[Route],
-        shapers: Sequence[RecordMapper],
+        mappers: Sequence[RecordMapper],
         *,
-        settings: Settings,
+        settings: EngineSettings,
         batcher: Batcher,
         limiter: RateLimiter,
         portal_limiter: RateLimiter | None = None,
-        rejects: RejectedRecordWriter,
-        report: Progress,
+        rejected_records: RejectedRecordWriter,
+        progress: Progress,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._routes = {
-            (namespace, route.stream): (route, shaper)
-            for route, shaper in zip(routes, shapers, strict=True)
+            (namespace, route.stream): (route, mapper)
+            for route, mapper in zip(routes, mappers, strict=True)
             for namespace in _spellings(route)
         }
         self._settings = settings
         self._batcher = batcher
         self._queues = {
             # Each API has workers of its own, so that one that answers nothing holds up none of the other's calls.
-            api: CallQueue(own, workers=settings.workers, most_bytes=MOST_BYTES_UNDER_WAY)
+            api: CallQueue(own, workers=settings.workers, max_bytes=MAX_BYTES_UNDER_WAY)
             for api, own in ((SQUADSTACK, limiter), (CONTACT_CENTER, portal_limiter or limiter))
         }
-        self._report = report
+        self._progress = progress
         self._jitter = jitter
         self._ledger = Ledger()
         self._settlement = Settlement(
             routes,
             ledger=self._ledger,
             batcher=batcher,
-            rejects=rejects,
-            report=report,
+            rejected_records=rejected_records,
+            progress=progress,
             ignore_duplicates=settings.ignore_duplicates,
             max_rejected_percent=settings.max_rejected_percent,
-            keep_going=settings.keep_going,
+            tolerate_rejections=settings.tolerate_rejections,
         )
         self._unknown_in_a_row = dict.fromkeys(self._queues, 0)
         # How many calls of each lane brought a final answer for a record.
@@ -164,9 +164,7 @@ class Engine:
     def saturated(self) -> bool:
         """Whether no more input should be fed."""
         ledger = self._ledger
-        return (
-            ledger.unresolved >= MOST_RECORDS or ledger.held_bytes >= MOST_BYTES or ledger.waiting_states >= MOST_STATES
-        )
+        return ledger.unresolved >= MAX_RECORDS or ledger.held_bytes >= MAX_BYTES or ledger.waiting_states >= MAX_STATES
 
     @property
     def finished(self) -> bool:
@@ -183,17 +181,17 @@ class Engine:
             return
         record = content["record"]
         try:
-            route, shaper = self._routes[record.get("namespace"), record["stream"]]
+            route, mapper = self._routes[record.get("namespace"), record["stream"]]
         except (KeyError, TypeError):
             raise MalformedInput(
                 f"Line {number} of the input is a RECORD of a stream that the catalog does not have."
             ) from None
-        self._report.read += 1
+        self._progress.read += 1
         try:
-            lead_id, body = shaper.shape(record["data"])
+            lead_id, body = mapper.shape(record["data"])
         except Deleted:
             # It is dealt with, so states may leave: they count it like a record that was written.
-            self._report.deleted_at_source += 1
+            self._progress.deleted_at_source += 1
             self._ledger.resolve(self._ledger.add_record(0), route.key, 0, written=True)
             return
         except InvalidRecord as refused:
@@ -232,12 +230,12 @@ class Engine:
 
     def _depart(self, call: Call, now: float) -> None:
         if not call.fresh:
-            self._report.retried += len(call.records)
+            self._progress.retried += len(call.records)
         if call.heard is None:
             call.heard = self._heard[call.lane.index]
         call.tries += 1
         call.sent_at = now
-        self._report.calls += 1
+        self._progress.calls += 1
         for record in call.records:
             record.calls += 1
 
@@ -259,32 +257,34 @@ class Engine:
 
     # --- answers
 
-    def answered(self, call: Call, answer: Answer, now: float) -> None:
+    def answered(self, call: Call, answer: Response, now: float) -> None:
         """Take the answer to a call.
 
         Raises:
             SyncError: The sync cannot go on.
         """
-        self.abandoned(call)
-        records = call.records if call.about is None else [NoLead()]
-        verdict = classify_response(records, answer, call.lane.operation, proved=self._settlement.accepts(call.lane))
-        if isinstance(verdict, ConfigProblem):
-            raise ConfigError(advice(verdict.problem, verdict.detail, call.lane.where))
-        if isinstance(verdict, Throttled):
-            self._throttled(call, verdict.wait, now)
+        self.abandon(call)
+        records = call.records if call.about is None else [ProbeLead()]
+        outcome = classify_response(
+            records, answer, call.lane.operation, lane_has_accepted=self._settlement.accepts(call.lane)
+        )
+        if isinstance(outcome, ConfigProblem):
+            raise ConfigError(fix_message(outcome.problem, outcome.detail, call.lane.where))
+        if isinstance(outcome, Throttled):
+            self._throttled(call, outcome.wait, now)
             self._again(call)
             call.tries -= 1
             return
         if call.about is not None:
-            self._told(call, call.about, verdict, now)
+            self._told(call, call.about, outcome, now)
             return
-        match verdict:
+        match outcome:
             case RowResults():
-                self._settle(call, verdict.refusals, now)
+                self._settle(call, outcome.row_errors, now)
             case OutcomeUnknown():
-                self._ambiguous(call, verdict, now)
+                self._ambiguous(call, outcome, now)
             case BatchRejected():
-                self._list_refused(call, verdict, now)
+                self._list_refused(call, outcome, now)
             case Mismatch():
                 operation = call.lane.operation
                 raise SyncError(
@@ -292,12 +292,12 @@ class Engine:
                     "the same position. Nothing can be said about the leads of that call, none is acknowledged."
                 )
 
-    def abandoned(self, call: Call) -> None:
+    def abandon(self, call: Call) -> None:
         """Note that a call is not under way any more; its records stay without an outcome."""
         self._queues[call.api].returned(call)
 
     def _throttled(self, call: Call, wait: float | None, now: float) -> None:
-        self._report.throttled += 1
+        self._progress.throttled += 1
         limiter, service = self._queues[call.api].limiter, call.lane.operation.service
         if limiter.waited >= LONGEST_THROTTLED:
             raise TransientError(
@@ -306,7 +306,7 @@ class Engine:
             )
         pause = limiter.throttled(wait, call.sent_at, now)
         share = f", then go on with {limiter.share} a minute for now" if call.api == SQUADSTACK else ""
-        self._report.log(
+        self._progress.log(
             "INFO", f"{service}'s allowance is used up (HTTP 429): all calls to it wait {pause:.1f} s{share}."
         )
 
@@ -315,10 +315,10 @@ class Engine:
         self._queues[call.api].spoke(call)
         self._unknown_in_a_row[call.api] = 0
 
-    def _settle(self, call: Call, refusals: Sequence[RowError | None] | None, now: float) -> None:
+    def _settle(self, call: Call, row_errors: Sequence[RowError | None] | None, now: float) -> None:
         """Take an answer that has a word for each record, or one for all of them."""
-        pairs = list(zip(call.records, refusals or [None] * len(call.records), strict=True))
-        later = [(record, refusal) for record, refusal in pairs if refusal is not None and refusal.try_again]
+        pairs = list(zip(call.records, row_errors or [None] * len(call.records), strict=True))
+        later = [(record, row_error) for record, row_error in pairs if row_error is not None and row_error.retryable]
         calls, rows = self._failing[call.lane.index]
         if call.tries == 1:
             calls.note(1, 0)
@@ -326,8 +326,10 @@ class Engine:
         if len(later) < len(pairs):
             self._speaks(call)
             self._heard[call.lane.index] += 1
-            written = [record for record, refusal in pairs if refusal is None]
-            refused = [(record, refusal) for record, refusal in pairs if refusal is not None and not refusal.try_again]
+            written = [record for record, row_error in pairs if row_error is None]
+            refused = [
+                (record, row_error) for record, row_error in pairs if row_error is not None and not row_error.retryable
+            ]
             if refused:
                 written += self._settlement.refused(call, refused, now)
             self._settlement.written(call, written)
@@ -340,20 +342,20 @@ class Engine:
         """Send records again that the API would not take now; one that our own call still holds costs no try."""
         own: list[Record] = []
         rest: list[tuple[Record, RowError]] = []
-        for record, refusal in later:
-            if refusal.reason.cause is Cause.BUSY and now < record.busy_until:
+        for record, row_error in later:
+            if row_error.reason.cause is Cause.BUSY and now < record.busy_until:
                 own.append(record)
                 continue
-            record.maybe_applied |= refusal.may_be_applied
-            record.problem = Problem(refusal.status, refusal.reason, retryable=True)
-            rest.append((record, refusal))
+            record.maybe_applied |= row_error.may_be_applied
+            record.problem = Problem(row_error.status, row_error.reason, retryable=True)
+            rest.append((record, row_error))
         if own:
             self._wait_for_our_own(call.only(own), now)
         if not rest:
             return
         self._failing[call.lane.index][1].note(0, _that_tell([record for record, _ in rest]))
-        statuses = sorted({refusal.status for _, refusal in rest})
-        wait = max(refusal.wait or 0.0 for _, refusal in rest)
+        statuses = sorted({row_error.status for _, row_error in rest})
+        wait = max(row_error.wait or 0.0 for _, row_error in rest)
         left = call.only([record for record, _ in rest])
         left.by_row, left.sent_at = True, sent_at
         if TOO_MANY_REQUESTS in statuses:
@@ -361,74 +363,75 @@ class Engine:
         if left.heard == self._heard[left.lane.index]:
             self._queues[left.api].silent(left)
         what = f"HTTP {' and '.join(map(str, statuses))} for {len(rest)} of its leads"
-        self._go_on(left, Trouble(what, answered=True, by_row=True), now, now + min(wait, LONGEST_PAUSE))
+        self._go_on(left, FailedAttempt(what, answered=True, by_row=True), now, now + min(wait, MAX_PAUSE_SECONDS))
 
     def _wait_for_our_own(self, call: Call, now: float) -> None:
         self._delay(call, now + backoff(max(record.calls for record in call.records) - 1, self._jitter()))
 
-    def _ambiguous(self, call: Call, verdict: OutcomeUnknown, now: float) -> None:
-        if verdict.problem and call.api == CONTACT_CENTER and not self._heard[call.lane.index]:
-            raise ConfigError(advice(verdict.problem, verdict.what, call.lane.where))
+    def _ambiguous(self, call: Call, outcome: OutcomeUnknown, now: float) -> None:
+        if outcome.problem and call.api == CONTACT_CENTER and not self._heard[call.lane.index]:
+            raise ConfigError(fix_message(outcome.problem, outcome.what, call.lane.where))
         self._queues[call.api].silent(call)
         call.by_row = False
         if call.tries == 1:
             self._failing[call.lane.index][0].note(0, 1)
-        earliest = now + min(verdict.wait or 0.0, LONGEST_PAUSE)
-        if verdict.may_be_applied:
-            patience = patience_for(len(call.records), self._settings.patience)
+        earliest = now + min(outcome.wait or 0.0, MAX_PAUSE_SECONDS)
+        if outcome.may_be_applied:
+            read_timeout = read_timeout_for(len(call.records), self._settings.read_timeout)
             for record in call.records:
                 record.maybe_applied = True
                 # It may be at work for as long again as its answer was waited for.
-                record.busy_until = call.sent_at + 2 * patience
+                record.busy_until = call.sent_at + 2 * read_timeout
             if not call.lane.operation.repeatable:
-                self._outcome_unknown(call, verdict, now)
+                self._outcome_unknown(call, outcome, now)
                 return
-            if not verdict.answered:
+            if not outcome.answered:
                 # The API may be at it still; sent now, two calls for one lead would be under way.
-                earliest = max(earliest, call.sent_at + min(patience, LOST_CALL_SECONDS))
-        reason = Reason(Cause.OTHER, f"Outcome unknown: {verdict.what} at the last try.")
+                earliest = max(earliest, call.sent_at + min(read_timeout, LOST_CALL_SECONDS))
+        reason = Reason(Cause.OTHER, f"Outcome unknown: {outcome.what} at the last try.")
         for record in call.records:
             # What the API has said of the record itself says more.
             if record.problem is None or record.problem.status is None:
                 record.problem = Problem(None, reason, retryable=True)
-        trouble = Trouble(
-            verdict.what,
-            answered=verdict.answered,
-            reached=verdict.answered or verdict.may_be_applied,
-            timed_out=verdict.timed_out,
-            deliberate=bool(verdict.problem),
+        trouble = FailedAttempt(
+            outcome.what,
+            answered=outcome.answered,
+            reached=outcome.answered or outcome.may_be_applied,
+            timed_out=outcome.timed_out,
+            deliberate=bool(outcome.problem),
         )
         self._go_on(call, trouble, now, earliest)
 
-    def _go_on(self, call: Call, trouble: Trouble, now: float, earliest: float) -> None:
+    def _go_on(self, call: Call, trouble: FailedAttempt, now: float, earliest: float) -> None:
         """Count a try that brought no outcome, and do what is to be done then."""
         call.trouble = trouble
         heard = self._heard[call.lane.index]
         meanwhile = heard > (call.heard or 0) and trouble.reached
         first = heard if call.tries else heard - 1
         call.heard = heard
-        call.unheard = 0 if meanwhile else call.unheard + 1
+        call.stalled_tries = 0 if meanwhile else call.stalled_tries + 1
         for record in call.records:
-            if record.heard_before is None:
-                record.heard_before = first
+            if record.completions_before is None:
+                record.completions_before = first
             if meanwhile and call.blames:
                 record.refused += trouble.weight
                 record.counted += 1
         given_up = [record for record in call.records if self._is_to_blame(record)]
         left = [record for record in call.records if not self._is_to_blame(record)]
         self._give_up(call, given_up, now)
-        if any(record.counted >= MOST_TRIES for record in left):
+        if any(record.counted >= MAX_TRIES_PER_RECORD for record in left):
             operation = call.lane.operation
             raise TransientError(
-                f"{operation.service} gave no final answer for a lead of {operation.endpoint} in {MOST_TRIES} tries, "
-                f"and others failed too often for the lead to be to blame; the last time: {trouble.what}. "
+                f"{operation.service} gave no final answer for a lead of {operation.endpoint} in "
+                f"{MAX_TRIES_PER_RECORD} tries, and others failed too often for the lead to be to blame; the last "
+                f"time: {trouble.what}. "
                 "The lead has not been acknowledged."
             )
         if left:
             self._send_again(call.only(left), now, earliest, meanwhile=meanwhile)
 
     def _is_to_blame(self, record: Record) -> bool:
-        if record.refused < MOST_WEIGHT:
+        if record.refused < MAX_BLAME:
             return False
         return not any(rate.explains(record.counted) for rate in self._failing[record.route.lane.index])
 
@@ -439,7 +442,7 @@ class Engine:
 
     def _others_got_through(self, call: Call) -> bool:
         """Tell whether others of the lane got their final answers since the records of a call failed first."""
-        return self._heard[call.lane.index] > (call.records[0].heard_before or 0)
+        return self._heard[call.lane.index] > (call.records[0].completions_before or 0)
 
     def _send_again(self, call: Call, now: float, earliest: float, *, meanwhile: bool) -> None:
         """Send a call again, in parts, or a question in its place; or end the sync."""
@@ -451,7 +454,7 @@ class Engine:
                 self._give_up(call, call.records, now)
                 return
             raise TransientError(
-                f"{operation.service} gave no usable answer to {operation.endpoint} in {TRIES_PER_CALL} tries; "
+                f"{operation.service} gave no usable answer to {operation.endpoint} in {MAX_STALLED_TRIES} tries; "
                 f"the last time: {call.trouble.what}. The records of that call have not been acknowledged."
             )
         due = max(earliest, now + backoff(call.failures, self._jitter()))
@@ -461,26 +464,31 @@ class Engine:
                 self._delay(part, due)
         else:
             self._delay(call if step is Step.AGAIN else Call(call.batch, [], about=call), due)
-        self._report.log(
+        self._progress.log(
             "INFO", f"No usable answer to {operation.endpoint} ({call.trouble.what}): going on in {due - now:.0f} s."
         )
 
-    def _told(self, question: Call, call: Call, verdict: Outcome, now: float) -> None:
+    def _told(self, question: Call, call: Call, outcome: Outcome, now: float) -> None:
         """Go on with a call after a question was asked in its place."""
-        if isinstance(verdict, OutcomeUnknown):
-            if verdict.problem:
-                raise ConfigError(advice(verdict.problem, verdict.what, call.lane.where))
-            what, wait = verdict.what, verdict.wait
-        elif isinstance(verdict, RowResults) and verdict.refusals and (said := verdict.refusals[0]) and said.try_again:
+        if isinstance(outcome, OutcomeUnknown):
+            if outcome.problem:
+                raise ConfigError(fix_message(outcome.problem, outcome.what, call.lane.where))
+            what, wait = outcome.what, outcome.wait
+        elif (
+            isinstance(outcome, RowResults)
+            and outcome.row_errors
+            and (said := outcome.row_errors[0])
+            and said.retryable
+        ):
             what, wait = f"HTTP {said.status} for a lead without an id", said.wait
         else:
             self._speaks(question)
             self._was_told(call)
             return
         self._queues[call.api].silent(call)
-        call.unheard += 1
+        call.stalled_tries += 1
         call.trouble = replace(call.trouble, what=what)
-        self._send_again(call, now, now + min(wait or 0.0, LONGEST_PAUSE), meanwhile=False)
+        self._send_again(call, now, now + min(wait or 0.0, MAX_PAUSE_SECONDS), meanwhile=False)
 
     def _was_told(self, call: Call) -> None:
         """Go on with a call now that the API is known to answer: it may be to blame itself."""
@@ -493,41 +501,41 @@ class Engine:
         if self._others_got_through(call) or self._ledger.unresolved == len(call.records) == 1:
             for record in call.records:
                 # Not more: it has to have one more try now that the API is back.
-                record.refused = min(record.refused + call.unheard * call.trouble.weight, MOST_WEIGHT - 1)
-                record.counted += call.unheard
+                record.refused = min(record.refused + call.stalled_tries * call.trouble.weight, MAX_BLAME - 1)
+                record.counted += call.stalled_tries
             # The question counts as one of the others.
-            call.unheard, call.heard = 0, self._heard[call.lane.index] - 1
+            call.stalled_tries, call.heard = 0, self._heard[call.lane.index] - 1
         self._again(call)
 
-    def _outcome_unknown(self, call: Call, verdict: OutcomeUnknown, now: float) -> None:
+    def _outcome_unknown(self, call: Call, outcome: OutcomeUnknown, now: float) -> None:
         """Reject what may be there already, and would be there twice if it were sent again."""
         operation = call.lane.operation
         reason = Reason(
-            Cause.OTHER, f"outcome_unknown: {verdict.what}. It may have been carried out, so it was not sent again."
+            Cause.OTHER, f"outcome_unknown: {outcome.what}. It may have been carried out, so it was not sent again."
         )
         for record in call.records:
             self._settlement.reject(call, record, Problem(None, reason), now)
         self._unknown_in_a_row[call.api] += 1
-        if self._unknown_in_a_row[call.api] >= MOST_UNKNOWN_IN_A_ROW:
+        if self._unknown_in_a_row[call.api] >= MAX_UNKNOWN_IN_A_ROW:
             raise TransientError(
-                f"{operation.service} gave no usable answer to {operation.endpoint} {MOST_UNKNOWN_IN_A_ROW} times "
-                f"in a row; the last time: {verdict.what}. What became of these records is not known: look at the "
+                f"{operation.service} gave no usable answer to {operation.endpoint} {MAX_UNKNOWN_IN_A_ROW} times "
+                f"in a row; the last time: {outcome.what}. What became of these records is not known: look at the "
                 "rejected rows, and whether the leads are there, before the next sync."
             )
 
-    def _list_refused(self, call: Call, verdict: BatchRejected, now: float) -> None:
-        busy = verdict.reason.cause is Cause.BUSY
+    def _list_refused(self, call: Call, outcome: BatchRejected, now: float) -> None:
+        busy = outcome.reason.cause is Cause.BUSY
         if len(call.records) == 1:
-            self._settle(call, [RowError(verdict.status, verdict.reason, try_again=busy)], now)
+            self._settle(call, [RowError(outcome.status, outcome.reason, retryable=busy)], now)
             return
         self._speaks(call)
         if busy and any(now < record.busy_until for record in call.records):
             self._wait_for_our_own(call, now)
             return
-        self._settlement.list_refused(call, verdict.reason)
+        self._settlement.list_refused(call, outcome.reason)
         for record in call.records:
             # Part of a refused list may have been applied: what is "already there" afterwards is our own.
-            record.maybe_applied |= verdict.may_be_applied
+            record.maybe_applied |= outcome.may_be_applied
         for part in call.parts(PARTS):
             self._again(part)
 
@@ -547,13 +555,13 @@ class Engine:
         return self._settlement.take_states(now, finished=self.finished)
 
     def close(self) -> None:
-        """Let go of what the pump holds outside its memory."""
+        """Let go of what the engine holds outside its memory."""
         self._settlement.close()
 
 
 def _that_tell(records: Sequence[Record]) -> int:
     """Return how many of these tries say something of the API and not of the lead."""
-    return sum([record.counted < TRIES_THAT_TELL for record in records])
+    return sum([record.counted < TRIES_THAT_COUNT for record in records])
 
 
 def _spellings(route: Route) -> tuple[str | None, ...]:

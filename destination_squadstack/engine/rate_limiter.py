@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from squadstack_common.api_limits import LONGEST_GUESS, WINDOW_SECONDS, WINDOW_STATED
 
-LONGEST_PAUSE = 900.0
+MAX_PAUSE_SECONDS = 900.0
 _FIRST_PAUSE = 1.0
 _SMALLEST_SHARE = 2.0
 _CUT = 0.75
@@ -139,7 +139,7 @@ class RateLimiter:
         if wait is None or wait == WINDOW_STATED:
             pause = self._guess()
         else:
-            pause = min(LONGEST_PAUSE, wait + self._share.step * self._chance())
+            pause = min(MAX_PAUSE_SECONDS, wait + self._share.step * self._chance())
         self.waited += max(0.0, now + pause - max(now, self._paused_until))
         self._paused_until = max(self._paused_until, now + pause)
         return self._paused_until - now

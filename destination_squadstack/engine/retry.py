@@ -11,26 +11,26 @@ from typing import Protocol
 # A record is given up once the tries during which others got their final answers weigh so much. Six rows in which the
 # API speaks of that very record are enough; a call without any answer takes as long as a call may take, so four of them
 # are; of calls that failed as a whole, as others may too, it takes twelve.
-MOST_WEIGHT = 12
-ROW_WEIGHT = 2
-UNANSWERED_WEIGHT = 3
+MAX_BLAME = 12
+ROW_BLAME = 2
+UNANSWERED_BLAME = 3
 # A lead that an outage of others excuses must not keep a sync going for ever: half an hour at 30 seconds a try.
-MOST_TRIES = 60
+MAX_TRIES_PER_RECORD = 60
 # A call without a usable answer is sent again for three minutes or more (1, 2, 4, 8, 16, 30, … seconds).
-TRIES_PER_CALL = 12
+MAX_STALLED_TRIES = 12
 # Before a list is taken apart, which must not happen over a hiccup. Two without an answer have cost minutes already.
-TRIES_BEFORE_PARTS = 4
-UNANSWERED_TRIES_BEFORE_PARTS = 2
+TRIES_BEFORE_SPLIT = 4
+UNANSWERED_TRIES_BEFORE_SPLIT = 2
 # Halves, unless each step costs the wait for an answer that does not come.
 PARTS = 2
 UNANSWERED_PARTS = 10
-LONGEST_BACKOFF = 30.0
+MAX_BACKOFF_SECONDS = 30.0
 # After a connection was lost the API may still be at work on the call; sent at once, it would meet itself.
 LOST_CALL_SECONDS = 30.0
 # After so many calls in a row without a usable answer an API seems to be down.
 SEEMS_DOWN_AFTER = 4
 # An API that is down must not turn lead after lead into one that may or may not be there.
-MOST_UNKNOWN_IN_A_ROW = 10
+MAX_UNKNOWN_IN_A_ROW = 10
 
 
 # In an outage of a part of all calls others get through as well: a record is given up only if so many failures in a row
@@ -38,7 +38,7 @@ MOST_UNKNOWN_IN_A_ROW = 10
 _BY_CHANCE = 1e-6
 _UNTIL_KNOWN = 20.0
 # How many tries of one record tell of the API; those of a record that is to blame would excuse it for ever.
-TRIES_THAT_TELL = 8
+TRIES_THAT_COUNT = 8
 _HALF_LIFE = 500.0
 
 
@@ -56,7 +56,7 @@ class FailureRate:
 
     def explains(self, failures: int) -> bool:
         """Tell whether a record may well have failed so often in a row without being to blame."""
-        others = max(0.0, self._bad - min(failures, TRIES_THAT_TELL))
+        others = max(0.0, self._bad - min(failures, TRIES_THAT_COUNT))
         share = others / (self._good + others + _UNTIL_KNOWN)
         return bool(share**failures > _BY_CHANCE)
 
@@ -71,7 +71,7 @@ class Step(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class FailedAttempt:
     """Why a call brought no outcome."""
 
     what: str
@@ -84,18 +84,18 @@ class Trouble:
     deliberate: bool = False
 
     @property
-    def tries_before_parts(self) -> int:
+    def tries_before_split(self) -> int:
         """How often a whole list is sent before it is taken apart."""
         if self.deliberate:
             return 1
-        return TRIES_BEFORE_PARTS if self.answered else UNANSWERED_TRIES_BEFORE_PARTS
+        return TRIES_BEFORE_SPLIT if self.answered else UNANSWERED_TRIES_BEFORE_SPLIT
 
     @property
     def weight(self) -> int:
         """How much a try that ended like this tells against a record."""
         if self.by_row or self.deliberate:
-            return ROW_WEIGHT
-        return 1 if self.answered else UNANSWERED_WEIGHT
+            return ROW_BLAME
+        return 1 if self.answered else UNANSWERED_BLAME
 
     @property
     def parts(self) -> int:
@@ -103,14 +103,14 @@ class Trouble:
         return PARTS if self.answered else UNANSWERED_PARTS
 
 
-NO_TROUBLE = Trouble("", answered=True)
+NOT_FAILED = FailedAttempt("", answered=True)
 
 
 class Tried(Protocol):
     """What the decision needs of a call."""
 
     @property
-    def trouble(self) -> Trouble:
+    def trouble(self) -> FailedAttempt:
         """What happened to it the last time."""
 
     @property
@@ -118,7 +118,7 @@ class Tried(Protocol):
         """How often it was sent."""
 
     @property
-    def unheard(self) -> int:
+    def stalled_tries(self) -> int:
         """How many tries in a row failed while no other record of the lane got its final answer."""
 
     @property
@@ -138,11 +138,11 @@ def next_step(call: Tried, *, heard: bool, can_ask: bool) -> Step:
         heard: Whether others of its lane got their final answers since it was tried before.
         can_ask: Whether there is a question that the API would answer.
     """
-    if call.unheard >= TRIES_PER_CALL:
+    if call.stalled_tries >= MAX_STALLED_TRIES:
         return Step.FAIL
     # Minutes of silence while others are answered are no hiccup.
     at_once = call.suspect or (heard and call.trouble.timed_out)
-    if not call.trouble.reached or call.tries < (1 if at_once else call.trouble.tries_before_parts):
+    if not call.trouble.reached or call.tries < (1 if at_once else call.trouble.tries_before_split):
         return Step.AGAIN
     if heard:
         return Step.AGAIN if call.blames else Step.PARTS
@@ -151,4 +151,4 @@ def next_step(call: Tried, *, heard: bool, can_ask: bool) -> Step:
 
 def backoff(tries: int, jitter: float) -> float:
     """Return 1, 2, 4, … seconds, shortened by up to half, so that who failed together does not return together."""
-    return min(LONGEST_BACKOFF, 2.0 ** (max(1, tries) - 1)) * (1.0 - jitter / 2)
+    return min(MAX_BACKOFF_SECONDS, 2.0 ** (max(1, tries) - 1)) * (1.0 - jitter / 2)

@@ -16,13 +16,13 @@ class CallQueue:
     before others get through.
     """
 
-    def __init__(self, limiter: RateLimiter, *, workers: int, most_bytes: int) -> None:
+    def __init__(self, limiter: RateLimiter, *, workers: int, max_bytes: int) -> None:
         self.limiter = limiter
         self.sent = 0
         self.under_way = 0
         self._bytes_under_way = 0
         self._workers = workers
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
         self._at_once: deque[Call] = deque()
         self._repeats: deque[Call] = deque()
         self._fresh: deque[Call] = deque()
@@ -85,7 +85,7 @@ class CallQueue:
         line = self._next()
         if not line or self.under_way >= self._workers:
             return math.inf
-        if self._bytes_under_way and self._bytes_under_way + line[0].size > self._most_bytes:
+        if self._bytes_under_way and self._bytes_under_way + line[0].size > self._max_bytes:
             return math.inf
         return self.limiter.due(max(1, len(line[0].records)), now)
 

@@ -20,12 +20,12 @@ _CHUNK = 1 << 20
 _EVEN = (1 << 64) - 2
 
 
-def _fingerprint(scope: int, fact: Fact, lead_id: str) -> int:
+def _fingerprint(lead_namespace: int, fact: Fact, lead_id: str) -> int:
     """Return an even number; the odd one after it stands for "no longer".
 
     Python's own hash of a text has 64 bits and a key of its own in each process, and nothing here outlives the process.
     """
-    return hash((scope, fact, lead_id)) & _EVEN
+    return hash((lead_namespace, fact, lead_id)) & _EVEN
 
 
 class SeenLeads:
@@ -34,21 +34,21 @@ class SeenLeads:
     def __init__(self, in_memory: int = IN_MEMORY) -> None:
         self._events = cast("IO[bytes]", tempfile.SpooledTemporaryFile(max_size=in_memory * 8))  # noqa: SIM115 - lives with the run
 
-    def add(self, scope: int, fact: Fact, lead_ids: Iterable[str]) -> None:
+    def add(self, lead_namespace: int, fact: Fact, lead_ids: Iterable[str]) -> None:
         """Remember that a fact holds for these leads of a campaign."""
-        self._write(array("Q", [_fingerprint(scope, fact, lead_id) for lead_id in lead_ids]))
+        self._write(array("Q", [_fingerprint(lead_namespace, fact, lead_id) for lead_id in lead_ids]))
 
-    def discard(self, scope: int, fact: Fact, lead_ids: Iterable[str]) -> None:
+    def discard(self, lead_namespace: int, fact: Fact, lead_ids: Iterable[str]) -> None:
         """Remember that it no longer does."""
-        self._write(array("Q", [_fingerprint(scope, fact, lead_id) | 1 for lead_id in lead_ids]))
+        self._write(array("Q", [_fingerprint(lead_namespace, fact, lead_id) | 1 for lead_id in lead_ids]))
 
     def _write(self, events: "array[int]") -> None:
         self._events.seek(0, 2)
         self._events.write(events.tobytes())
 
-    def among(self, scope: int, fact: Fact, lead_ids: Iterable[str]) -> set[str]:
+    def among(self, lead_namespace: int, fact: Fact, lead_ids: Iterable[str]) -> set[str]:
         """Return those of the leads for which the fact is known to hold."""
-        wanted = {_fingerprint(scope, fact, lead_id): lead_id for lead_id in lead_ids}
+        wanted = {_fingerprint(lead_namespace, fact, lead_id): lead_id for lead_id in lead_ids}
         known: set[str] = set()
         self._events.seek(0)
         while chunk := self._events.read(_CHUNK):

@@ -18,7 +18,7 @@ from destination_squadstack.engine.circuit_breaker import TRIP_AT, CircuitBreake
 from destination_squadstack.engine.seen_leads import SeenLeads
 from destination_squadstack.errors import ConfigError
 from destination_squadstack.mapping import InvalidRecord
-from destination_squadstack.operations import KNOWN_FROM, Cause, Fact
+from destination_squadstack.operations import FACT_OF_CAUSE, Cause, Fact
 from destination_squadstack.progress import Progress
 from destination_squadstack.rejected_records.writer import RejectedRecordWriter, Rejection
 from destination_squadstack.routing import CampaignOperation, Route
@@ -39,33 +39,35 @@ class Settlement:
         *,
         ledger: Ledger,
         batcher: Batcher,
-        rejects: RejectedRecordWriter,
-        report: Progress,
+        rejected_records: RejectedRecordWriter,
+        progress: Progress,
         ignore_duplicates: bool,
         max_rejected_percent: int | None,
-        keep_going: bool = False,
+        tolerate_rejections: bool = False,
     ) -> None:
         self._ledger = ledger
         self._batcher = batcher
-        self._rejects = rejects
-        self._report = report
+        self._rejected_records = rejected_records
+        self._progress = progress
         self._ignore_duplicates = ignore_duplicates
-        self._max_rejected_percent = None if keep_going else max_rejected_percent
-        self.breaker = CircuitBreaker(sys.maxsize if keep_going else TRIP_AT)
+        self._max_rejected_percent = None if tolerate_rejections else max_rejected_percent
+        self.breaker = CircuitBreaker(sys.maxsize if tolerate_rejections else TRIP_AT)
         self._known = SeenLeads()
         self._lanes: dict[StreamKey, CampaignOperation] = {route.key: route.lane for route in routes}
         lanes = list(self._lanes.values())
         # Only what an operation of the same campaign may ask for is remembered.
-        self._asked: dict[int, set[Fact]] = {lane.scope: set() for lane in lanes}
+        self._asked: dict[int, set[Fact]] = {lane.lead_namespace: set() for lane in lanes}
         for lane in lanes:
-            self._asked[lane.scope] |= {KNOWN_FROM[cause] for cause in lane.operation.done_after_silence}
+            self._asked[lane.lead_namespace] |= {
+                FACT_OF_CAUSE[cause] for cause in lane.operation.done_after_unknown_outcome
+            }
         # After a crash and a restart their records meet leads that they have ended themselves.
-        self._ending = {lane.scope for lane in lanes if lane.operation.ends_leads}
+        self._ending = {lane.lead_namespace for lane in lanes if lane.operation.ends_leads}
         # Records that failed our own validation before those read earlier had their answers: the newest batch then.
         self._ahead: dict[int, deque[int]] = {lane.index: deque() for lane in lanes}
         self._outcomes: Counter[int] = Counter()
         self._accepting: set[int] = set()
-        self._keep_going = keep_going
+        self._tolerate_rejections = tolerate_rejections
         self._over_limit = False
 
     # --- outcomes
@@ -75,12 +77,12 @@ class Settlement:
         if not records:
             return
         lane = call.lane
-        if self._asked[lane.scope]:
+        if self._asked[lane.lead_namespace]:
             ids = [record.lead_id for record in records]
-            for fact in self._asked[lane.scope] & lane.operation.makes_so:
-                self._known.add(lane.scope, fact, ids)
-            for fact in self._asked[lane.scope] & lane.operation.ends:
-                self._known.discard(lane.scope, fact, ids)
+            for fact in self._asked[lane.lead_namespace] & lane.operation.establishes:
+                self._known.add(lane.lead_namespace, fact, ids)
+            for fact in self._asked[lane.lead_namespace] & lane.operation.ends:
+                self._known.discard(lane.lead_namespace, fact, ids)
         self.breaker.passed(lane)
         self._accepting.add(lane.index)
         # Most calls carry records of one stream, read between two states: their outcomes are noted together.
@@ -97,24 +99,24 @@ class Settlement:
         They have to be passed on to `written`.
         """
         known = self._known_before(call, refused)
-        done = call.lane.operation.done_after_silence
+        done = call.lane.operation.done_after_unknown_outcome
         written = []
         claimed = 0
-        for record, refusal in refused:
-            cause = refusal.reason.cause
-            if record.maybe_applied and cause in done and record.lead_id not in known.get(KNOWN_FROM[cause], ()):
+        for record, row_error in refused:
+            cause = row_error.reason.cause
+            if record.maybe_applied and cause in done and record.lead_id not in known.get(FACT_OF_CAUSE[cause], ()):
                 written.append(record)
                 claimed += 1
                 continue
             self._learn(call.lane, record, cause)
             if cause is Cause.DUPLICATE_LEAD and self._ignore_duplicates:
-                self._report.already_there += 1
+                self._progress.already_there += 1
                 self._resolve(call, record.segment, [record], written=True)
             else:
-                self.reject(call, record, Problem(refusal.status, refusal.reason), now)
+                self.reject(call, record, Problem(row_error.status, row_error.reason), now)
         if claimed:
             operation = call.lane.operation
-            self._report.log(
+            self._progress.log(
                 "INFO",
                 f"Counted {claimed} records of {operation.name} as written: an earlier call for them went unanswered, "
                 f"and {operation.service} now says that what they ask for is already so.",
@@ -125,28 +127,28 @@ class Settlement:
         """Return the leads whose "already so" proves nothing: this run knew of it before the lost answer."""
         lane = call.lane
         doubtful: dict[Fact, list[str]] = {}
-        for record, refusal in refused:
-            cause = refusal.reason.cause
-            if record.maybe_applied and cause in lane.operation.done_after_silence:
-                doubtful.setdefault(KNOWN_FROM[cause], []).append(record.lead_id)
-        return {fact: self._known.among(lane.scope, fact, ids) for fact, ids in doubtful.items()}
+        for record, row_error in refused:
+            cause = row_error.reason.cause
+            if record.maybe_applied and cause in lane.operation.done_after_unknown_outcome:
+                doubtful.setdefault(FACT_OF_CAUSE[cause], []).append(record.lead_id)
+        return {fact: self._known.among(lane.lead_namespace, fact, ids) for fact, ids in doubtful.items()}
 
     def _learn(self, lane: CampaignOperation, record: Record, cause: Cause) -> None:
         """Remember what a refusal says of a lead."""
-        fact = KNOWN_FROM.get(cause)
+        fact = FACT_OF_CAUSE.get(cause)
         if fact is Fact.GONE and not lane.operation.removes_leads:
             # "Does not exist" is also what an update is told about a lead that has been processed.
             return
-        if fact in self._asked[lane.scope]:
-            self._known.add(lane.scope, fact, [record.lead_id])
+        if fact in self._asked[lane.lead_namespace]:
+            self._known.add(lane.lead_namespace, fact, [record.lead_id])
 
     def give_up(self, call: Call, record: Record, problem: Problem, now: float) -> None:
         """Reject a record about which the API gave no final answer."""
         lane = call.lane
         if record.maybe_applied:
             # It may be so by now, and then the next record of the lead could take that for its own work.
-            for fact in self._asked[lane.scope] & lane.operation.makes_so:
-                self._known.add(lane.scope, fact, [record.lead_id])
+            for fact in self._asked[lane.lead_namespace] & lane.operation.establishes:
+                self._known.add(lane.lead_namespace, fact, [record.lead_id])
         self.reject(call, record, problem, now)
 
     def reject(self, call: Call, record: Record, problem: Problem, now: float) -> None:
@@ -182,13 +184,13 @@ class Settlement:
     def _looks_like_a_restart(self, lane: CampaignOperation, problem: Problem) -> bool:
         if lane.operation.removes_leads and problem.status in _OF_A_LEAD_THAT_IS_GONE:
             return True
-        return lane.scope in self._ending and problem.reason.cause in _NO_SUCH_LEAD
+        return lane.lead_namespace in self._ending and problem.reason.cause in _NO_SUCH_LEAD
 
     def _store(
         self, route: Route, number: int, line: bytes, lead_id: str | None, problem: Problem, *, attempts: int
     ) -> None:
-        self._report.reject(route.lane.operation.name, problem.reason.text)
-        self._rejects.add(
+        self._progress.reject(route.lane.operation.name, problem.reason.text)
+        self._rejected_records.add(
             Rejection(
                 route=route,
                 number=number,
@@ -204,7 +206,7 @@ class Settlement:
     def _resolve(self, call: Call, segment: Segment, records: Sequence[Record], *, written: bool) -> None:
         """Note the outcome of records of one stream that were read between two states."""
         count = len(records)
-        self._report.written += count * written
+        self._progress.written += count * written
         size = sum([record.size for record in records])
         self._ledger.resolve(segment, records[0].route.key, size, written=written, records=count)
         batch = call.batch
@@ -236,19 +238,19 @@ class Settlement:
         if written := self._ledger.take_covered(all_written=True):
             return self._leaving(written)
         if finished:
-            self.breaker.end({} if self._keep_going else self._outcomes)
+            self.breaker.end({} if self._tolerate_rejections else self._outcomes)
         if self._over_limit or self.breaker.holds(now):
             return []
         self._check_limit(finished=finished)
         if not self._ledger.covers:
             return []
         # First, since a state that has been taken and cannot leave would be missing for ever.
-        self._rejects.commit()
+        self._rejected_records.commit()
         return self._leaving(self._ledger.take_covered())
 
     def _leaving(self, covered: Sequence[Covered]) -> list[bytes]:
         for state in covered:
-            self._report.state(state.difference)
+            self._progress.state(state.difference)
             for stream, count in state.rejected.items():
                 self.breaker.acknowledged(self._lanes[stream], count)
         return [state.line for state in covered]
@@ -256,10 +258,10 @@ class Settlement:
     def _check_limit(self, *, finished: bool) -> None:
         """Compare what was rejected with what has an outcome, both without what is ahead of the API's answers."""
         percent = self._max_rejected_percent
-        if percent is None or not self._report.rejected_total:
+        if percent is None or not self._progress.rejected_total:
             return
-        rejected = self._report.rejected_total - sum(len(ahead) for ahead in self._ahead.values())
-        total = rejected + self._report.written
+        rejected = self._progress.rejected_total - sum(len(ahead) for ahead in self._ahead.values())
+        total = rejected + self._progress.written
         if total < MIN_RECORDS_FOR_PERCENT and not finished:
             return
         if rejected * 100 > percent * total:

@@ -51,7 +51,7 @@ class RejectedRecordStorage(Protocol):
         """Let go of it."""
 
 
-class LocalFolder:
+class LocalFolderStorage:
     """A folder of this machine: a file is written under another name, synced to the disk and moved into place.
 
     A run that is killed between the two leaves that draft behind. Nobody but its owner knows that it is dead, so all
@@ -111,7 +111,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-class ObjectStore:
+class ObjectStorage:
     """Anything that fsspec reaches and that replaces whole objects, such as S3. Each call is one try, and bounded."""
 
     def __init__(self, url: str, *, seconds: float = ATTEMPT_SECONDS, **options: Any) -> None:
@@ -189,13 +189,13 @@ def _said(error: OSError) -> tuple[str | None, int | None]:
     return code, response.get("ResponseMetadata", {}).get("HTTPStatusCode")
 
 
-def open_store(store: Store | None, run_id: str) -> RejectedRecordStorage | None:
+def open_storage(store: Store | None, run_id: str) -> RejectedRecordStorage | None:
     """Return where the rows of a run go."""
     match store:
         case LocalStore(path):
-            return LocalFolder(path, run_id)
+            return LocalFolderStorage(path, run_id)
         case S3Store():
-            return ObjectStore(store.url, **store.options())
+            return ObjectStorage(store.url, **store.options())
         case None:
             return None
 
@@ -206,7 +206,7 @@ def problem(store: Store | None, clock: Clock) -> SyncError | None:
         case LocalStore(path):
             return _folder_problem(Path(path))
         case S3Store():
-            return bucket_problem(ObjectStore(store.url, **store.options()), clock)
+            return bucket_problem(ObjectStorage(store.url, **store.options()), clock)
         case None:
             return None
 

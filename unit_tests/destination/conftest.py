@@ -1,4 +1,4 @@
-"""A pump with a clock that the test moves, a network that the test plays, and a store that can be looked into."""
+"""An engine with a clock that the test moves, a network that the test plays, and a store that can be looked into."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from typing import Any
 import orjson
 import pytest
 
-from destination_squadstack.api.outcomes import Answer, ApiResponse
+from destination_squadstack.api.outcomes import ApiResponse, Response
 from destination_squadstack.config import Config, parse_config
 from destination_squadstack.engine.batcher import Batcher
 from destination_squadstack.engine.calls import Call
-from destination_squadstack.engine.engine import Engine, Settings
+from destination_squadstack.engine.engine import Engine, EngineSettings
 from destination_squadstack.engine.rate_limiter import RateLimiter
 from destination_squadstack.mapping import RecordMapper
 from destination_squadstack.progress import Progress
@@ -119,35 +119,35 @@ class Still:
 
 @dataclass
 class Bench:
-    """A pump and everything around it."""
+    """An engine and everything around it."""
 
     config: Config
-    pump: Engine
-    rejects: Stored
-    report: Progress
+    engine: Engine
+    rejected_records: Stored
+    progress: Progress
     logs: list[tuple[str, str]]
     now: float = 0.0
 
     def feed(self, *messages: Message) -> None:
         for message in messages:
-            self.pump.feed(message, self.now)
+            self.engine.feed(message, self.now)
 
     def end(self) -> None:
-        self.pump.end_input()
+        self.engine.end_input()
 
     def calls(self) -> list[Call]:
-        return self.pump.take_calls(self.now)
+        return self.engine.take_calls(self.now)
 
     def call(self) -> Call:
         (call,) = self.calls()
         return call
 
-    def answer(self, call: Call, answer: Answer) -> None:
-        self.pump.answered(call, answer, self.now)
+    def answer(self, call: Call, answer: Response) -> None:
+        self.engine.answered(call, answer, self.now)
 
     def states(self) -> list[Json]:
         left = []
-        while taken := self.pump.take_states(self.now):
+        while taken := self.engine.take_states(self.now):
             left += [orjson.loads(line)["state"] for line in taken]
         return left
 
@@ -155,8 +155,8 @@ class Bench:
         return [state["id"] for state in self.states()]
 
     def wait(self) -> None:
-        """Let time pass until the pump has something to do."""
-        wake = self.pump.wake_at(self.now)
+        """Let time pass until the engine has something to do."""
+        wake = self.engine.wake_at(self.now)
         assert wake is not None, "nothing will happen"
         self.now = max(self.now, wake)
 
@@ -167,39 +167,39 @@ def a_bench(
     *,
     largest: int | None = None,
     open_bound: int = 16,
-    patience: float = 30.0,
+    read_timeout: float = 30.0,
     calls_per_minute: int = 1_000_000,
-    keep_going: bool = False,
+    tolerate_rejections: bool = False,
 ) -> Bench:
     settings = parse_config(config or a_config())
     routes = plan(settings, catalog or a_catalog("leads"))
     logs: list[tuple[str, str]] = []
-    report = Progress(lambda level, text: logs.append((level, text)), now=0.0)
-    rejects = Stored()
+    progress = Progress(lambda level, text: logs.append((level, text)), now=0.0)
+    rejected_records = Stored()
     lanes = {route.lane.index: route.lane for route in routes}.values()
-    pump = Engine(
+    engine = Engine(
         routes,
         [RecordMapper(route.lane.operation, route.renames, send_nulls=settings.send_nulls) for route in routes],
-        settings=Settings(
+        settings=EngineSettings(
             workers=settings.workers,
             ignore_duplicates=settings.ignore_duplicates,
             max_rejected_percent=settings.max_rejected_percent,
-            patience=patience,
-            keep_going=keep_going,
+            read_timeout=read_timeout,
+            tolerate_rejections=tolerate_rejections,
         ),
         batcher=Batcher(lanes, linger=settings.linger_seconds, largest=largest, open_bound=open_bound),
         limiter=RateLimiter(calls_per_minute, chance=lambda: 0.5),
         portal_limiter=RateLimiter(1_000_000),
-        rejects=rejects,
-        report=report,
+        rejected_records=rejected_records,
+        progress=progress,
         jitter=lambda: 0.0,
     )
-    return Bench(settings, pump, rejects, report, logs)
+    return Bench(settings, engine, rejected_records, progress, logs)
 
 
 @pytest.fixture
 def bench():
-    """Return what builds a pump with everything around it."""
+    """Return what builds an engine with everything around it."""
     benches = []
 
     def build(*args, **kwargs):
@@ -208,7 +208,7 @@ def bench():
 
     yield build
     for each in benches:
-        each.pump.close()
+        each.engine.close()
 
 
 class Kit:

@@ -14,7 +14,7 @@ def fill(bench, kit, ids):
     for lead in ids:
         bench.feed(kit.record(lead))
         calls += bench.calls()
-        while bench.pump.under_way:
+        while bench.engine.under_way:
             bench.answer(calls[-1], kit.rows(calls[-1]))
     return calls
 
@@ -33,7 +33,7 @@ def test_a_batch_leaves_when_it_has_lingered(bench, kit):
     b.feed(kit.record("a"))
     b.now = 29.9
     assert b.calls() == []
-    assert b.pump.wake_at(b.now) == 30.0
+    assert b.engine.wake_at(b.now) == 30.0
     b.wait()
     assert leads(b.call()) == ["a"]
 
@@ -102,7 +102,7 @@ def test_every_tenth_record_repeating_a_lead_costs_no_fill(bench, kit, distance)
             calls.append(call)
             b.answer(call, kit.rows(call))
     b.end()
-    while not b.pump.finished:
+    while not b.engine.finished:
         for call in b.calls():
             calls.append(call)
             b.answer(call, kit.rows(call))
@@ -120,7 +120,7 @@ def test_a_hot_lead_does_not_linger_and_is_not_piled_up(bench, kit):
             sent += 1
             b.answer(call, kit.rows(call))
     assert sent == 500 - 16, "only the open batches are left"
-    assert b.pump.waiting == 16
+    assert b.engine.waiting == 16
     assert b.now == 0.0
 
 
@@ -132,7 +132,7 @@ def test_states_alone_never_close_a_batch(bench, kit):
             b.feed(kit.state(index))
     b.end()
     calls, marks = 0, []
-    while not b.pump.finished:
+    while not b.engine.finished:
         for call in b.calls():
             calls += 1
             b.answer(call, kit.rows(call))

@@ -12,7 +12,7 @@ REFUSED = ApiResponse(
 
 
 class Api:
-    patience = 30.0
+    read_timeout = 30.0
 
     def __init__(self, *answers):
         self.answers, self.sent = list(answers), []

@@ -9,7 +9,7 @@ from destination_squadstack.protocol import read_messages
 
 def everything(b, kit):
     b.end()
-    while not b.pump.finished:
+    while not b.engine.finished:
         for call in b.calls():
             b.answer(call, kit.rows(call))
     return b.states()
@@ -83,7 +83,7 @@ def test_a_state_leaves_as_it_came(bench, kit):
         "sourceStats": {"recordCount": 0.0},
     }
     b.feed(kit.message({"type": "STATE", "state": state, "more": True}))
-    (line,) = b.pump.take_states(0.0)
+    (line,) = b.engine.take_states(0.0)
     assert json.loads(line) == {
         "type": "STATE",
         "state": {**state, "destinationStats": {"recordCount": 0, "rejectedRecordCount": 0}},
@@ -131,7 +131,7 @@ def test_a_state_leaves_byte_for_byte_with_the_counts_put_in(bench, line, leaves
     for messages in read_messages(lambda _size: pieces.pop(0)):
         b.feed(*messages)
     stats = STATS.partition(b":")[2] if b"\\u0073" in line else STATS
-    assert b.pump.take_states(0.0) == [leaves % stats]
+    assert b.engine.take_states(0.0) == [leaves % stats]
 
 
 def test_an_empty_namespace_is_no_namespace(bench, kit):
@@ -159,31 +159,31 @@ def test_reading_stops_at_ten_thousand_states_without_room(bench, kit):
     b = bench()
     b.feed(kit.record("1"))
     for index in range(10_000):
-        assert not b.pump.saturated
+        assert not b.engine.saturated
         b.feed(kit.state(index))
-    assert b.pump.saturated
+    assert b.engine.saturated
     call = b.call()  # nothing is under way that would make room, so the open batch leaves before its time
     b.answer(call, kit.rows(call))
     assert len(b.states()) == 10_000
-    assert not b.pump.saturated
+    assert not b.engine.saturated
 
 
 def test_reading_stops_at_ten_thousand_records_without_an_outcome(bench, kit):
     b = bench()
     for index in range(10_000):
-        assert not b.pump.saturated
+        assert not b.engine.saturated
         b.feed(kit.record(f"L{index}"))
-    assert b.pump.saturated
+    assert b.engine.saturated
 
 
 def test_large_records_stop_the_reading_earlier(bench, kit):
     b = bench()
     for index in range(30):
-        assert not b.pump.saturated
+        assert not b.engine.saturated
         b.feed(kit.record(f"L{index}", note="x" * 1_000_000))
     for index in range(30, 35):
         b.feed(kit.record(f"L{index}", note="x" * 1_000_000))
-    assert b.pump.saturated
+    assert b.engine.saturated
     for call in b.calls():
         b.answer(call, kit.rows(call))
-    assert not b.pump.saturated
+    assert not b.engine.saturated

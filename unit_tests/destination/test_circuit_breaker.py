@@ -11,10 +11,10 @@ PORTAL = {"portal_url": "https://p:9443", "username": "u", "password": "p", "dom
 
 
 def run_all(b, answers):
-    while not b.pump.finished:
+    while not b.engine.finished:
         for call in b.calls():
             b.answer(call, answers(call))
-        if not b.pump.finished and not b.pump.under_way:
+        if not b.engine.finished and not b.engine.under_way:
             b.wait()
 
 
@@ -27,10 +27,10 @@ def test_records_that_fail_our_own_validation_wait_for_the_answers_to_those_read
         bad = {"contact_name": 7} if index % 10 == 0 and index else {}
         b.feed(kit.record(f"L{index}", **bad))
     b.feed(kit.state(1))
-    assert (b.report.rejected_total, b.marks()) == (299, [])
+    assert (b.progress.rejected_total, b.marks()) == (299, [])
     b.end()
     run_all(b, kit.rows)
-    assert (b.report.written, b.report.rejected_total, b.marks()) == (2_701, 299, [1])
+    assert (b.progress.written, b.progress.rejected_total, b.marks()) == (2_701, 299, [1])
 
 
 def test_the_first_two_hundred_are_the_first_that_were_read_however_late_their_answers(bench, kit):
@@ -43,7 +43,7 @@ def test_the_first_two_hundred_are_the_first_that_were_read_however_late_their_a
     for call in others:
         b.answer(call, kit.rows(call, *[INVALID] * 100))
     b.answer(first, kit.rows(first))
-    assert (b.report.written, b.report.rejected_total, b.marks()) == (100, 300, [1])
+    assert (b.progress.written, b.progress.rejected_total, b.marks()) == (100, 300, [1])
 
 
 def test_the_first_two_hundred_records_stop_the_sync_once_their_late_answers_are_refusals_too(bench, kit):
@@ -89,7 +89,7 @@ def test_a_config_refusal_of_one_row_rejects_that_row_and_of_all_rows_stops_the_
     b.end()
     call = b.call()
     b.answer(call, kit.rows(call, None, said))
-    assert (b.report.written, b.rejects.lead_ids) == (99, ["L1"])
+    assert (b.progress.written, b.rejected_records.lead_ids) == (99, ["L1"])
 
     b = bench(kit.config(workers=1))
     for index in range(300):
@@ -110,7 +110,11 @@ def test_a_refusal_of_one_lead_by_the_contact_center_rejects_that_lead_alone(ben
     b.end()
     refused = ApiResponse(status, {"message": "bad_identifier"})
     run_all(b, lambda call: refused if call.records[0].lead_id == "b" else ApiResponse(200, {}))
-    assert (b.report.written, b.rejects.lead_ids, b.rejects.rejections[0].status) == (2, ["b"], status)
+    assert (b.progress.written, b.rejected_records.lead_ids, b.rejected_records.rejections[0].status) == (
+        2,
+        ["b"],
+        status,
+    )
 
 
 # -- lists that are refused as a whole
@@ -129,8 +133,8 @@ def test_lists_that_are_all_refused_for_one_reason_are_not_all_taken_apart(bench
     with pytest.raises(ConfigError, match="for one reason: phone_number: Invalid value provided") as raised:
         run_all(b, lambda _: ApiResponse(400, {"error_msg": INVALID[1]}))
     assert "All calls for lead" in str(raised.value) or api == "v4"
-    assert f", and {b.report.rejected_total} of the records alone as well" in str(raised.value)
-    assert b.report.calls < 150
+    assert f", and {b.progress.rejected_total} of the records alone as well" in str(raised.value)
+    assert b.progress.calls < 150
     assert b.marks() == []
 
 
@@ -147,7 +151,7 @@ def test_lists_are_taken_apart_as_long_as_some_of_their_leads_may_be_good(bench,
         return kit.rows(call)
 
     run_all(b, answers)
-    assert (set(b.rejects.lead_ids), b.report.written) == (bad, 1_000 - len(bad))
+    assert (set(b.rejected_records.lead_ids), b.progress.written) == (bad, 1_000 - len(bad))
 
 
 # -- a restart after kill -9
@@ -174,7 +178,7 @@ def test_deletions_of_leads_that_are_gone_never_stop_the_sync_however_many_they_
     b.end()
     gone = ApiResponse(status, {"detail": "Not found."})
     run_all(b, lambda call: kit.rows(call, *[GONE] * 100) if api == "crm_v2" else gone)
-    assert (b.report.written, b.report.rejected_total, b.marks()) == (0, 300, [1])
+    assert (b.progress.written, b.progress.rejected_total, b.marks()) == (0, 300, [1])
 
 
 @pytest.mark.parametrize("ends", ["delete", "convert"])
@@ -188,7 +192,7 @@ def test_updates_of_leads_that_the_same_sync_disables_or_deletes_do_not_stop_it(
     b.feed(kit.state(1, "u"))
     b.end()
     run_all(b, lambda call: kit.rows(call, *[GONE] * 100))
-    assert (b.report.rejected_total, b.marks()) == (300, [1])
+    assert (b.progress.rejected_total, b.marks()) == (300, [1])
 
 
 def test_updates_of_unknown_leads_that_nothing_disables_or_deletes_stop_the_sync(bench, kit):
@@ -227,7 +231,7 @@ def test_few_records_that_are_all_refused_for_the_config_end_the_sync_before_the
         with pytest.raises(ConfigError, match=f"{how_many} refused for one reason") as raised:
             b.marks()
         assert field in str(raised.value)
-    assert b.report.rejected_total == count
+    assert b.progress.rejected_total == count
 
 
 @pytest.mark.parametrize("other", [None, INVALID, (404, "lead_id:x has been deleted from our platform.")])
@@ -246,11 +250,11 @@ def test_few_records_that_are_all_refused_for_themselves_are_acknowledged(bench,
     b.feed(kit.record("a"), kit.record("b"), kit.state(1))
     b.end()
     run_all(b, lambda call: kit.rows(call, INVALID, INVALID))
-    assert (b.report.rejected_total, b.marks()) == (2, [1])
+    assert (b.progress.rejected_total, b.marks()) == (2, [1])
 
 
 def test_a_replay_of_few_records_goes_on_whatever_is_said_of_the_config(bench, kit):
-    b = bench(keep_going=True)
+    b = bench(tolerate_rejections=True)
     b.feed(kit.record("a"), kit.state(1))
     b.end()
     run_all(b, lambda call: kit.rows(call, CONFIG_IS_WRONG[0][0]))

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from destination_squadstack.api.contact_center import LOGIN_SECONDS, Portal
+from destination_squadstack.api.contact_center import LOGIN_SECONDS, ContactCenterClient
 from destination_squadstack.api.outcomes import ApiResponse, NoResponse, NotLoggedIn
 from destination_squadstack.config import ContactCenter
 from destination_squadstack.operations import OPERATIONS, Request
@@ -25,7 +25,7 @@ class To:
 class Transport:
     """Gives a new token for every login and answers all other calls with what the test has prepared."""
 
-    patience = 30.0
+    read_timeout = 30.0
 
     def __init__(self, *answers, login=None):
         self.answers, self.login, self.sent, self.tokens = list(answers), login, [], 0
@@ -56,7 +56,7 @@ def portal(kit, monkeypatch):
     def build(*answers, login=None):
         transport, clock = Transport(*answers, login=login), kit.clock()
         monkeypatch.setattr("destination_squadstack.api.contact_center.Transport", lambda *_, **__: transport)
-        return Portal(SECTION, clock=clock), transport, clock
+        return ContactCenterClient(SECTION, clock=clock), transport, clock
 
     return build
 

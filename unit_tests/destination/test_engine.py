@@ -34,7 +34,12 @@ def test_a_row_deleted_at_its_source_is_not_sent_and_its_state_leaves(bench, kit
     assert [state["destinationStats"] for state in b.states()] == [{"recordCount": 1, "rejectedRecordCount": 0}]
     b.end()
     assert b.calls() == []
-    assert (b.report.read, b.report.written, b.report.deleted_at_source, b.rejects.rejections) == (1, 0, 1, [])
+    assert (b.progress.read, b.progress.written, b.progress.deleted_at_source, b.rejected_records.rejections) == (
+        1,
+        0,
+        1,
+        [],
+    )
 
 
 def test_a_row_deleted_at_its_source_changes_nothing_about_its_leads_other_records(bench, kit):
@@ -42,7 +47,7 @@ def test_a_row_deleted_at_its_source_changes_nothing_about_its_leads_other_recor
     b.feed(kit.record("a", n=1), kit.record("a", _ab_cdc_deleted_at="2026-11-20T08:15:00Z"), kit.record("a", n=2))
     b.end()
     sent = []
-    while not b.pump.finished:
+    while not b.engine.finished:
         call = b.call()
         sent.append([json.loads(body)["n"] for body in call.bodies])
         b.answer(call, kit.rows(call))
@@ -68,7 +73,7 @@ def test_a_refused_record_is_kept_and_the_rest_is_written(create, kit):
     b.end()
     call = b.call()
     b.answer(call, kit.rows(call, INVALID))
-    (rejection,) = b.rejects.rejections
+    (rejection,) = b.rejected_records.rejections
     assert (rejection.lead_id, rejection.status, rejection.reason) == (
         "a",
         400,
@@ -76,7 +81,7 @@ def test_a_refused_record_is_kept_and_the_rest_is_written(create, kit):
     )
     assert (rejection.retryable, rejection.attempts) == (False, 1)
     assert b.states()[0]["destinationStats"] == {"recordCount": 1, "rejectedRecordCount": 1}
-    assert b.rejects.committed == 1
+    assert b.rejected_records.committed == 1
 
 
 def test_a_duplicate_is_rejected_or_ignored_as_the_config_says(create, kit):
@@ -86,7 +91,7 @@ def test_a_duplicate_is_rejected_or_ignored_as_the_config_says(create, kit):
         b.end()
         call = b.call()
         b.answer(call, kit.rows(call, DUPLICATE))
-        assert (b.report.written, len(b.rejects.rejections)) == (written, 1 - written)
+        assert (b.progress.written, len(b.rejected_records.rejections)) == (written, 1 - written)
 
 
 def test_another_lead_with_the_same_unique_field_is_never_ignored(create, kit):
@@ -95,7 +100,7 @@ def test_another_lead_with_the_same_unique_field_is_never_ignored(create, kit):
     b.end()
     call = b.call()
     b.answer(call, kit.rows(call, SAME_FIELD))
-    assert b.rejects.lead_ids == ["a"]
+    assert b.rejected_records.lead_ids == ["a"]
 
 
 @pytest.mark.parametrize("refused", [BUSY, (500, "issues"), (503, "issues")])
@@ -115,9 +120,9 @@ def test_a_record_refused_for_now_goes_again_alone_and_is_rejected_as_retryable_
         assert [record.lead_id for record in call.records] == ["b"]
         b.answer(call, kit.rows(call, refused))
     assert moments == [1, 3, 7, 15, 31]
-    (rejection,) = b.rejects.rejections
+    (rejection,) = b.rejected_records.rejections
     assert (rejection.lead_id, rejection.status, rejection.retryable, rejection.attempts) == ("b", refused[0], True, 6)
-    assert b.pump.finished
+    assert b.engine.finished
 
 
 def test_the_next_record_of_a_lead_waits_until_the_busy_one_is_done(create, kit):
@@ -140,14 +145,14 @@ def test_a_list_that_is_refused_is_halved_until_the_bad_lead_stands_alone(create
         b.feed(kit.record(lead))
     b.end()
     sizes = []
-    while not b.pump.finished:
+    while not b.engine.finished:
         for call in b.calls():
             sizes.append(len(call.records))
             bad = any(record.lead_id == "c" for record in call.records)
             b.answer(call, ApiResponse(status, {"error_msg": INVALID[1]}) if bad else kit.rows(call))
-    assert b.report.written == 7
-    assert b.rejects.lead_ids == ["c"]
-    assert b.rejects.reasons == ["phone_number: Invalid value provided."]
+    assert b.progress.written == 7
+    assert b.rejected_records.lead_ids == ["c"]
+    assert b.rejected_records.reasons == ["phone_number: Invalid value provided."]
     assert sorted(sizes) == [1, 1, 2, 2, 4, 4, 8]
 
 
@@ -158,7 +163,7 @@ def test_a_single_lead_that_is_busy_as_a_whole_goes_again(create, kit):
     b.answer(b.call(), ApiResponse(409, {"error_msg": BUSY[1]}))
     call = again(b)
     b.answer(call, kit.rows(call))
-    assert b.report.written == 1
+    assert b.progress.written == 1
 
 
 def test_a_state_that_could_not_leave_because_of_the_store_is_not_lost(create, kit, monkeypatch):
@@ -166,7 +171,7 @@ def test_a_state_that_could_not_leave_because_of_the_store_is_not_lost(create, k
     b.feed(kit.record(None), kit.state(1))
     b.end()
     with monkeypatch.context() as patch:
-        patch.setattr(b.rejects, "commit", lambda: (_ for _ in ()).throw(SyncError("no space")))
+        patch.setattr(b.rejected_records, "commit", lambda: (_ for _ in ()).throw(SyncError("no space")))
         with pytest.raises(SyncError):
             b.states()
     assert b.marks() == [1]
@@ -186,7 +191,7 @@ def test_a_duplicate_after_a_lost_answer_is_our_own_work(create, kit, silence):
     b.answer(call, silence)
     call = again(b)
     b.answer(call, kit.rows(call, DUPLICATE, None))
-    assert (b.report.written, b.rejects.rejections) == (2, [])
+    assert (b.progress.written, b.rejected_records.rejections) == (2, [])
     audit = [text for _, text in b.logs if text.startswith("Counted")]
     assert len(audit) == 1
     assert audit[0].startswith("Counted 1 records of create as written: an earlier call for them went unanswered, ")
@@ -205,8 +210,8 @@ def test_a_duplicate_of_a_lead_that_this_run_knew_is_rejected_even_after_a_lost_
     b.answer(call, LOST)
     call = again(b)
     b.answer(call, kit.rows(call, refusal))
-    assert b'"n":2' in b.rejects.rejections[-1].line
-    assert b.report.written == (1 if first is None else 0)
+    assert b'"n":2' in b.rejected_records.rejections[-1].line
+    assert b.progress.written == (1 if first is None else 0)
 
 
 def test_a_duplicate_of_a_lead_that_an_upsert_of_this_run_made_is_rejected_even_after_a_lost_answer(bench, kit):
@@ -220,7 +225,7 @@ def test_a_duplicate_of_a_lead_that_an_upsert_of_this_run_made_is_rejected_even_
     b.answer(call, LOST)
     call = again(b)
     b.answer(call, kit.rows(call, DUPLICATE))
-    assert b.rejects.lead_ids == ["a"]
+    assert b.rejected_records.lead_ids == ["a"]
 
 
 def test_a_duplicate_after_a_lost_answer_is_our_own_work_although_the_lead_was_refused_before(create, kit):
@@ -233,7 +238,7 @@ def test_a_duplicate_after_a_lost_answer_is_our_own_work_although_the_lead_was_r
     b.answer(call, LOST)
     call = again(b)
     b.answer(call, kit.rows(call, DUPLICATE))
-    assert b.report.written == 1
+    assert b.progress.written == 1
 
 
 def test_a_lead_that_this_run_deleted_can_be_made_anew(bench, kit):
@@ -250,7 +255,7 @@ def test_a_lead_that_this_run_deleted_can_be_made_anew(bench, kit):
     b.answer(call, LOST)
     call = again(b)
     b.answer(call, kit.rows(call, DUPLICATE))
-    assert (b.report.written, b.rejects.rejections) == (3, [])
+    assert (b.progress.written, b.rejected_records.rejections) == (3, [])
 
 
 @pytest.mark.parametrize("silence", [UNREACHABLE, ApiResponse(429, None, "x", retry_after=1.0)])
@@ -262,7 +267,7 @@ def test_a_duplicate_after_a_call_that_was_never_carried_out_is_a_duplicate(crea
     b.answer(call, silence)
     call = again(b)
     b.answer(call, kit.rows(call, DUPLICATE))
-    assert b.rejects.lead_ids == ["a"]
+    assert b.rejected_records.lead_ids == ["a"]
 
 
 def test_the_same_unique_field_after_a_lost_answer_is_another_lead(create, kit):
@@ -272,7 +277,7 @@ def test_the_same_unique_field_after_a_lost_answer_is_another_lead(create, kit):
     b.answer(b.call(), LOST)
     call = again(b)
     b.answer(call, kit.rows(call, SAME_FIELD))
-    assert b.rejects.lead_ids == ["a"]
+    assert b.rejected_records.lead_ids == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -299,11 +304,11 @@ def test_a_row_that_is_done_already_is_written_or_rejected_as_its_operation_says
         b.answer(b.call(), silence)
         call = again(b)
         b.answer(call, kit.rows(call, refusal))
-        assert b.report.written == written
+        assert b.progress.written == written
 
 
 def test_after_a_lost_connection_the_api_gets_the_time_it_may_still_need(bench, kit):
-    b = bench(patience=30.0)
+    b = bench(read_timeout=30.0)
     b.feed(kit.record("a"))
     b.end()
     call = b.call()
@@ -314,7 +319,7 @@ def test_after_a_lost_connection_the_api_gets_the_time_it_may_still_need(bench, 
 
 
 def test_a_call_that_was_answered_with_an_error_is_repeated_without_the_wait_for_a_lost_connection(bench, kit):
-    b = bench(patience=30.0)
+    b = bench(read_timeout=30.0)
     b.feed(kit.record("a"))
     b.end()
     call = b.call()
@@ -358,11 +363,11 @@ DOWN = ApiResponse(500, None, "x")
 def play(b, answers):
     """Answer every call until all records have an outcome; return the calls, by the number of leads in each."""
     leads = []
-    while not b.pump.finished:
+    while not b.engine.finished:
         for call in b.calls():
             leads.append(len(call.records))
             b.answer(call, answers(call))
-        if not b.pump.finished and not b.pump.under_way:
+        if not b.engine.finished and not b.engine.under_way:
             b.wait()
     return leads
 
@@ -388,11 +393,11 @@ def test_leads_that_the_api_chokes_on_are_found_and_rejected(bench, kit, poison)
         return DOWN if poison & {record.lead_id for record in call.records} else kit.rows(call)
 
     play(b, answers)
-    assert set(b.rejects.lead_ids) == poison
-    assert b.rejects.rejections[0].retryable
-    assert set(b.rejects.reasons) == {"Outcome unknown: HTTP 500 at the last try."}
-    assert b.report.written == 100 - len(poison)
-    assert b.report.calls < 50 * len(poison)
+    assert set(b.rejected_records.lead_ids) == poison
+    assert b.rejected_records.rejections[0].retryable
+    assert set(b.rejected_records.reasons) == {"Outcome unknown: HTTP 500 at the last try."}
+    assert b.progress.written == 100 - len(poison)
+    assert b.progress.calls < 50 * len(poison)
 
 
 @pytest.mark.parametrize("silence", [DOWN, TIMED_OUT, LOST, UNREACHABLE])
@@ -421,7 +426,7 @@ def test_every_record_is_written_after_an_outage_of_a_minute(bench, kit):
         return kit.rows(call) if call.records else a_question(call)
 
     play(b, answers)
-    assert (b.report.written, b.report.rejected_total, b.marks()) == (2_000, 0, [1])
+    assert (b.progress.written, b.progress.rejected_total, b.marks()) == (2_000, 0, [1])
 
 
 def test_a_lead_alone_in_its_call_is_not_to_blame_for_an_api_that_is_down(bench, kit):
@@ -432,7 +437,7 @@ def test_a_lead_alone_in_its_call_is_not_to_blame_for_an_api_that_is_down(bench,
     good = iter([ApiResponse(200, {}, None)] * 20)
     with pytest.raises(TransientError):
         play(b, lambda _: next(good, DOWN))
-    assert (b.report.written, b.report.rejected_total) == (20, 0)
+    assert (b.progress.written, b.progress.rejected_total) == (20, 0)
 
 
 def test_a_lead_of_the_contact_center_is_to_blame_for_failing_calls_if_others_were_answered_meanwhile(bench, kit):
@@ -441,7 +446,7 @@ def test_a_lead_of_the_contact_center_is_to_blame_for_failing_calls_if_others_we
         b.feed(kit.record(f"L{index}", status="new"))
     b.end()
     play(b, lambda call: DOWN if call.records[0].lead_id == "L0" else ApiResponse(200, {}, None))
-    assert (b.rejects.lead_ids, b.report.written) == (["L0"], 19)
+    assert (b.rejected_records.lead_ids, b.progress.written) == (["L0"], 19)
 
 
 # -- throttling
@@ -458,7 +463,7 @@ def test_the_pause_after_a_429_holds_all_calls(bench, kit):
         assert b.calls() == []
         b.wait()
         under_way = b.calls()
-    assert b.report.throttled == 51
+    assert b.progress.throttled == 51
     b.answer(under_way[0], kit.rows(under_way[0]))
     b.wait()
     assert [record.lead_id for call in (*under_way, b.call()) for record in call.records] == ["b", "a"]
@@ -476,7 +481,7 @@ def test_a_429_uses_up_no_try(bench, kit):
     b.answer(call, DOWN)
     call = again(b)
     b.answer(call, kit.rows(call))
-    assert b.report.written == 1
+    assert b.progress.written == 1
 
 
 def test_calls_beyond_the_allowance_wait_for_the_next_window(bench, kit):
@@ -547,7 +552,7 @@ def test_a_record_that_cannot_be_sent_is_rejected_and_costs_no_call(bench, kit):
     call = b.call()
     assert [record.lead_id for record in call.records] == ["a"]
     b.answer(call, kit.rows(call))
-    (rejection,) = b.rejects.rejections
+    (rejection,) = b.rejected_records.rejections
     assert (rejection.status, rejection.reason, rejection.attempts) == (None, "lead_id: this field is required", 0)
     assert b.states()[0]["destinationStats"] == {"recordCount": 1, "rejectedRecordCount": 1}
 
@@ -556,7 +561,7 @@ def test_a_record_that_cannot_be_sent_is_rejected_and_costs_no_call(bench, kit):
 
 
 def run_all(b, kit, refusal):
-    while not b.pump.finished:
+    while not b.engine.finished:
         for call in b.calls():
             b.answer(call, kit.rows(call, *[refusal] * len(call.records)))
 
@@ -593,7 +598,7 @@ def test_three_hundred_records_refused_as_in_a_restarted_sync_do_not_end_it(crea
     b.end()
     run_all(b, kit, refusal)
     assert b.marks() == [1]
-    assert len(b.rejects.rejections) == 300
+    assert len(b.rejected_records.rejections) == 300
 
 
 def test_fewer_than_two_hundred_records_refused_for_one_reason_are_rejected_and_acknowledged(bench, kit):
@@ -627,12 +632,12 @@ def test_a_state_before_which_all_was_written_never_waits_to_learn_whether_all_r
 def test_a_state_before_which_all_was_written_leaves_although_too_many_later_records_are_rejected(bench, kit):
     b = two_lanes(bench, kit, max_rejected_percent=1)
     b.end()
-    b.rejects.commit = lambda: pytest.fail("there is nothing to be kept for this state")
+    b.rejected_records.commit = lambda: pytest.fail("there is nothing to be kept for this state")
     for call in b.calls():
         b.answer(call, kit.rows(call, *[INVALID] * 3 if call.lane.operation.name == "create" else []))
-    assert [json.loads(line)["state"]["id"] for line in b.pump.take_states(b.now)] == [1]
+    assert [json.loads(line)["state"]["id"] for line in b.engine.take_states(b.now)] == [1]
     with pytest.raises(ConfigError, match="max_rejected_percent"):
-        b.pump.take_states(b.now)
+        b.engine.take_states(b.now)
 
 
 def two_lanes(bench, kit, **changes):
@@ -707,7 +712,7 @@ def test_a_list_that_is_answered_as_a_whole_is_halved_and_what_is_there_already_
     b.end()
     b.answer(b.call(), ApiResponse(400, [{}, {}, {"phone_number": ["Invalid value provided."]}, {}]))
     sizes = []
-    while not b.pump.finished:
+    while not b.engine.finished:
         call = b.call()
         ids = [record.lead_id for record in call.records]
         sizes.append(ids)
@@ -717,8 +722,11 @@ def test_a_list_that_is_answered_as_a_whole_is_halved_and_what_is_there_already_
             b.answer(call, ApiResponse(400, {"detail": DUPLICATE[1]}))
         else:
             b.answer(call, ApiResponse(400, {"detail": DUPLICATE[1]}) if ids == ["a"] else ApiResponse(201, {}))
-    assert b.report.written == 3
-    assert (b.rejects.lead_ids, b.rejects.reasons) == (["c"], ["phone_number: Invalid value provided."])
+    assert b.progress.written == 3
+    assert (b.rejected_records.lead_ids, b.rejected_records.reasons) == (
+        ["c"],
+        ["phone_number: Invalid value provided."],
+    )
 
 
 def test_a_duplicate_that_was_sent_alone_is_a_duplicate(bench, kit):
@@ -726,7 +734,7 @@ def test_a_duplicate_that_was_sent_alone_is_a_duplicate(bench, kit):
     b.feed(kit.record("a"))
     b.end()
     b.answer(b.call(), ApiResponse(400, {"detail": DUPLICATE[1]}))
-    assert b.rejects.lead_ids == ["a"]
+    assert b.rejected_records.lead_ids == ["a"]
 
 
 @pytest.mark.parametrize("operation", ["update", "convert", "delete"])
@@ -738,9 +746,9 @@ def test_an_operation_of_one_lead_a_call_keeps_the_order_and_the_states(bench, k
     b.answer(first, ApiResponse(404, {"detail": "Not found."}))
     b.answer(second, ApiResponse(202, {}))
     b.answer(b.call(), ApiResponse(200, {}))
-    assert (b.report.written, b.rejects.lead_ids) == (2, ["a"])
-    assert b.rejects.reasons == ["The lead does not exist (HTTP 404: Not found.)."]
-    assert b.rejects.rejections[0].status == 404
+    assert (b.progress.written, b.rejected_records.lead_ids) == (2, ["a"])
+    assert b.rejected_records.reasons == ["The lead does not exist (HTTP 404: Not found.)."]
+    assert b.rejected_records.rejections[0].status == 404
 
 
 def numbers(bench, kit, count):
@@ -760,8 +768,8 @@ def test_a_404_for_a_number_rejects_that_number_once_others_were_added(bench, ki
         calls, [ApiResponse(200, {}), ApiResponse(status, {"error": "x"}), ApiResponse(200, {})], strict=True
     ):
         b.answer(call, answer)
-    assert (b.report.written, b.rejects.lead_ids, b.marks()) == (2, ["+919876543211"], [1])
-    assert b.rejects.rejections[0].status == status
+    assert (b.progress.written, b.rejected_records.lead_ids, b.marks()) == (2, ["+919876543211"], [1])
+    assert b.rejected_records.rejections[0].status == status
 
 
 @pytest.mark.parametrize("web_page", [False, True])
@@ -780,7 +788,7 @@ def test_an_unknown_lead_after_a_lost_delete_is_our_own_work(bench, kit):
     b.end()
     b.answer(b.call(), LOST)
     b.answer(again(b), ApiResponse(404, {"detail": '"lead_id" provided does not exist with us.'}))
-    assert b.report.written == 1
+    assert b.progress.written == 1
 
 
 def test_v4_and_v1_keep_the_order_of_a_lead_between_them(bench, kit):
@@ -806,10 +814,10 @@ def test_an_added_lead_is_never_sent_again_when_nobody_knows_whether_it_is_there
     b.feed(added(kit, "+1"), kit.state(1))
     b.end()
     b.answer(b.call(), silence)
-    (rejection,) = b.rejects.rejections
+    (rejection,) = b.rejected_records.rejections
     assert rejection.reason.startswith("outcome_unknown: ")
     assert (rejection.lead_id, rejection.status, rejection.retryable, rejection.attempts) == ("+1", None, False, 1)
-    assert b.pump.finished
+    assert b.engine.finished
     assert b.marks() == [1]
 
 
@@ -820,7 +828,7 @@ def test_an_added_lead_is_sent_again_when_the_call_cannot_have_been_carried_out(
     b.end()
     b.answer(b.call(), silence)
     b.answer(again(b), DONE)
-    assert b.report.written == 1
+    assert b.progress.written == 1
 
 
 def test_a_portal_that_is_down_does_not_use_up_lead_after_lead(bench, kit):
@@ -831,7 +839,7 @@ def test_a_portal_that_is_down_does_not_use_up_lead_after_lead(bench, kit):
     with pytest.raises(TransientError, match="The contact center gave no usable answer to add_lead 10 times in a row"):
         for _ in range(20):
             b.answer(b.call(), ApiResponse(502, None, "x"))
-    assert len(b.rejects.rejections) == 10
+    assert len(b.rejected_records.rejections) == 10
 
 
 def test_a_second_record_of_a_phone_number_waits_for_the_first_and_a_lead_id_spelled_alike_does_not(bench, kit):

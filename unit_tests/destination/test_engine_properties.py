@@ -109,12 +109,12 @@ class Server:
 
 
 class Run:
-    """Plays one input through a pump, in an order that chance decides."""
+    """Plays one input through an engine, in an order that chance decides."""
 
     def __init__(self, kit, events, existing, seed, trouble_rate):
         self.chance = random.Random(seed)
         self.bench = kit.bench(CONFIG, kit.catalog(*STREAMS), largest=4, open_bound=3)
-        self.bench.pump._jitter = self.chance.random
+        self.bench.engine._jitter = self.chance.random
         self.server = Server(existing)
         self.kit, self.trouble_rate = kit, trouble_rate
         self.under_way = []
@@ -144,13 +144,13 @@ class Run:
         return self.kit.state(index, None if kind == "GLOBAL" else STREAMS[kind])
 
     def play(self):
-        pump, queue = self.bench.pump, list(self.messages)
+        engine, queue = self.bench.engine, list(self.messages)
         steps = 0
-        while not pump.finished:
+        while not engine.finished:
             steps += 1
             assert steps < 20_000, "the flow has come to a stop"
             choices = ["calls"]
-            choices += ["feed"] * 3 if queue and not pump.saturated else []
+            choices += ["feed"] * 3 if queue and not engine.saturated else []
             choices += ["answer"] * 2 if self.under_way else []
             choice = self.chance.choice(choices)
             if choice == "feed":
@@ -161,7 +161,7 @@ class Run:
                 if not queue:
                     self.bench.end()
                 self.call()
-                if not queue and not self.under_way and not pump.finished:
+                if not queue and not self.under_way and not engine.finished:
                     self.bench.wait()
             if self.chance.random() < 0.2:
                 self.bench.now += self.chance.random() * 10
@@ -170,12 +170,14 @@ class Run:
 
     def call(self):
         for call in self.bench.calls():
-            keys = {(call.lane.scope, record.lead_id) for record in call.records}
+            keys = {(call.lane.lead_namespace, record.lead_id) for record in call.records}
             assert len(keys) == len(call.records) <= 4, "a lead twice in one call, or too many leads"
             for other, _ in self.under_way:
-                assert not keys & {(other.lane.scope, record.lead_id) for record in other.records}, "overlapping calls"
+                assert not keys & {(other.lane.lead_namespace, record.lead_id) for record in other.records}, (
+                    "overlapping calls"
+                )
             # Twelve in a row end the sync, which has tests of its own.
-            fair = (call.about or call).unheard >= 8
+            fair = (call.about or call).stalled_tries >= 8
             trouble = self.chance.choice(TROUBLE) if self.chance.random() < self.trouble_rate and not fair else None
             if trouble == "400" and len(call.records) == 1:
                 trouble = None  # a refusal of that lead, which is final
@@ -192,11 +194,11 @@ class Run:
     def pass_on(self):
         for state in self.bench.states():
             mark = state["id"]
-            rejects = self.bench.rejects
-            rejected = [number_of(rejection.line) for rejection in rejects.rejections]
+            rejected_records = self.bench.rejected_records
+            rejected = [number_of(rejection.line) for rejection in rejected_records.rejections]
             for number in set(self.before[mark]) - self.untold:
                 assert number in rejected or number in self.server.applied_numbers, "a state left too early"
-            unsafe = set(rejected[rejects.committed :])
+            unsafe = set(rejected[rejected_records.committed :])
             assert not unsafe & set(self.before[mark]), "a state left before the rejects were safe"
             self.left.append(state)
 
@@ -222,20 +224,20 @@ EVENTS = st.lists(
 @settings(max_examples=settings.default.max_examples * 3 // 2)
 def test_nothing_is_lost_doubled_or_out_of_order(kit_for_properties, events, existing, seed, trouble_rate):
     run = Run(kit_for_properties, events, existing, seed, trouble_rate)
-    with closing(run.bench.pump):
+    with closing(run.bench.engine):
         run.play()
         classify_response(run, events)
 
 
 def classify_response(run, events):
 
-    rejections = run.bench.rejects.rejections
+    rejections = run.bench.rejected_records.rejections
     rejected = [number_of(rejection.line) for rejection in rejections]
     read = [index for index, event in enumerate(events) if event[0] == "record"]
 
     # each record ends in exactly one way, and "written" is the truth
     assert len(rejected) == len(set(rejected))
-    assert run.bench.report.written + len(rejected) == run.bench.report.read == len(read)
+    assert run.bench.progress.written + len(rejected) == run.bench.progress.read == len(read)
     assert set(read) - set(rejected) - run.untold <= run.server.applied_numbers
     given_up = {number for number, rejection in zip(rejected, rejections, strict=True) if rejection.retryable}
     assert not set(rejected) - given_up & run.server.applied_numbers

@@ -3,9 +3,9 @@
 import pytest
 
 from destination_squadstack.api.outcomes import ApiResponse, NoResponse
-from destination_squadstack.engine import engine as pump
-from destination_squadstack.engine.batcher import BYTES_PER_CALL
-from destination_squadstack.engine.retry import TRIES_PER_CALL
+from destination_squadstack.engine import engine
+from destination_squadstack.engine.batcher import MAX_BYTES_PER_CALL
+from destination_squadstack.engine.retry import MAX_STALLED_TRIES
 from destination_squadstack.errors import TransientError
 
 PORTAL = {"portal_url": "https://p:9443", "username": "u", "password": "p", "domain": "d", "account_id": "a"}
@@ -13,19 +13,19 @@ LOGIN_TIMED_OUT = NoResponse("login: no answer in time", may_be_applied=False, t
 
 
 def test_calls_stay_full_with_a_full_backlog_and_repeats_99_records_back(bench, kit, monkeypatch):
-    monkeypatch.setattr(pump, "MOST_RECORDS", 1_000)
+    monkeypatch.setattr(engine, "MAX_RECORDS", 1_000)
     b = bench(kit.config(workers=4, linger_seconds=3_600))
     ids = [f"L{index - 99}" if index % 10 == 9 and index >= 99 else f"L{index}" for index in range(10_000)]
     sizes, under_way = [], []
     for lead in ids:
-        while b.pump.saturated:
+        while b.engine.saturated:
             under_way += b.calls()
             call = under_way.pop(0)
             sizes.append(len(call.records))
             b.answer(call, kit.rows(call))
         b.feed(kit.record(lead))
     b.end()
-    while not b.pump.finished:
+    while not b.engine.finished:
         under_way += b.calls()
         call = under_way.pop(0)
         sizes.append(len(call.records))
@@ -42,9 +42,9 @@ def test_a_call_is_bounded_by_bytes_and_a_lead_beyond_them_goes_alone(bench, kit
     b.feed(kit.record("L3", note="again"))
     b.end()
     seen = []
-    while not b.pump.finished:
+    while not b.engine.finished:
         for call in b.calls():
-            assert len(call.records) == 1 or sum(len(body) for body in call.bodies) <= BYTES_PER_CALL
+            assert len(call.records) == 1 or sum(len(body) for body in call.bodies) <= MAX_BYTES_PER_CALL
             seen += [record.lead_id for record in call.records]
             b.answer(call, kit.rows(call))
     assert sorted(seen) == sorted([f"L{index}" for index in range(10)] + ["L3"])
@@ -57,7 +57,7 @@ def test_bytes_under_way_are_bounded_but_for_one_call(bench, kit):
     b.end()
     under_way = b.calls()
     assert 1 < len(under_way) < 8
-    assert sum(call.size for call in under_way) <= pump.MOST_BYTES_UNDER_WAY
+    assert sum(call.size for call in under_way) <= engine.MAX_BYTES_UNDER_WAY
     b.answer(under_way[0], kit.rows(under_way[0]))
     assert len(b.calls()) == 1
 
@@ -65,10 +65,10 @@ def test_bytes_under_way_are_bounded_but_for_one_call(bench, kit):
 def test_the_bytes_held_count_a_record_as_it_came_and_as_it_is_sent(bench, kit):
     b = bench(kit.config(linger_seconds=3_600))
     fed = 0
-    while not b.pump.saturated:
+    while not b.engine.saturated:
         b.feed(kit.record(f"L{fed}", note="x" * 300_000))
         fed += 1
-    assert fed * 2 * 300_000 <= pump.MOST_BYTES + 2 * 300_100
+    assert fed * 2 * 300_000 <= engine.MAX_BYTES + 2 * 300_100
 
 
 def test_a_portal_whose_login_is_not_answered_holds_up_none_of_squadstacks_leads(bench, kit):
@@ -82,7 +82,7 @@ def test_a_portal_whose_login_is_not_answered_holds_up_none_of_squadstacks_leads
         b.feed(kit.record(f"P{index}", "set", status="new"), kit.record(f"L{index}"))
     b.end()
     silent = []
-    while b.report.written < 20:
+    while b.progress.written < 20:
         for call in b.calls():
             if call.lane.operation.name == "set_status":
                 silent.append(call)
@@ -90,7 +90,7 @@ def test_a_portal_whose_login_is_not_answered_holds_up_none_of_squadstacks_leads
                 b.answer(call, kit.rows(call))
     assert b.now == 0
     assert len(silent) == 2
-    assert b.pump.most_under_way == 4
+    assert b.engine.most_under_way == 4
 
 
 def test_a_login_that_is_never_answered_ends_the_sync_and_rejects_nobody(bench, kit):
@@ -99,12 +99,12 @@ def test_a_login_that_is_never_answered_ends_the_sync_and_rejects_nobody(bench, 
     for index in range(5):
         b.feed(kit.record(f"P{index}", status="new"))
     b.end()
-    with pytest.raises(TransientError, match=f"in {TRIES_PER_CALL} tries; the last time: login: no answer in time"):
-        while not b.pump.finished:
+    with pytest.raises(TransientError, match=f"in {MAX_STALLED_TRIES} tries; the last time: login: no answer in time"):
+        while not b.engine.finished:
             for call in b.calls():
                 b.answer(call, LOGIN_TIMED_OUT)
             b.wait()
-    assert b.report.rejected_total == 0
+    assert b.progress.rejected_total == 0
 
 
 def test_calls_that_never_left_prove_nothing_against_their_leads(bench, kit):
@@ -114,10 +114,10 @@ def test_calls_that_never_left_prove_nothing_against_their_leads(bench, kit):
     b.end()
     never_left = NoResponse("no connection", may_be_applied=False)
     turn = 0
-    while not b.pump.finished:
+    while not b.engine.finished:
         for call in b.calls():
             turn += 1
             b.answer(call, never_left if turn % 2 else ApiResponse(200, {}))
-        if not b.pump.finished and not b.pump.under_way:
+        if not b.engine.finished and not b.engine.under_way:
             b.wait()
-    assert (b.report.written, b.report.rejected_total) == (100, 0)
+    assert (b.progress.written, b.progress.rejected_total) == (100, 0)

@@ -64,7 +64,7 @@ class World(RuleBasedStateMachine):
             ),
             kit.catalog(*STREAMS.values(), mode="append"),
             calls_per_minute=self.calls_per_minute,
-            patience=READ_SECONDS,
+            read_timeout=READ_SECONDS,
         )
         self.run = Run(bench, self.server, now, ignores_duplicates=self.ignores)
         self.runs.append(self.run)
@@ -188,7 +188,7 @@ class World(RuleBasedStateMachine):
             assert self.run.ended, f"a sync in fair weather failed: {self.run.failure}"
         finally:
             for run in self.runs:
-                run.bench.pump.close()
+                run.bench.engine.close()
 
 
 def test_whatever_the_api_does_nothing_is_acknowledged_that_is_not_so(kit_for_properties):

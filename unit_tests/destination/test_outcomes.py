@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from destination_squadstack.api.fix_messages import Where, advice
+from destination_squadstack.api.fix_messages import Where, fix_message
 from destination_squadstack.api.outcomes import (
     ApiResponse,
     BatchRejected,
@@ -47,11 +47,11 @@ def test_any_2xx_of_a_row_is_written(status):
 
 
 def test_rows_belong_to_records_by_position():
-    verdict = classify_response(
+    outcome = classify_response(
         LEADS, bulk(row(status=400, said="{'phone_number': 'Invalid value provided.'}"), row("b"))
     )
-    first, second = verdict.refusals
-    assert (first.status, first.reason.text, first.try_again) == (400, "phone_number: Invalid value provided.", False)
+    first, second = outcome.row_errors
+    assert (first.status, first.reason.text, first.retryable) == (400, "phone_number: Invalid value provided.", False)
     assert second is None
 
 
@@ -92,16 +92,16 @@ def test_an_answer_that_names_another_lead_is_a_mismatch():
     ],
 )
 def test_an_answer_that_proves_nothing_is_an_unknown_outcome(reply):
-    verdict = classify_response(LEADS, reply)
-    assert isinstance(verdict, OutcomeUnknown)
-    assert verdict.may_be_applied
-    assert verdict.answered
+    outcome = classify_response(LEADS, reply)
+    assert isinstance(outcome, OutcomeUnknown)
+    assert outcome.may_be_applied
+    assert outcome.answered
 
 
 @pytest.mark.parametrize("status", [408, 425, 503])
 def test_a_call_that_met_maintenance_or_came_in_part_was_not_carried_out(status):
-    verdict = classify_response(LEADS, ApiResponse(status, None, "x", retry_after=90.0))
-    assert verdict == OutcomeUnknown(f"HTTP {status}", may_be_applied=False, answered=True, wait=90.0)
+    outcome = classify_response(LEADS, ApiResponse(status, None, "x", retry_after=90.0))
+    assert outcome == OutcomeUnknown(f"HTTP {status}", may_be_applied=False, answered=True, wait=90.0)
 
 
 def test_a_503_to_a_call_that_must_not_be_sent_twice_may_have_been_carried_out():
@@ -121,8 +121,8 @@ def test_only_v4_and_v1_may_have_taken_part_of_a_list_that_they_refuse(operation
 
 @pytest.mark.parametrize("applied", [True, False])
 def test_no_response_is_an_unknown_outcome_and_keeps_its_cause(applied):
-    verdict = classify_response(LEADS, NoResponse("no answer in time", may_be_applied=applied, timed_out=True))
-    assert verdict == OutcomeUnknown("no answer in time", may_be_applied=applied, answered=False, timed_out=True)
+    outcome = classify_response(LEADS, NoResponse("no answer in time", may_be_applied=applied, timed_out=True))
+    assert outcome == OutcomeUnknown("no answer in time", may_be_applied=applied, answered=False, timed_out=True)
 
 
 @pytest.mark.parametrize(
@@ -143,8 +143,8 @@ def test_no_response_is_an_unknown_outcome_and_keeps_its_cause(applied):
     ],
 )
 def test_a_row_is_refused_for_good_or_for_now(status, said, again, maybe):
-    refusal = classify_response(LEADS, bulk(row(status=status, said=said), row("b"))).refusals[0]
-    assert (refusal.try_again, refusal.may_be_applied) == (again, maybe)
+    refusal = classify_response(LEADS, bulk(row(status=status, said=said), row("b"))).row_errors[0]
+    assert (refusal.retryable, refusal.may_be_applied) == (again, maybe)
 
 
 @pytest.mark.parametrize(
@@ -166,14 +166,14 @@ def test_a_row_is_refused_for_good_or_for_now(status, said, again, maybe):
     ],
 )
 def test_an_answer_that_only_the_user_can_put_right_is_a_config_problem(status, body, problem):
-    verdict = classify_response(LEADS, ApiResponse(status, body))
-    assert isinstance(verdict, ConfigProblem)
-    assert verdict.problem == problem
+    outcome = classify_response(LEADS, ApiResponse(status, body))
+    assert isinstance(outcome, ConfigProblem)
+    assert outcome.problem == problem
 
 
 def test_a_web_page_with_403_may_be_a_firewalls_word_about_one_lead():
-    verdict = classify_response(LEADS, ApiResponse(403, "<html>blocked", "a body that is not JSON"))
-    assert (verdict.problem, verdict.may_be_applied, verdict.answered) == ("permission", False, True)
+    outcome = classify_response(LEADS, ApiResponse(403, "<html>blocked", "a body that is not JSON"))
+    assert (outcome.problem, outcome.may_be_applied, outcome.answered) == ("permission", False, True)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_a_web_page_with_403_may_be_a_firewalls_word_about_one_lead():
 )
 def test_a_row_that_is_throttled_waits_as_long_as_it_says(said, header, wait):
     reply = replace(bulk(row(status=429, said=said), row("b")), retry_after=header)
-    assert classify_response(LEADS, reply).refusals[0].wait == wait
+    assert classify_response(LEADS, reply).row_errors[0].wait == wait
 
 
 def test_a_list_may_be_answered_with_any_2xx():
@@ -195,11 +195,11 @@ def test_a_list_may_be_answered_with_any_2xx():
 
 @pytest.mark.parametrize("status", [400, 409, 413, 422])
 def test_a_list_can_be_refused_as_a_whole(status):
-    verdict = classify_response(
+    outcome = classify_response(
         LEADS, ApiResponse(status, {"error_msg": "{'phone_number': 'Invalid value provided.'}"})
     )
-    assert isinstance(verdict, BatchRejected)
-    assert (verdict.status, verdict.reason.cause) == (status, Cause.OTHER)
+    assert isinstance(outcome, BatchRejected)
+    assert (outcome.status, outcome.reason.cause) == (status, Cause.OTHER)
 
 
 # -- calls that are answered as a whole
@@ -219,8 +219,8 @@ def test_any_2xx_for_a_whole_call_is_success(status, body, unreadable):
 
 @pytest.mark.parametrize("body", ["<html>", ' {"det', "[", '"Suc'])
 def test_a_200_with_a_web_page_or_half_a_body_is_an_unknown_outcome(body):
-    verdict = classify_response(LEADS, ApiResponse(200, body, "a body that is not JSON"), CREATE)
-    assert verdict == OutcomeUnknown("HTTP 200 with a body that is not JSON", may_be_applied=True, answered=True)
+    outcome = classify_response(LEADS, ApiResponse(200, body, "a body that is not JSON"), CREATE)
+    assert outcome == OutcomeUnknown("HTTP 200 with a body that is not JSON", may_be_applied=True, answered=True)
 
 
 @pytest.mark.parametrize(
@@ -242,20 +242,20 @@ def test_a_200_with_a_web_page_or_half_a_body_is_an_unknown_outcome(body):
     ],
 )
 def test_a_404_is_about_the_lead_the_campaign_or_the_address(operation, body, unreadable, expected):
-    verdict = classify_response(LEADS[:1], ApiResponse(404, body, unreadable), operation)
+    outcome = classify_response(LEADS[:1], ApiResponse(404, body, unreadable), operation)
     if expected == "lead":
-        assert isinstance(verdict, BatchRejected)
-        assert (verdict.status, verdict.reason.cause) == (404, Cause.UNKNOWN_LEAD)
+        assert isinstance(outcome, BatchRejected)
+        assert (outcome.status, outcome.reason.cause) == (404, Cause.UNKNOWN_LEAD)
     else:
-        assert isinstance(verdict, ConfigProblem)
-        assert verdict.problem == expected
+        assert isinstance(outcome, ConfigProblem)
+        assert outcome.problem == expected
 
 
 @pytest.mark.parametrize("row", OPERATIONS.values(), ids=lambda row: f"{row.api}.{row.name}")
 @pytest.mark.parametrize("status", [301, 401, 402, 403, 404, 405])
 def test_every_problem_has_a_sentence_for_every_operation(row, status):
-    verdict = classify_response(LEADS[:1], ApiResponse(status, "<html>", "a body that is not JSON"), row)
-    said = advice(verdict.problem, "x", Where(row.api, row.endpoint, "default", "default.ref_id"))
+    outcome = classify_response(LEADS[:1], ApiResponse(status, "<html>", "a body that is not JSON"), row)
+    said = fix_message(outcome.problem, "x", Where(row.api, row.endpoint, "default", "default.ref_id"))
     assert said.endswith(".")
     assert "{" not in said
 
@@ -270,5 +270,5 @@ def test_a_429_is_a_pause():
 
 @pytest.mark.parametrize("operation", [SET_STATUS, CREATE])
 def test_a_refusal_of_which_no_word_can_be_repeated_tells_its_status(operation):
-    verdict = classify_response(LEADS[:1], ApiResponse(400, {"error": "quux"}), operation)
-    assert verdict.reason.text == "Refused (HTTP 400): … (words that may be a lead's are not repeated)"
+    outcome = classify_response(LEADS[:1], ApiResponse(400, {"error": "quux"}), operation)
+    assert outcome.reason.text == "Refused (HTTP 400): … (words that may be a lead's are not repeated)"

@@ -51,7 +51,7 @@ def test_an_attempt_that_was_not_carried_out_leaves_an_already_done_answer_a_rej
     b.feed(kit.record("x", detail="d"))
     b.end()
     answer_all(b, kit, first, ALREADY[operation])
-    assert (b.report.written, b.rejects.lead_ids) == (0, ["x"])
+    assert (b.progress.written, b.rejected_records.lead_ids) == (0, ["x"])
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
@@ -62,7 +62,7 @@ def test_a_crm_v2_list_that_was_refused_as_a_whole_was_not_carried_out(bench, ki
     answer_all(b, kit, ApiResponse(status, {"error_msg": "no"}))
     for call in b.calls():
         b.answer(call, kit.rows(call, DUPLICATE if call.records[0].lead_id == "x" else None))
-    assert (b.report.written, b.rejects.lead_ids) == (1, ["x"])
+    assert (b.progress.written, b.rejected_records.lead_ids) == (1, ["x"])
 
 
 @pytest.mark.parametrize("operation", ALREADY)
@@ -72,7 +72,7 @@ def test_an_attempt_that_may_have_been_carried_out_makes_an_already_done_answer_
     b.feed(kit.record("x", detail="d"))
     b.end()
     answer_all(b, kit, first, ALREADY[operation])
-    assert (b.report.written, b.rejects.lead_ids) == (1, [])
+    assert (b.progress.written, b.rejected_records.lead_ids) == (1, [])
 
 
 @pytest.mark.parametrize("operation", ALREADY)
@@ -82,8 +82,8 @@ def test_an_already_done_answer_is_a_rejection_where_this_run_knew_the_lead(benc
     b.feed(kit.record("x", n=1, detail="d"), kit.record("x", n=2, detail="d"))
     b.end()
     answer_all(b, kit, None if before == "done" else ALREADY[operation], LOST, ALREADY[operation])
-    assert b.report.written == (1 if before == "done" else 0)
-    assert b'"n":2' in b.rejects.rejections[-1].line
+    assert b.progress.written == (1 if before == "done" else 0)
+    assert b'"n":2' in b.rejected_records.rejections[-1].line
 
 
 def test_a_lead_that_was_converted_and_made_active_again_can_be_converted_anew(bench, kit):
@@ -92,7 +92,7 @@ def test_a_lead_that_was_converted_and_made_active_again_can_be_converted_anew(b
     b.feed(kit.record("x", "c", detail="d"), kit.record("x", "u"), kit.record("x", "c", detail="e"))
     b.end()
     answer_all(b, kit, None, None, LOST, CONVERTED)
-    assert (b.report.written, b.rejects.lead_ids) == (3, [])
+    assert (b.progress.written, b.rejected_records.lead_ids) == (3, [])
 
 
 def test_a_lead_that_was_made_again_can_be_deleted_anew(bench, kit):
@@ -103,21 +103,21 @@ def test_a_lead_that_was_made_again_can_be_deleted_anew(bench, kit):
     b.feed(kit.record("x", "d"), kit.record("x", "c"), kit.record("x", "d"))
     b.end()
     answer_all(b, kit, None, None, LOST, DELETED)
-    assert (b.report.written, b.rejects.lead_ids) == (3, [])
+    assert (b.progress.written, b.rejected_records.lead_ids) == (3, [])
 
 
 def test_a_lead_that_was_given_up_may_be_there_so_the_next_duplicate_proves_nothing(bench, kit):
     b = with_operation(bench, kit, "create", workers=1)
     b.feed(kit.record("x", n=1), *(kit.record(f"L{index}") for index in range(99)), kit.record("x", n=2))
     b.end()
-    while b'"n":1' not in b"".join(rejection.line for rejection in b.rejects.rejections):
+    while b'"n":1' not in b"".join(rejection.line for rejection in b.rejected_records.rejections):
         call = next_call(b)
         if not call.records:
             b.answer(call, ApiResponse(200, {"result": [{"status_code": 400, "data": {"error_msg": "lead_id"}}]}))
         else:
             b.answer(call, kit.rows(call, *[ISSUES if each.lead_id == "x" else None for each in call.records]))
     answer_all(b, kit, LOST, DUPLICATE)
-    assert (b.report.written, b.rejects.lead_ids) == (99, ["x", "x"])
+    assert (b.progress.written, b.rejected_records.lead_ids) == (99, ["x", "x"])
 
 
 @pytest.mark.parametrize(("status", "written"), [(404, 1), (400, 0)])
@@ -129,4 +129,4 @@ def test_a_lead_of_the_contact_center_that_is_gone_after_a_lost_deletion_was_del
     b.feed(kit.record("x"))
     b.end()
     answer_all(b, kit, LOST, ApiResponse(status, {"message": "bad_identifier"}))
-    assert b.report.written == written
+    assert b.progress.written == written

@@ -5,7 +5,7 @@ from collections import deque
 
 import pytest
 
-from destination_squadstack.engine.rate_limiter import LONGEST_PAUSE, RateLimiter
+from destination_squadstack.engine.rate_limiter import MAX_PAUSE_SECONDS, RateLimiter
 
 
 def depart(limiter, now, records=100):
@@ -86,7 +86,7 @@ def test_without_a_word_from_the_server_pauses_double_to_a_minute_and_start_agai
 
 
 def test_a_wait_that_cannot_be_meant_is_bounded():
-    assert a_limiter(chance=0.0).throttled(1e9, sent_at=0.0, now=0.0) == LONGEST_PAUSE
+    assert a_limiter(chance=0.0).throttled(1e9, sent_at=0.0, now=0.0) == MAX_PAUSE_SECONDS
 
 
 # -- the share

@@ -14,8 +14,8 @@ from destination_squadstack.config import parse_config
 from destination_squadstack.errors import ConfigError, SyncError, TransientError
 from destination_squadstack.rejected_records.storage import (
     ATTEMPT_SECONDS,
-    LocalFolder,
-    ObjectStore,
+    LocalFolderStorage,
+    ObjectStorage,
     bucket_problem,
     problem,
 )
@@ -57,14 +57,14 @@ def rows(path):
 
 
 def store(tmp_path, kit):
-    return RejectedRecordWriter(LocalFolder(str(tmp_path), "run-1"), run_id="run-1", clock=kit.clock())
+    return RejectedRecordWriter(LocalFolderStorage(str(tmp_path), "run-1"), run_id="run-1", clock=kit.clock())
 
 
 def test_a_rejected_row_holds_exactly_the_documented_keys_and_the_record_as_it_came(tmp_path, kit, route):
-    rejects = store(tmp_path, kit)
+    rejected_records = store(tmp_path, kit)
     data = {"lead_id": "L1", "n": None, "_airbyte_raw_id": "x", "big": 10**30, "deep": {"a": [1.5]}}
-    rejects.add(rejection(route(sync_id=42, namespace="crm"), data))
-    rejects.commit()
+    rejected_records.add(rejection(route(sync_id=42, namespace="crm"), data))
+    rejected_records.commit()
     assert files(tmp_path) == ["42/crm/leads/run-1-000000.jsonl.gz"]
     (row,) = rows(tmp_path / "42/crm/leads/run-1-000000.jsonl.gz")
     assert list(row) == KEYS
@@ -95,18 +95,18 @@ def test_a_rejected_row_holds_exactly_the_documented_keys_and_the_record_as_it_c
     ids=["digits", "spelling", "depth"],
 )
 def test_the_data_of_a_rejected_row_is_the_text_of_the_record(tmp_path, kit, route, data):
-    rejects = store(tmp_path, kit)
+    rejected_records = store(tmp_path, kit)
     line = b'{"record": {"data": 1, "data": %b , "emitted_at": 7.10, "stream": "leads"}, "type": "RECORD"}' % data
-    rejects.add(rejection(route(), {}, line=line))
-    rejects.commit()
+    rejected_records.add(rejection(route(), {}, line=line))
+    rejected_records.commit()
     (row,) = gzip.decompress((tmp_path / "run-1/_/leads/run-1-000000.jsonl.gz").read_bytes()).splitlines()
     assert row.endswith(b',"emitted_at":7.10,"rejected_at":1700000000000,"data":%b}' % data)
 
 
 def test_without_sync_id_and_namespace_the_run_and_a_dash_stand_in(tmp_path, kit, route):
-    rejects = store(tmp_path, kit)
-    rejects.add(rejection(route(), {}, lead_id=None, status=None))
-    rejects.commit()
+    rejected_records = store(tmp_path, kit)
+    rejected_records.add(rejection(route(), {}, lead_id=None, status=None))
+    rejected_records.commit()
     assert files(tmp_path) == ["run-1/_/leads/run-1-000000.jsonl.gz"]
     (row,) = rows(tmp_path / "run-1/_/leads/run-1-000000.jsonl.gz")
     assert (row["sync_id"], row["namespace"], row["lead_id"], row["status_code"]) == ("run-1", None, None, None)
@@ -127,18 +127,18 @@ def test_without_sync_id_and_namespace_the_run_and_a_dash_stand_in(tmp_path, kit
     ],
 )
 def test_no_stream_name_leads_out_of_the_folder_or_is_too_long_for_one(tmp_path, kit, route, name, folder):
-    rejects = store(tmp_path, kit)
-    rejects.add(rejection(route(name), {}))
-    rejects.commit()
+    rejected_records = store(tmp_path, kit)
+    rejected_records.add(rejection(route(name), {}))
+    rejected_records.commit()
     assert files(tmp_path) == [f"run-1/_/{folder}/run-1-000000.jsonl.gz"]
 
 
 def test_nothing_is_written_before_a_commit_and_a_file_is_whole_after_each(tmp_path, kit, route):
-    rejects, path = store(tmp_path, kit), tmp_path / "run-1/_/leads/run-1-000000.jsonl.gz"
+    rejected_records, path = store(tmp_path, kit), tmp_path / "run-1/_/leads/run-1-000000.jsonl.gz"
     for number in range(3):
-        rejects.add(rejection(route(), {"n": number}))
+        rejected_records.add(rejection(route(), {"n": number}))
         assert len(rows(path)) == number if number else not path.exists()
-        rejects.commit()
+        rejected_records.commit()
         assert [row["data"]["n"] for row in rows(path)] == list(range(number + 1))
     assert len(files(tmp_path)) == 1
 
@@ -149,11 +149,11 @@ def test_a_commit_without_news_touches_nothing(tmp_path, kit):
 
 
 def test_many_rows_are_cut_into_files_and_written_before_they_fill_the_memory(tmp_path, kit, route):
-    rejects = store(tmp_path, kit)
+    rejected_records = store(tmp_path, kit)
     for number in range(3_000):
-        rejects.add(rejection(route(), {"n": number, "note": os.urandom(300).hex()}))
+        rejected_records.add(rejection(route(), {"n": number, "note": os.urandom(300).hex()}))
     assert len(files(tmp_path)) >= 2, "a source without states must not pile rows up"
-    rejects.commit()
+    rejected_records.commit()
     found = [row["data"]["n"] for name in files(tmp_path) for row in rows(tmp_path / name)]
     assert found == list(range(3_000))
 
@@ -166,9 +166,9 @@ def test_rows_are_on_the_disk_when_the_commit_returns(tmp_path, kit, route, monk
         "fsync",
         lambda descriptor: (synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink())), real(descriptor)),
     )
-    rejects = store(tmp_path, kit)
-    rejects.add(rejection(route(), {}))
-    rejects.commit()
+    rejected_records = store(tmp_path, kit)
+    rejected_records.add(rejection(route(), {}))
+    rejected_records.commit()
     folder = tmp_path / "run-1/_/leads"
     assert synced == [
         str(tmp_path / ".run-1.squadstack-draft"),
@@ -194,9 +194,9 @@ class Stumbling:
 
 def test_a_store_that_stumbles_is_tried_again(kit, route):
     clock, place = kit.clock(), Stumbling(OSError("EndpointConnectionError"), 4)
-    rejects = RejectedRecordWriter(place, run_id="run-1", clock=clock)
-    rejects.add(rejection(route(), {"n": 1}))
-    rejects.commit()
+    rejected_records = RejectedRecordWriter(place, run_id="run-1", clock=clock)
+    rejected_records.add(rejection(route(), {"n": 1}))
+    rejected_records.commit()
     assert clock.now - 1_000.0 == 15.0
     assert list(place.written) == ["run-1/_/leads/run-1-000000.jsonl.gz"]
 
@@ -213,10 +213,10 @@ def test_a_store_that_stumbles_is_tried_again(kit, route):
 )
 def test_a_store_that_stays_away_fails_the_sync_and_one_that_says_no_at_once(kit, route, error, kind, waited):
     clock = kit.clock()
-    rejects = RejectedRecordWriter(Stumbling(error, 99), run_id="run-1", clock=clock)
-    rejects.add(rejection(route(), {"n": 1}))
+    rejected_records = RejectedRecordWriter(Stumbling(error, 99), run_id="run-1", clock=clock)
+    rejected_records.add(rejection(route(), {"n": 1}))
     with pytest.raises(SyncError) as raised:
-        rejects.commit()
+        rejected_records.commit()
     assert (raised.value.failure_type, clock.now - 1_000.0) == (kind, waited)
     field, says = str(raised.value).split(": ", 1)
     assert field == f"object_storage_config.field_of_{type(error).__name__}"
@@ -230,10 +230,10 @@ def test_a_store_that_answers_nothing_holds_the_sync_for_a_minute_at_most(kit, r
             super().put(path, content)
 
     clock = kit.clock()
-    rejects = RejectedRecordWriter(Silent(OSError(110, "no answer in 15 s"), 99), run_id="run-1", clock=clock)
-    rejects.add(rejection(route(), {"n": 1}))
+    rejected_records = RejectedRecordWriter(Silent(OSError(110, "no answer in 15 s"), 99), run_id="run-1", clock=clock)
+    rejected_records.add(rejection(route(), {"n": 1}))
     with pytest.raises(TransientError, match="no answer in 15 s"):
-        rejects.commit()
+        rejected_records.commit()
     assert clock.now - 1_000.0 == 3 * 15.0 + 1.0 + 2.0
 
 
@@ -250,7 +250,7 @@ class Mute(fsspec.asyn.AsyncFileSystem):
 
 def test_a_try_to_reach_an_object_store_ends(kit):
     fsspec.register_implementation("mute", Mute, clobber=True)
-    bucket = ObjectStore("mute://bucket/rejects", seconds=0.01)
+    bucket = ObjectStorage("mute://bucket/rejects", seconds=0.01)
     for attempt in (lambda: bucket.put("a", b""), bucket.try_out):
         with pytest.raises(OSError, match="no answer in 0 s") as raised:
             attempt()
@@ -293,7 +293,7 @@ def refused_by_s3(code, status):
 def test_an_error_of_s3_is_transient_or_names_the_field_to_change(kit, code, status, kind, field):
     tries = []
 
-    class Refusing(ObjectStore):
+    class Refusing(ObjectStorage):
         def try_out(self):
             tries.append(1)
             raise refused_by_s3(code, status)
@@ -306,20 +306,20 @@ def test_an_error_of_s3_is_transient_or_names_the_field_to_change(kit, code, sta
 
 def test_a_store_that_has_failed_is_not_asked_again_on_the_way_out(kit, route):
     clock, place = kit.clock(), Stumbling(OSError("EndpointConnectionError"), 99)
-    rejects = RejectedRecordWriter(place, run_id="run-1", clock=clock)
-    rejects.add(rejection(route(), {"n": 1}))
+    rejected_records = RejectedRecordWriter(place, run_id="run-1", clock=clock)
+    rejected_records.add(rejection(route(), {"n": 1}))
     for _ in range(3):
         with pytest.raises(SyncError):
-            rejects.commit()
+            rejected_records.commit()
     assert (clock.now - 1_000.0, place.times) == (15.0, 99 - 5)
 
 
 def test_a_folder_that_is_full_is_named_by_its_field(tmp_path, kit, route, monkeypatch):
-    rejects = store(tmp_path, kit)
-    rejects.add(rejection(route(), {"n": 1}))
+    rejected_records = store(tmp_path, kit)
+    rejected_records.add(rejection(route(), {"n": 1}))
     monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(SyncError, match=r"^object_storage_config.bucket_path: .* \(No space left on device\)"):
-        rejects.commit()
+        rejected_records.commit()
 
 
 # -- what a killed run leaves behind
@@ -331,29 +331,29 @@ KILLED = ".20250101T000000Z-0badcafe.squadstack-draft"
 def test_the_draft_of_a_run_that_was_killed_is_cleared_away_by_the_next(tmp_path):
     (tmp_path / KILLED).write_bytes(b"half a row")
     (tmp_path / ".keep").touch()
-    LocalFolder(str(tmp_path), "run-1").close()
+    LocalFolderStorage(str(tmp_path), "run-1").close()
     assert files(tmp_path) == [".keep"]
 
 
 def test_the_draft_of_a_run_that_is_still_at_work_is_left_alone(tmp_path):
-    first = LocalFolder(str(tmp_path), "run-1")
+    first = LocalFolderStorage(str(tmp_path), "run-1")
     (tmp_path / KILLED).write_bytes(b"about to be moved into place")
-    second = LocalFolder(str(tmp_path), "run-2")
+    second = LocalFolderStorage(str(tmp_path), "run-2")
     second.put("7/_/leads/a.jsonl.gz", b"")
     assert files(tmp_path) == [KILLED, "7/_/leads/a.jsonl.gz"]
     for each in (first, second):
         each.close()
-    LocalFolder(str(tmp_path), "run-3").close()
+    LocalFolderStorage(str(tmp_path), "run-3").close()
     assert files(tmp_path) == ["7/_/leads/a.jsonl.gz"]
 
 
 def test_a_folder_that_a_run_makes_itself_is_its_own_from_then_on(tmp_path):
     root = tmp_path / "new"
-    first = LocalFolder(str(root), "run-1")
+    first = LocalFolderStorage(str(root), "run-1")
     assert not root.exists()
     first.put("a", b"")
     (root / KILLED).write_bytes(b"about to be moved into place")
-    LocalFolder(str(root), "run-2").close()
+    LocalFolderStorage(str(root), "run-2").close()
     assert files(root) == [KILLED, "a"]
     first.close()
 
@@ -379,14 +379,14 @@ def test_a_folder_that_cannot_be_written_to_is_found_out_even_by_root(tmp_path, 
 
 
 def test_an_object_store_gets_whole_objects(kit, route):
-    rejects = RejectedRecordWriter(ObjectStore("memory://bucket/rejects"), run_id="run-1", clock=kit.clock())
-    rejects.add(rejection(route(), {"n": 1}))
-    rejects.commit()
+    rejected_records = RejectedRecordWriter(ObjectStorage("memory://bucket/rejects"), run_id="run-1", clock=kit.clock())
+    rejected_records.add(rejection(route(), {"n": 1}))
+    rejected_records.commit()
     content = fsspec.filesystem("memory").cat_file("/bucket/rejects/run-1/_/leads/run-1-000000.jsonl.gz")
     assert json.loads(gzip.decompress(content))["data"] == {"n": 1}
 
 
 def test_without_a_place_rows_are_only_counted_elsewhere(kit, route):
-    rejects = RejectedRecordWriter(None, run_id="run-1", clock=kit.clock())
-    rejects.add(rejection(route(), {}))
-    rejects.commit()
+    rejected_records = RejectedRecordWriter(None, run_id="run-1", clock=kit.clock())
+    rejected_records.add(rejection(route(), {}))
+    rejected_records.commit()

@@ -11,7 +11,7 @@ from destination_squadstack.errors import ConfigError, SyncError, TransientError
 from destination_squadstack.protocol import read_messages
 from destination_squadstack.rejected_records.replay import RejectedRows
 from destination_squadstack.rejected_records.row_file import pack
-from destination_squadstack.rejected_records.storage import LocalFolder
+from destination_squadstack.rejected_records.storage import LocalFolderStorage
 from destination_squadstack.rejected_records.writer import RejectedRecordWriter, Rejection
 from destination_squadstack.routing import plan
 
@@ -231,14 +231,14 @@ INVALID = (400, "{'phone_number': 'Invalid value provided.'}")
 
 def replayed(tmp_path, kit, bench, rejections):
     """Keep rejections, read them back, and return a flow that has taken them."""
-    store = RejectedRecordWriter(LocalFolder(str(tmp_path), RUN), run_id=RUN, clock=kit.clock())
+    store = RejectedRecordWriter(LocalFolderStorage(str(tmp_path), RUN), run_id=RUN, clock=kit.clock())
     for rejection in rejections:
         store.add(rejection)
     store.commit()
     store.close()
     rejected = RejectedRows(str(tmp_path), None)
     catalog = rejected.look().catalog()
-    b = bench(kit.config(**STREAMS, max_rejected_percent=1), catalog, keep_going=True)
+    b = bench(kit.config(**STREAMS, max_rejected_percent=1), catalog, tolerate_rejections=True)
     for messages in read_messages(rejected.reader()):
         b.feed(*messages)
     b.end()
@@ -247,7 +247,7 @@ def replayed(tmp_path, kit, bench, rejections):
 
 def bodies_of(b, kit, answer=None):
     sent = []
-    while not b.pump.finished:
+    while not b.engine.finished:
         for call in b.calls():
             sent += [json.loads(body) for body in call.bodies]
             b.answer(call, kit.rows(call, *[answer] * len(call.records)))
@@ -260,13 +260,13 @@ def test_the_newest_value_of_a_lead_wins_over_streams_and_over_records_that_were
     b.feed(kit.record("L", "a", 4, n=4))
     b.end()
     bodies_of(b, kit, INVALID)
-    rejections = b.rejects.rejections
+    rejections = b.rejected_records.rejections
     assert [json.loads(each.line)["record"]["data"]["n"] for each in rejections] == [2, 1, 3, 4], (
         "as they were rejected"
     )
     b = replayed(tmp_path, kit, bench, rejections)
     assert [lead["n"] for lead in bodies_of(b, kit)] == [1, 3, 4]
-    assert b.rejects.lead_ids == ["L"]
+    assert b.rejected_records.lead_ids == ["L"]
 
 
 def test_rows_that_are_all_refused_again_do_not_stop_a_replay(tmp_path, kit, bench):
@@ -279,7 +279,7 @@ def test_rows_that_are_all_refused_again_do_not_stop_a_replay(tmp_path, kit, ben
     b = replayed(tmp_path, kit, bench, rejections)
     assert len(bodies_of(b, kit, INVALID)) == 250
     assert b.states() == []
-    assert b.report.rejected_total == 250
+    assert b.progress.rejected_total == 250
 
 
 def a_rejection(record):

@@ -29,12 +29,12 @@ def every_row(kit, call, said):
 def play(b, answers, *, seconds=3_600):
     """Answer each call at once until all records have an outcome; return when each call left and how many it held."""
     calls = []
-    while not b.pump.finished and b.now < seconds:
+    while not b.engine.finished and b.now < seconds:
         for call in b.calls():
             calls.append((b.now, len(call.records)))
             answer = answers(call)
             b.answer(call, answer)
-        if not b.pump.finished and not b.pump.under_way:
+        if not b.engine.finished and not b.engine.under_way:
             b.wait()
     return calls
 
@@ -60,7 +60,7 @@ def test_an_outage_told_row_by_row_is_waited_for_and_rejects_nobody(bench, kit, 
         return kit.rows(call) if call.records else every_row(kit, call, MISSING_ID)
 
     play(b, answers)
-    assert (b.report.written, b.report.rejected_total, b.marks()) == (500, 0, [1])
+    assert (b.progress.written, b.progress.rejected_total, b.marks()) == (500, 0, [1])
 
 
 @pytest.mark.parametrize("said", [ISSUES, THROTTLED, BUSY])
@@ -69,7 +69,7 @@ def test_an_outage_told_row_by_row_that_does_not_end_fails_the_sync_before_its_s
     feed(b, kit, 500)
     with pytest.raises(TransientError, match="SquadStack gave no usable answer to lead-upserted in 12 tries; the last"):
         play(b, lambda call: every_row(kit, call, said))
-    assert (b.report.written, b.report.rejected_total, b.marks()) == (0, 0, [])
+    assert (b.progress.written, b.progress.rejected_total, b.marks()) == (0, 0, [])
     assert b.now >= 120
 
 
@@ -85,7 +85,7 @@ def test_an_outage_that_begins_in_the_middle_of_a_call_rejects_nobody(bench, kit
         return every_row(kit, call, ISSUES)
 
     play(b, answers)
-    assert (b.report.written, b.report.rejected_total) == (300, 0)
+    assert (b.progress.written, b.progress.rejected_total) == (300, 0)
 
 
 @pytest.mark.parametrize("share", [0.5, 0.7, 0.9])
@@ -102,7 +102,7 @@ def test_an_outage_of_a_part_of_all_rows_rejects_nobody_although_others_get_thro
         return kit.rows(call, *[said if b.now < 300 and chance.random() < share else None for _ in call.records])
 
     play(b, answers)
-    assert (b.report.written, b.report.rejected_total) == (2_000, 0)
+    assert (b.progress.written, b.progress.rejected_total) == (2_000, 0)
 
 
 @pytest.mark.parametrize("silence", [LOST, ApiResponse(500, None, "x")])
@@ -118,7 +118,7 @@ def test_an_outage_of_half_of_all_calls_rejects_nobody_although_others_get_throu
         return kit.rows(call) if call.records else every_row(kit, call, MISSING_ID)
 
     play(b, answers)
-    assert (b.report.written, b.report.rejected_total) == (2_000, 0)
+    assert (b.progress.written, b.progress.rejected_total) == (2_000, 0)
 
 
 def test_leads_that_fail_while_others_get_through_are_rejected_as_retryable(bench, kit):
@@ -132,9 +132,9 @@ def test_leads_that_fail_while_others_get_through_are_rejected_as_retryable(benc
         return kit.rows(call, *[ISSUES if record.lead_id in bad else None for record in call.records])
 
     play(b, answers)
-    assert set(b.rejects.lead_ids) == bad
-    assert all(rejection.retryable and rejection.status == 500 for rejection in b.rejects.rejections)
-    assert (b.report.written, b.marks()) == (497, [1])
+    assert set(b.rejected_records.lead_ids) == bad
+    assert all(rejection.retryable and rejection.status == 500 for rejection in b.rejected_records.rejections)
+    assert (b.progress.written, b.marks()) == (497, [1])
 
 
 def test_one_operation_that_is_down_is_not_proved_up_by_another(bench, kit):
@@ -145,7 +145,7 @@ def test_one_operation_that_is_down_is_not_proved_up_by_another(bench, kit):
     b.end()
     with pytest.raises(TransientError, match="lead-created"):
         play(b, lambda c: every_row(kit, c, ISSUES) if c.lane.operation.name == "create" else kit.rows(c))
-    assert b.report.rejected_total == 0
+    assert b.progress.rejected_total == 0
 
 
 def test_throttled_rows_wait_as_long_as_they_say_and_slow_all_calls_down(bench, kit):
@@ -153,7 +153,7 @@ def test_throttled_rows_wait_as_long_as_they_say_and_slow_all_calls_down(bench, 
     feed(b, kit, 2)
     call = b.call()
     b.answer(call, kit.rows(call, None, THROTTLED))
-    assert b.report.throttled == 1
+    assert b.progress.throttled == 1
     b.wait()
     while not (calls := b.calls()):
         b.wait()
@@ -169,14 +169,14 @@ def test_a_retry_after_of_maintenance_is_obeyed(bench, kit):
     assert b.now == 120
     call = b.call()
     b.answer(call, kit.rows(call))
-    assert b.report.written == 2
+    assert b.progress.written == 2
 
 
 # -- our own call that is still at work
 
 
 def test_busy_after_an_unanswered_call_of_ours_is_waited_out_and_costs_no_try(bench, kit):
-    b = bench(kit.config(default={"operation": "create", "ref_id": "r"}), patience=30.0)
+    b = bench(kit.config(default={"operation": "create", "ref_id": "r"}), read_timeout=30.0)
     feed(b, kit, 100)
     call = b.call()
     b.now = 30.0
@@ -191,11 +191,11 @@ def test_busy_after_an_unanswered_call_of_ours_is_waited_out_and_costs_no_try(be
         return kit.rows(call, *rows)
 
     play(b, answers)
-    assert (b.report.written, b.report.rejected_total) == (100, 0)
+    assert (b.progress.written, b.progress.rejected_total) == (100, 0)
 
 
 def test_a_lead_busy_for_longer_than_our_own_call_can_take_costs_a_try(bench, kit):
-    b = bench(kit.config(default={"operation": "create", "ref_id": "r"}), patience=30.0)
+    b = bench(kit.config(default={"operation": "create", "ref_id": "r"}), read_timeout=30.0)
     feed(b, kit, 10)
     call = b.call()
     b.now = 30.0
@@ -207,21 +207,21 @@ def test_a_lead_busy_for_longer_than_our_own_call_can_take_costs_a_try(bench, ki
         return kit.rows(call, *[BUSY if record.lead_id == "L4" else DUPLICATE for record in call.records])
 
     play(b, answers)
-    assert (b.rejects.lead_ids, b.report.written) == (["L4"], 9)
-    assert b.rejects.rejections[0].retryable
+    assert (b.rejected_records.lead_ids, b.progress.written) == (["L4"], 9)
+    assert b.rejected_records.rejections[0].retryable
     assert 60 + 15 <= b.now <= 180
 
 
 def test_a_list_that_is_busy_as_a_whole_with_our_own_call_is_not_taken_apart(bench, kit):
     config = kit.config(default={"operation": "create", "api": "v4", "campaign_id": "c"})
-    b = bench(config, kit.catalog("leads", mode="append"), patience=30.0)
+    b = bench(config, kit.catalog("leads", mode="append"), read_timeout=30.0)
     feed(b, kit, 100)
     call = b.call()
     b.now = 30.0
     b.answer(call, TIMED_OUT)
     calls = play(b, lambda _: ApiResponse(409, {"detail": BUSY[1]}) if b.now < 50 else ApiResponse(201, {}))
     assert {leads for _, leads in calls} == {100}
-    assert b.report.written == 100
+    assert b.progress.written == 100
 
 
 # -- leads that the API cannot answer for
@@ -230,7 +230,7 @@ def test_a_list_that_is_busy_as_a_whole_with_our_own_call_is_not_taken_apart(ben
 @pytest.mark.parametrize("silence", [LOST, TIMED_OUT])
 @pytest.mark.parametrize("poison", [{"L0"}, {"L41"}, {"L499"}, {"L3", "L4", "L205"}])
 def test_leads_that_cut_the_connection_or_are_never_answered_are_found_and_rejected(bench, kit, silence, poison):
-    b = bench(patience=300.0)
+    b = bench(read_timeout=300.0)
     feed(b, kit, 500)
 
     def answers(call):
@@ -239,9 +239,9 @@ def test_leads_that_cut_the_connection_or_are_never_answered_are_found_and_rejec
         return silence if poison & {record.lead_id for record in call.records} else kit.rows(call)
 
     calls = play(b, answers)
-    assert set(b.rejects.lead_ids) == poison
-    assert all(rejection.retryable for rejection in b.rejects.rejections)
-    assert (b.report.written, b.marks()) == (500 - len(poison), [1])
+    assert set(b.rejected_records.lead_ids) == poison
+    assert all(rejection.retryable for rejection in b.rejected_records.rejections)
+    assert (b.progress.written, b.marks()) == (500 - len(poison), [1])
     assert len(calls) < 5 + 35 * len(poison)
 
 
@@ -255,7 +255,7 @@ def test_the_last_lead_of_all_is_rejected_once_the_api_is_known_to_answer(bench,
         return LOST if call.records[0].lead_id == "L19" else ApiResponse(200, {})
 
     play(b, answers)
-    assert (b.rejects.lead_ids, b.report.written, b.marks()) == (["L19"], 19, [1])
+    assert (b.rejected_records.lead_ids, b.progress.written, b.marks()) == (["L19"], 19, [1])
 
 
 @pytest.mark.parametrize("silence", [LOST, TIMED_OUT, ApiResponse(500, None, "x")])
@@ -264,7 +264,7 @@ def test_an_api_that_answers_questions_but_no_leads_rejects_nobody(bench, kit, s
     feed(b, kit, 300)
     with pytest.raises(TransientError):
         play(b, lambda call: silence if call.records else every_row(kit, call, MISSING_ID), seconds=100_000)
-    assert (b.report.rejected_total, b.marks()) == (0, [])
+    assert (b.progress.rejected_total, b.marks()) == (0, [])
 
 
 def test_a_poisonous_lead_of_the_contact_center_is_found_when_it_is_the_first(bench, kit):
@@ -274,14 +274,14 @@ def test_a_poisonous_lead_of_the_contact_center_is_found_when_it_is_the_first(be
         b.feed(kit.record(f"L{index}", status="new"))
     b.end()
     play(b, lambda call: LOST if call.records[0].lead_id == "L0" else ApiResponse(200, {}))
-    assert (b.rejects.lead_ids, b.report.written) == (["L0"], 19)
+    assert (b.rejected_records.lead_ids, b.progress.written) == (["L0"], 19)
 
 
 def test_one_batch_in_trouble_does_not_hold_up_the_others(bench, kit):
     b = bench(kit.config(workers=1), largest=1)
     feed(b, kit, 50)
     play(b, lambda call: LOST if call.records and call.records[0].lead_id == "L0" else kit.rows(call), seconds=1)
-    assert b.report.written == 49
+    assert b.progress.written == 49
 
 
 # -- a firewall
@@ -297,7 +297,7 @@ def test_a_lead_that_a_firewall_takes_offence_at_is_found_and_rejected(bench, ki
         return BLOCKED if "L7" in {record.lead_id for record in call.records} else kit.rows(call)
 
     play(b, answers)
-    assert (b.rejects.lead_ids, b.report.written) == (["L7"], 99)
+    assert (b.rejected_records.lead_ids, b.progress.written) == (["L7"], 99)
 
 
 def test_a_firewall_that_blocks_everything_is_a_config_error_at_the_second_call(bench, kit):
@@ -326,7 +326,7 @@ def test_leads_on_trial_that_need_more_calls_than_the_allowance_keep_no_other_fr
         return LOST if poison & {record.lead_id for record in call.records} else kit.rows(call)
 
     play(b, answers, seconds=12 * 3_600)
-    assert (set(b.rejects.lead_ids), b.report.written, b.marks()) == (poison, 1_500 - len(poison), [1])
+    assert (set(b.rejected_records.lead_ids), b.progress.written, b.marks()) == (poison, 1_500 - len(poison), [1])
 
 
 def test_an_outage_that_all_leads_were_tried_in_excuses_none_for_ever(bench, kit):
@@ -340,7 +340,7 @@ def test_an_outage_that_all_leads_were_tried_in_excuses_none_for_ever(bench, kit
         return kit.rows(call, *[ISSUES if b.now < 60 or record.lead_id == "L7" else None for record in call.records])
 
     play(b, answers)
-    assert (b.report.written, b.rejects.lead_ids, b.marks()) == (799, ["L7"], [1])
+    assert (b.progress.written, b.rejected_records.lead_ids, b.marks()) == (799, ["L7"], [1])
 
 
 def test_an_outage_that_lets_few_rows_through_for_ever_ends_the_sync_and_rejects_nobody(bench, kit):
@@ -355,7 +355,7 @@ def test_an_outage_that_lets_few_rows_through_for_ever_ends_the_sync_and_rejects
 
     with pytest.raises(TransientError, match="SquadStack gave no final answer for a lead of lead-upserted in 60 tries"):
         play(b, answers, seconds=12 * 3_600)
-    assert (b.report.rejected_total, b.marks()) == (0, [])
+    assert (b.progress.rejected_total, b.marks()) == (0, [])
     assert b.now < 3_600
 
 
@@ -365,7 +365,7 @@ def test_an_allowance_that_is_used_up_for_an_hour_ends_the_sync(bench, kit):
     with pytest.raises(TransientError, match="SquadStack's allowance has been used up for an hour"):
         play(b, lambda _: ApiResponse(429, None, "x"), seconds=12 * 3_600)
     assert 3_600 <= b.now < 5_000
-    assert (b.report.written, b.marks()) == (0, [])
+    assert (b.progress.written, b.marks()) == (0, [])
 
 
 def test_a_portal_whose_login_stays_silent_ends_the_sync_in_minutes_once_the_other_api_is_done(bench, kit):
@@ -396,5 +396,5 @@ def test_a_portal_whose_login_stays_silent_ends_the_sync_in_minutes_once_the_oth
 
     with pytest.raises(TransientError, match="gave no usable answer to set_status in 12 tries; the last time: login"):
         logins()
-    assert (b.report.written, b.report.rejected_total, b.marks()) == (500, 0, [])
+    assert (b.progress.written, b.progress.rejected_total, b.marks()) == (500, 0, [])
     assert 180 <= b.now <= 480

@@ -4,7 +4,7 @@ import pytest
 
 from destination_squadstack.config import parse_config
 from destination_squadstack.errors import ConfigError
-from destination_squadstack.routing import lanes_of, plan, unmatched
+from destination_squadstack.routing import campaign_operations, plan, unmatched
 
 
 def routes(kit, catalog, **changes):
@@ -76,8 +76,8 @@ def test_streams_with_one_operation_on_one_campaign_share_a_lane(kit):
     a, b, c, x = routes(kit, kit.catalog("a", "b", "c", "x"), **config)
     assert a.lane is b.lane
     assert c.lane.index != a.lane.index
-    assert c.lane.scope == a.lane.scope
-    assert x.lane.scope != a.lane.scope
+    assert c.lane.lead_namespace == a.lane.lead_namespace
+    assert x.lane.lead_namespace != a.lane.lead_namespace
 
 
 def test_an_entry_for_a_namespace_goes_before_one_for_all(kit):
@@ -104,7 +104,7 @@ def test_check_looks_at_each_endpoint_once(kit):
             "streams": [{"stream": "a"}, {"stream": "b", "operation": "create"}, {"stream": "c", "ref_id": "x"}],
         }
     )
-    assert [lane.path for lane in lanes_of(config)] == [
+    assert [lane.path for lane in campaign_operations(config)] == [
         "/voice/crm-integration-v2/d/lead-upserted",
         "/voice/crm-integration-v2/d/lead-created",
         "/voice/crm-integration-v2/x/lead-upserted",

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from destination_squadstack.api.fix_messages import Where, advice
+from destination_squadstack.api.fix_messages import Where, fix_message
 from destination_squadstack.api.outcomes import ApiResponse, NoResponse, NotLoggedIn
-from destination_squadstack.api.squadstack import Client, DryRun
+from destination_squadstack.api.squadstack import DryRun, SquadStackClient
 from destination_squadstack.api.transport import Transport, read_reply
 from destination_squadstack.operations import OPERATIONS, Operation, Request
 
@@ -93,7 +93,7 @@ TO = To(OPERATIONS["crm_v2", "upsert"])
 
 
 def send(url, **timeouts):
-    client = Client(url, "the-token", **{"connect_seconds": HANG, "read_seconds": HANG, **timeouts})
+    client = SquadStackClient(url, "the-token", **{"connect_seconds": HANG, "read_seconds": HANG, **timeouts})
     try:
         return client.send(TO, [b'{"lead_id":"a"}', b'{"lead_id":"b"}'])
     finally:
@@ -166,7 +166,7 @@ def test_all_calls_of_a_thread_share_one_connection():
                 connection.sendall(response())
 
     with serving(serve) as address:
-        client = Client(f"http://{address}", "t", connect_seconds=HANG, read_seconds=HANG)
+        client = SquadStackClient(f"http://{address}", "t", connect_seconds=HANG, read_seconds=HANG)
         assert [client.send(TO, [b"{}"]) for _ in range(calls)] == [ApiResponse(200, {"result": []})] * calls
         client.close()
 
@@ -238,7 +238,7 @@ def test_a_proxy_that_wants_a_login_for_plain_http_is_named_too(monkeypatch):
 
 @pytest.mark.parametrize("api", ["crm_v2", "v4", "v1", "contact_center"])
 def test_the_advice_about_a_proxy_names_the_environment(api):
-    said = advice("proxy", "", Where(api=api, endpoint="e", at="default", ref_at="default.ref_id"))
+    said = fix_message("proxy", "", Where(api=api, endpoint="e", at="default", ref_at="default.ref_id"))
     assert said.startswith("The proxy that the environment names (HTTPS_PROXY) asks for a login (HTTP 407).")
 
 

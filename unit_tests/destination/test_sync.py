@@ -9,7 +9,7 @@ import pytest
 from destination_squadstack import sync as destination
 from destination_squadstack.api.outcomes import ApiResponse
 from destination_squadstack.config import parse_config
-from destination_squadstack.engine import engine as pump
+from destination_squadstack.engine import engine
 from destination_squadstack.protocol import Emitter
 from destination_squadstack.routing import plan
 from destination_squadstack.sync import Sync
@@ -21,7 +21,7 @@ HANG = 300  # seconds after which a test that hangs fails: no bound on how slow 
 class Api:
     """Accepts every lead, or does what the test says."""
 
-    patience = 0.1
+    read_timeout = 0.1
 
     def __init__(self, answer=None):
         self.sent, self.answer, self.lock = [], answer, threading.Lock()
@@ -100,7 +100,7 @@ def states(messages):
 @pytest.mark.parametrize("piece", [100, 4096, 1 << 20])
 def test_back_pressure_pauses_the_reading_and_loses_nothing(sync, kit, monkeypatch, piece):
     # A first version lost 1,200 of 200,000 records here: a piece was overwritten while the one before it was paused.
-    monkeypatch.setattr(pump, "MOST_RECORDS", 70)
+    monkeypatch.setattr(engine, "MAX_RECORDS", 70)
     api = Api()
     run, printed = sync(api, Reader(text_of(kit, 3_000), piece), squadstack={"token": "t", "calls_per_minute": 10**6})
     assert run.run() == 0
@@ -112,7 +112,7 @@ def test_back_pressure_pauses_the_reading_and_loses_nothing(sync, kit, monkeypat
 
 
 def test_reading_stops_while_the_api_is_slow(sync, kit, monkeypatch):
-    monkeypatch.setattr(pump, "MOST_RECORDS", 100)
+    monkeypatch.setattr(engine, "MAX_RECORDS", 100)
     read_bytes = []
     text = text_of(kit, 20_000)
     reader = Reader(text)
@@ -186,7 +186,7 @@ def test_calls_under_way_are_waited_for_when_the_reader_has_gone(sync, kit):
     run, _ = sync(Api(slow), Reader(text_of(kit, 200, every=100)), leave)
     assert run.run() == 1
     assert gone.is_set()
-    assert run._pump.under_way == 0  # its answer was taken before the end
+    assert run._engine.under_way == 0  # its answer was taken before the end
 
 
 def test_an_empty_input_is_a_success(sync):
@@ -196,7 +196,7 @@ def test_an_empty_input_is_a_success(sync):
 
 
 def test_a_state_that_cannot_be_passed_on_is_an_error_and_no_success(sync, kit, monkeypatch):
-    monkeypatch.setattr(pump.Engine, "take_states", lambda *_: [])
+    monkeypatch.setattr(engine.Engine, "take_states", lambda *_: [])
     run, printed = sync(Api(), Reader(text_of(kit, 10)))
     assert run.run() == 1
     (trace,) = [message["trace"]["error"] for message in printed() if message["type"] == "TRACE"]

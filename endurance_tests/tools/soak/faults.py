@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from destination_squadstack.api.squadstack import Client
+from destination_squadstack.api.squadstack import SquadStackClient
 from destination_squadstack.config import parse_config
 from destination_squadstack.protocol import Emitter
 from destination_squadstack.routing import plan as routes_of
@@ -97,7 +97,7 @@ def run(plan: Plan, folder: Path) -> Account:
         sync = Sync(
             settings,
             routes_of(settings, CATALOG),
-            api=Client(emulator.url, TOKEN, connect_seconds=1.0, read_seconds=_READ_SECONDS),
+            api=SquadStackClient(emulator.url, TOKEN, connect_seconds=1.0, read_seconds=_READ_SECONDS),
             read=lambda _size: next(pieces),
             emitter=Emitter(watch.write),
             clock=SystemClock(),
