@@ -206,7 +206,7 @@ def _say_what_will_happen(config: Config, routes: Sequence[Route], emitter: Emit
         )
     for entry in unmatched(config, routes):
         of = f" of {entry.namespace!r}" if entry.namespace else ""
-        emitter.log("WARN", f"{entry.target.at} is not used: no stream of the catalog is called '{entry.stream}'{of}.")
+        emitter.log("WARN", f"{entry.at} is not used: no stream of the catalog is called '{entry.stream}'{of}.")
     if config.dry_run:
         emitter.log("WARN", "Dry run: nothing is sent, no state is acknowledged.")
     elif config.store is None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import orjson
 from jsonschema import Draft7Validator, validators
 
@@ -77,12 +78,11 @@ class InvalidRecord(ValueError):  # noqa: N818 - it is an outcome of a record, n
         self.lead_id = lead_id
 
 
-@dataclass(frozen=True, slots=True)
-class Rename:
+class Rename(msgspec.Struct, frozen=True):
     """A lead's field and the record's field that it is taken from."""
 
     to: str
-    source: str
+    source: str = msgspec.field(name="from")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from destination_squadstack.config import Config, StreamEntry, Target, operation
 from destination_squadstack.engine.checkpoint import StreamKey
 from destination_squadstack.errors import ConfigError
 from destination_squadstack.mapping import Rename
-from destination_squadstack.operations import CONTACT_CENTER, CRM_V2, OPERATIONS, V1, V4, Operation
+from destination_squadstack.operations import CRM_V2, OPERATIONS, V1, V4, Operation
 from destination_squadstack.operations import Target as Needs
 
 # With no operation in the config the sync mode decides; append says nothing about what is meant.
@@ -58,7 +58,7 @@ class Route:
     @property
     def renames(self) -> tuple[Rename, ...]:
         """The fields that are sent under other names: those of the config, unless the platform has mapped them."""
-        return self.entry.renames if self.entry and self.mapped is None else ()
+        return self.entry.field_map if self.entry and self.mapped is None else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +118,9 @@ def _refuse_strays(
         strays, key=lambda route: SequenceMatcher(None, wanted, _spelled(route.stream, route.namespace)).ratio()
     )
     others = f" (like {len(strays) - 1} more)" if len(strays) > 1 else ""
-    way = nearest.entry.target.at if nearest.entry else "default"
+    way = nearest.entry.at if nearest.entry else "default"
     raise ConfigError(
-        f"{entry.target.at}.stream names {_named(entry.stream, entry.namespace)}, which is no stream of the catalog. "
+        f"{entry.at}.stream names {_named(entry.stream, entry.namespace)}, which is no stream of the catalog. "
         f"The nearest, {_named(nearest.stream, nearest.namespace)}, would go the way of {way}{others}, with another "
         "operation, campaign or field_map. Correct the name. If the entry is for another connection, give the streams "
         "of this one an entry each."
@@ -141,7 +141,7 @@ def _goes_elsewhere(config: Config, entry: StreamEntry, route: Route, configured
         choice = _choose(config, entry, configured)
     except ConfigError:
         return True
-    renames = entry.renames if route.mapped is None else ()
+    renames = entry.field_map if route.mapped is None else ()
     meant = (choice.operation, choice.operation.path(choice.target), renames)
     return meant != (route.lane.operation, route.lane.path, route.renames)
 
@@ -162,7 +162,7 @@ def _named(stream: str, namespace: str | None) -> str:
 def campaign_operations(config: Config) -> list[CampaignOperation]:
     """Return every operation on every campaign that the config names, for check: no catalog is known there."""
     lanes: dict[tuple[str, str, str], CampaignOperation] = {}
-    for target in [*([config.default] if config.default else []), *(entry.target for entry in config.streams)]:
+    for target in config.targets:
         name = operation_of(config, target) or _WITHOUT_CATALOG[target.api]
         _lane(_choice(config, target, OPERATIONS[target.api, name]), lanes)
     return list(lanes.values())
@@ -208,7 +208,7 @@ def _choose(config: Config, entry: StreamEntry | None, configured: Mapping[str, 
             f"The stream '{name}' is set to overwrite, but leads cannot be replaced as a whole: "
             "choose append or append + deduped for it."
         )
-    target = entry.target if entry else config.default
+    target = entry or config.default
     named = _operation_of_the_catalog(config, configured)
     if named is not None and target is None and named.target is Needs.NOTHING:
         return _Choice(named, "", "default", "default")
@@ -237,8 +237,7 @@ def _operation_of_the_catalog(config: Config, configured: Mapping[str, Any]) -> 
     operation = next((row for row in OPERATIONS.values() if row.object_name == chosen), None)
     if operation is None:
         raise ConfigError(f"{named}, which is no operation of this destination: choose another in the connection.")
-    section = CONTACT_CENTER if operation.api == CONTACT_CENTER else "squadstack"
-    if (config.contact_center is None) if section == CONTACT_CENTER else not config.squadstack.token:
+    if section := config.missing_section(operation.api):
         raise ConfigError(f"{named}, but {section} is missing: the api {operation.api} needs it.")
     if operation.needs_allow_delete and not config.allow_delete:
         raise ConfigError(f"{named}, which purges leads for ever: set allow_delete to true if that is meant.")

@@ -108,12 +108,14 @@ class Sync:
         self._engine = Engine(
             routes,
             [
-                RecordMapper(route.lane.operation, route.renames, send_nulls=config.send_nulls, mapped=route.mapped)
+                RecordMapper(
+                    route.lane.operation, route.renames, send_nulls=config.nulls == "send", mapped=route.mapped
+                )
                 for route in routes
             ],
             settings=EngineSettings(
                 workers=config.workers,
-                ignore_duplicates=config.ignore_duplicates,
+                ignore_duplicates=config.on_duplicate == "ignore",
                 max_rejected_percent=config.max_rejected_percent,
                 tolerate_rejections=is_replay,
                 read_timeout=api.read_timeout,

@@ -55,7 +55,8 @@ def specification() -> dict[str, Any]:
 
 def refusal(path: str) -> dict[str, Any] | None:
     """Return the status of a config that is wrong by itself; `None` where the API has to be asked."""
-    from source_squadstack.config import problems, without_empty_sections  # noqa: PLC0415
+    from source_squadstack.config import problems  # noqa: PLC0415
+    from squadstack_common.config_sections import filled_in  # noqa: PLC0415
 
     try:
         config = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -64,7 +65,7 @@ def refusal(path: str) -> dict[str, Any] | None:
     if not isinstance(config, dict):
         return None
     schema = specification()["connectionSpecification"]
-    found = problems(without_empty_sections(config, schema), schema)
+    found = problems(filled_in(config, schema), schema)
     if not found:
         return None
     return {"type": "CONNECTION_STATUS", "connectionStatus": {"status": "FAILED", "message": " ".join(found)}}

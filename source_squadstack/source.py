@@ -25,8 +25,9 @@ from source_squadstack.cdk_fast_path.page_queue import read_in_one_thread
 from source_squadstack.check import check_contact_center, check_squadstack, check_webhooks
 from source_squadstack.checkpoints import with_checkpoints
 from source_squadstack.components.requester import ApiRequester
-from source_squadstack.config import problems, without_empty_sections
+from source_squadstack.config import problems
 from source_squadstack.manifest import load_manifest
+from squadstack_common.config_sections import filled_in
 
 # The name under which the stock runner injects the components, so that one manifest serves both.
 sys.modules["source_declarative_manifest.components"] = components
@@ -43,7 +44,7 @@ class SourceSquadstack(ConcurrentDeclarativeSource):
     ) -> None:
         manifest = load_manifest()
         schema = manifest["spec"]["connection_specification"]
-        self._filled_in = without_empty_sections(config or {}, schema)
+        self._filled_in = filled_in(config or {}, schema)
         super().__init__(
             catalog=catalog or ConfiguredAirbyteCatalog(streams=[]),
             # The manifest is evaluated with the config at once: a wrong one would end in a Jinja error that prints it.

@@ -13,12 +13,12 @@ from typing import Any, cast
 
 import fsspec  # type: ignore[import-untyped]  # it has no stubs
 
+from destination_squadstack.config import S3Store, Store
 from destination_squadstack.engine.checkpoint import StreamKey
 from destination_squadstack.errors import ConfigError, SyncError, TransientError
 from destination_squadstack.rejected_records.external_sort import ExternalSort
 from destination_squadstack.rejected_records.row_file import unpack
 from destination_squadstack.rejected_records.storage import is_final
-from destination_squadstack.rejected_records.storage_settings import S3Store, Store
 from squadstack_common.lossless_json import dump, load, member
 
 ENDING = ".jsonl.gz"

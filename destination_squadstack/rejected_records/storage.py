@@ -13,8 +13,8 @@ from typing import Any, Protocol, cast
 import fsspec  # type: ignore[import-untyped]  # it has no stubs
 from fsspec.asyn import sync  # type: ignore[import-untyped]
 
+from destination_squadstack.config import LocalStore, S3Store, Store
 from destination_squadstack.errors import ConfigError, SyncError, TransientError
-from destination_squadstack.rejected_records.storage_settings import LocalStore, S3Store, Store
 from squadstack_common.clock import Clock
 
 # How long one try to reach an object store may take, whatever it is that does not answer.

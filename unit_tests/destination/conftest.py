@@ -179,10 +179,10 @@ def a_bench(
     lanes = {route.lane.index: route.lane for route in routes}.values()
     engine = Engine(
         routes,
-        [RecordMapper(route.lane.operation, route.renames, send_nulls=settings.send_nulls) for route in routes],
+        [RecordMapper(route.lane.operation, route.renames, send_nulls=settings.nulls == "send") for route in routes],
         settings=EngineSettings(
             workers=settings.workers,
-            ignore_duplicates=settings.ignore_duplicates,
+            ignore_duplicates=settings.on_duplicate == "ignore",
             max_rejected_percent=settings.max_rejected_percent,
             read_timeout=read_timeout,
             tolerate_rejections=tolerate_rejections,

@@ -1,8 +1,19 @@
 """Every mistake in a config is a sentence that names the field and quotes nothing."""
 
+import msgspec
 import pytest
 
-from destination_squadstack.config import load_spec, parse_config
+from destination_squadstack.config import (
+    Config,
+    ContactCenter,
+    LocalStore,
+    S3Store,
+    SquadStack,
+    StreamEntry,
+    Target,
+    load_spec,
+    parse_config,
+)
 from destination_squadstack.errors import ConfigError
 from destination_squadstack.mapping import Rename
 
@@ -34,7 +45,7 @@ def s3(**changes):
 
 def test_the_smallest_config_is_taken_with_its_defaults(kit):
     config = parse_config(kit.config())
-    assert (config.workers, config.linger_seconds, config.send_nulls, config.ignore_duplicates) == (4, 30, False, False)
+    assert (config.workers, config.linger_seconds, config.nulls, config.on_duplicate) == (4, 30, "omit", "reject")
     assert (config.allow_delete, config.dry_run, config.max_rejected_percent, config.store) == (
         False,
         False,
@@ -68,7 +79,7 @@ def test_a_config_with_every_field_is_taken():
         }
     )
     assert config.squadstack.base_url == "https://api.squadstack.com"
-    assert config.streams[0].renames == (Rename("contact_name", "full_name"), Rename("lead_id", "id"))
+    assert config.streams[0].field_map == (Rename("contact_name", "full_name"), Rename("lead_id", "id"))
 
 
 @pytest.mark.parametrize(
@@ -168,6 +179,13 @@ def test_a_mistake_in_a_config_is_named_with_its_field(config, sentence):
     assert sentence in problem(config)
 
 
+def test_every_field_of_a_config_that_is_not_known_is_named():
+    assert problem(with_squadstack(tokn=SECRET, speed=SECRET)) == (
+        "squadstack.speed is not a field that this connector knows. "
+        "squadstack.tokn is not a field that this connector knows."
+    )
+
+
 def test_all_mistakes_in_a_config_are_named_at_once():
     said = problem({"squadstack": {"token": 7, "calls_per_minute": 0}, "workers": 0})
     assert said == (
@@ -213,7 +231,7 @@ def test_an_entry_takes_the_api_and_the_campaign_of_the_default(kit):
     config = parse_config(
         kit.config(default={"api": "v4", "campaign_id": "c"}, streams=[{"stream": "a", "operation": "convert"}])
     )
-    assert config.streams[0].target.api == "v4"
+    assert config.streams[0].api == "v4"
 
 
 @pytest.mark.parametrize(
@@ -296,6 +314,38 @@ def test_a_bucket_becomes_an_address_and_what_it_takes_to_get_there(kit):
 
 
 # -- the specification itself
+
+
+SPEC = load_spec()["connectionSpecification"]["properties"]
+STORES = {
+    option["properties"]["storage_type"]["const"]: option["properties"]
+    for option in SPEC["object_storage_config"]["oneOf"]
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "declared"),
+    [
+        (Config, SPEC),
+        (SquadStack, SPEC["squadstack"]["properties"]),
+        (ContactCenter, SPEC["contact_center"]["properties"]),
+        (Target, SPEC["default"]["properties"]),
+        (StreamEntry, SPEC["streams"]["items"]["properties"]),
+        (Rename, SPEC["streams"]["items"]["properties"]["field_map"]["items"]["properties"]),
+        (LocalStore, STORES["Local"]),
+        (S3Store, STORES["S3"]),
+    ],
+)
+def test_each_field_of_the_destinations_specification_has_one_in_the_typed_config(kind, declared):
+    named = {field.encode_name for field in msgspec.structs.fields(kind)}
+    assert named - {"at", "unknown_fields"} == set(declared) - {"storage_type"}
+
+
+def test_the_destinations_typed_config_shows_no_value_and_cannot_be_changed(kit):
+    config = parse_config(kit.config(squadstack={"token": SECRET}, object_storage_config=s3()))
+    assert SECRET not in repr((config, config.squadstack, config.store))
+    with pytest.raises(AttributeError):
+        config.workers = 1
 
 
 def test_the_spec_supports_incremental_append_and_append_dedup():

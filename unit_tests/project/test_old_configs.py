@@ -1,7 +1,8 @@
 """Configs of every shape that programs and older forms have written give what they gave before the form's choices came.
 
-What is expected in `old_configs.json` was written by the code of then. One thing was added to it since: the name of the
-operation `by_sync_mode` where a sentence lists the operations.
+What is expected in `old_configs.json` was written by the code of then. Two things changed in it since: the operation
+`by_sync_mode` stands where a sentence lists the operations, and the source says of a violated specification what the
+destination says.
 """
 
 import json
@@ -14,8 +15,9 @@ import pytest
 from destination_squadstack.config import parse_config
 from destination_squadstack.errors import ConfigError
 from destination_squadstack.routing import plan
-from source_squadstack.config import problems, without_empty_sections
+from source_squadstack.config import problems
 from source_squadstack.source import SourceSquadstack
+from squadstack_common.config_sections import filled_in
 
 OLD = json.loads(Path(__file__).with_name("old_configs.json").read_text(encoding="utf-8"))
 SECTIONS = {"source": ("squadstack", "contact_center", "webhooks"), "destination": ("squadstack", "contact_center")}
@@ -54,14 +56,14 @@ def routes(config: Any, mode: str) -> list[list[str | None]] | str:
 @pytest.mark.parametrize("name", [name for name, case in OLD["source"].items() if "streams" in case])
 def test_a_config_of_old_gives_the_source_the_same_streams(name):
     case = OLD["source"][name]
-    assert problems(without_empty_sections(case["config"], PUBLISHED), PUBLISHED) == []
+    assert problems(filled_in(case["config"], PUBLISHED), PUBLISHED) == []
     assert streams(case["config"]) == case["streams"]
 
 
 @pytest.mark.parametrize("name", [name for name, case in OLD["source"].items() if "messages" in case])
 def test_a_wrong_config_of_old_gives_the_source_the_same_sentences(name):
     case = OLD["source"][name]
-    assert problems(without_empty_sections(case["config"], PUBLISHED), PUBLISHED) == case["messages"]
+    assert problems(filled_in(case["config"], PUBLISHED), PUBLISHED) == case["messages"]
 
 
 @pytest.mark.parametrize("name", [name for name, case in OLD["destination"].items() if "routes" in case])
@@ -94,7 +96,7 @@ WHOLE = {
 def test_the_fields_that_a_form_adds_change_nothing_for_the_source(name):
     plain = WHOLE["source"][name]["config"]
     written = as_the_form_writes_it("source", plain)
-    assert without_empty_sections(written, PUBLISHED) == without_empty_sections(plain, PUBLISHED)
+    assert filled_in(written, PUBLISHED) == filled_in(plain, PUBLISHED)
 
 
 @pytest.mark.parametrize("name", [name for name in WHOLE["destination"] if "form" not in name])
@@ -115,15 +117,15 @@ def test_a_section_that_is_switched_off_counts_as_absent_whatever_else_is_in_it(
 
 def test_a_section_that_is_switched_on_and_empty_is_told_what_it_needs():
     on = {"squadstack": {"mode": "enabled"}}
-    said = problems(without_empty_sections(on, PUBLISHED), PUBLISHED)
-    assert said == ["Missing: `squadstack.token`, `squadstack.campaign_ids`, `squadstack.start_date`."]
+    said = problems(filled_in(on, PUBLISHED), PUBLISHED)
+    assert said == [f"`squadstack.{name}` is missing." for name in ("token", "campaign_ids", "start_date")]
     with pytest.raises(ConfigError, match=r"^squadstack\.token is missing\.$"):
         parse_config({**on, "default": {"ref_id": "r"}})
 
 
 def test_a_mode_that_there_is_not_is_named():
     section = {**OLD["source"]["SquadStack with what is required"]["config"]["squadstack"], "mode": "off"}
-    assert problems({"squadstack": section}, PUBLISHED) == ["`squadstack.mode` must be one of enabled, disabled."]
+    assert problems({"squadstack": section}, PUBLISHED) == ["`squadstack.mode` must be one of: enabled, disabled."]
     with pytest.raises(ConfigError, match=r"^squadstack\.mode must be one of: enabled, disabled\.$"):
         parse_config({"squadstack": {"token": "t", "mode": "off"}, "default": {"ref_id": "r"}})
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from source_squadstack.config import problems, without_empty_sections
+from source_squadstack.config import problems
 from source_squadstack.source import SourceSquadstack
+from squadstack_common.config_sections import filled_in
 
 SCHEMA = SourceSquadstack().spec(None).connectionSpecification
 TOKEN_ALONE = "the token alone, without spaces, line breaks or the word Bearer"
@@ -31,10 +32,10 @@ def test_the_documented_example_is_right():
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"token": ""}, f"`squadstack.token` must look like {TOKEN_ALONE}."),
-        ({"token": "canary\n"}, f"`squadstack.token` must look like {TOKEN_ALONE}."),
-        ({"token": "Bearer canary"}, f"`squadstack.token` must look like {TOKEN_ALONE}."),
-        ({"campaign_ids": ["canary\n"]}, "`squadstack.campaign_ids[0]` must look like letters, digits, - and _."),
+        ({"token": ""}, f"`squadstack.token` must look like this: {TOKEN_ALONE}."),
+        ({"token": "canary\n"}, f"`squadstack.token` must look like this: {TOKEN_ALONE}."),
+        ({"token": "Bearer canary"}, f"`squadstack.token` must look like this: {TOKEN_ALONE}."),
+        ({"campaign_ids": ["canary\n"]}, "`squadstack.campaign_ids[0]` must look like this: letters, digits, - and _."),
         ({"start_date": "2024-13-01"}, "`squadstack.start_date` is not a date of the calendar."),
         ({"start_date": "2024-02-30T00:00:00Z"}, "`squadstack.start_date` is not a date of the calendar."),
         ({"start_date": "0001-01-01"}, "`squadstack.start_date` lies before 1970."),
@@ -42,26 +43,29 @@ def test_the_documented_example_is_right():
         ({"base_url": "https://[::1"}, "`squadstack.base_url` is not an address that a host can have."),
         ({"base_url": "https://a:99999"}, "`squadstack.base_url` is not an address that a host can have."),
         ({"base_url": f"https://{'a' * 70}.b"}, "`squadstack.base_url` is not an address that a host can have."),
-        ({"page_size": 100.0}, "`squadstack.page_size` must be of type integer."),
+        ({"page_size": 100.0}, "`squadstack.page_size` must be an integer."),
         ({"lookback_minutes": 10**12}, "`squadstack.lookback_minutes` must be at most 5256000."),
-        ({"token": 5}, "`squadstack.token` must be of type string."),
+        ({"token": 5}, "`squadstack.token` must be a string."),
         (
             {"campaign_ids": [f"canary{number}" for number in range(10_001)]},
             "`squadstack.campaign_ids` must name at most 10000; read the others by another source.",
         ),
         ({"campaign_ids": []}, "`squadstack.campaign_ids` must name at least one."),
         ({"campaign_ids": ["a", "a"]}, "`squadstack.campaign_ids` must not name one twice."),
-        ({"campaign_ids": ["../canary"]}, "`squadstack.campaign_ids[0]` must look like letters, digits, - and _."),
-        ({"start_date": "canary"}, "`squadstack.start_date` must look like YYYY-MM-DDTHH:mm:ssZ."),
-        ({"base_url": "http://canary.example"}, "`squadstack.base_url` must look like https://host."),
-        ({"base_url": "https://canary@evil.example"}, "`squadstack.base_url` must look like https://host."),
-        ({"timestamp_unit": "canary"}, "`squadstack.timestamp_unit` must be one of milliseconds, seconds."),
+        (
+            {"campaign_ids": ["../canary"]},
+            "`squadstack.campaign_ids[0]` must look like this: letters, digits, - and _.",
+        ),
+        ({"start_date": "canary"}, "`squadstack.start_date` must look like this: YYYY-MM-DDTHH:mm:ssZ."),
+        ({"base_url": "http://canary.example"}, "`squadstack.base_url` must look like this: https://host."),
+        ({"base_url": "https://canary@evil.example"}, "`squadstack.base_url` must look like this: https://host."),
+        ({"timestamp_unit": "canary"}, "`squadstack.timestamp_unit` must be one of: milliseconds, seconds."),
         ({"page_size": 1001}, "`squadstack.page_size` must be at most 1000."),
         ({"page_size": 0}, "`squadstack.page_size` must be at least 1."),
         ({"lookback_minutes": -1}, "`squadstack.lookback_minutes` must be at least 0."),
         ({"window_days": 3651}, "`squadstack.window_days` must be at most 3650."),
         ({"calls_per_minute": 1_000_001}, "`squadstack.calls_per_minute` must be at most 1000000."),
-        ({"canary_ids": 1}, "Not a known field: `squadstack.canary_ids`."),
+        ({"canary_ids": 1}, "`squadstack.canary_ids` is not a field that this connector knows."),
     ],
 )
 def test_a_wrong_field_is_named_and_its_value_is_not(changes, sentence):
@@ -75,7 +79,8 @@ def test_https_is_demanded_of_all_but_this_very_machine(url):
 
 def test_the_missing_fields_of_a_section_are_named():
     assert problems({"squadstack": {"token": "canary"}}, SCHEMA) == [
-        "Missing: `squadstack.campaign_ids`, `squadstack.start_date`."
+        "`squadstack.campaign_ids` is missing.",
+        "`squadstack.start_date` is missing.",
     ]
 
 
@@ -98,12 +103,12 @@ def test_a_webhook_receiver_alone_is_a_config(url):
 @pytest.mark.parametrize(
     ("section", "sentence"),
     [
-        ({"url": "https://canary.example"}, "Missing: `webhooks.token`."),
-        ({"token": "canary"}, "Missing: `webhooks.url`."),
-        ({**WEBHOOKS, "url": "http://canary.example"}, "`webhooks.url` must look like https://host."),
+        ({"url": "https://canary.example"}, "`webhooks.token` is missing."),
+        ({"token": "canary"}, "`webhooks.url` is missing."),
+        ({**WEBHOOKS, "url": "http://canary.example"}, "`webhooks.url` must look like this: https://host."),
         ({**WEBHOOKS, "url": "https://canary..example"}, "`webhooks.url` is not an address that a host can have."),
-        ({**WEBHOOKS, "token": "Bearer canary"}, f"`webhooks.token` must look like {TOKEN_ALONE}."),
-        ({**WEBHOOKS, "start_date": "canary"}, "Not a known field: `webhooks.start_date`."),
+        ({**WEBHOOKS, "token": "Bearer canary"}, f"`webhooks.token` must look like this: {TOKEN_ALONE}."),
+        ({**WEBHOOKS, "start_date": "canary"}, "`webhooks.start_date` is not a field that this connector knows."),
     ],
 )
 def test_a_wrong_field_of_the_webhook_receiver_is_named_and_its_value_is_not(section, sentence):
@@ -112,19 +117,19 @@ def test_a_wrong_field_of_the_webhook_receiver_is_named_and_its_value_is_not(sec
 
 @pytest.mark.parametrize("shell", [None, {}, {"url": "", "token": ""}, {"url": None}])
 def test_the_shell_of_a_webhook_receiver_counts_as_absent(shell):
-    assert without_empty_sections({"squadstack": SECTION, "webhooks": shell}, SCHEMA) == {"squadstack": SECTION}
+    assert filled_in({"squadstack": SECTION, "webhooks": shell}, SCHEMA) == {"squadstack": SECTION}
 
 
 @pytest.mark.parametrize(
     "shell", [None, {}, {"page_size": 100}, {"token": "", "campaign_ids": [], "api_version": "v4"}]
 )
 def test_the_shell_that_a_form_leaves_behind_counts_as_absent(shell):
-    assert without_empty_sections({"squadstack": shell, "num_workers": 4}, SCHEMA) == {"num_workers": 4}
+    assert filled_in({"squadstack": shell, "num_workers": 4}, SCHEMA) == {"num_workers": 4}
 
 
 @pytest.mark.parametrize("section", [{"page_size": 50}, {"token": "canary"}, "canary", {"campaign_ids": ["a"]}])
 def test_a_section_that_somebody_began_to_fill_in_is_kept(section):
-    assert without_empty_sections({"squadstack": section}, SCHEMA) == {"squadstack": section}
+    assert filled_in({"squadstack": section}, SCHEMA) == {"squadstack": section}
 
 
 @pytest.mark.parametrize("workers", [0, 21, "canary"])
