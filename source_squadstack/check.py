@@ -12,7 +12,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_squadstack.components.requester import ApiRequester
 from source_squadstack.components.response_body import Body, read_body
-from source_squadstack.components.timestamps import parse_time
+from squadstack_common.timestamps import parse_time
 
 SAMPLE = 20
 HOUR = 3600

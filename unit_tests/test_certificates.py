@@ -15,7 +15,7 @@ from destination_squadstack.api.fix_messages import Where, fix_message
 from destination_squadstack.api.outcomes import NoResponse, NotLoggedIn, classify_response
 from destination_squadstack.api.transport import Transport
 from destination_squadstack.operations import Request
-from source_squadstack.components.contact_center_auth import PortalSession
+from source_squadstack.components.contact_center_auth import session_at, usable
 from source_squadstack.components.error_handler import ApiErrorHandler
 
 # Signs itself, as portals on port 9443 usually do.
@@ -57,9 +57,20 @@ def url(monkeypatch):
     server.server_close()
 
 
+class ClockAtRest:
+    def monotonic(self):
+        return 0.0
+
+    def wall(self):
+        return 0.0
+
+    def sleep(self, _):
+        pytest.fail("waits")
+
+
 def log_in(url):
     """Log in as the source does, without waiting."""
-    return PortalSession(f"{url}/api/v2/login", {"username": "u"}, sleep=pytest.fail).token()
+    return usable(session_at(f"{url}/api/v2/login", {"username": "u"}, ClockAtRest()).token())
 
 
 def call(url):

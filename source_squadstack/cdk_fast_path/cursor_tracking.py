@@ -8,7 +8,8 @@ from airbyte_cdk.sources.streams.concurrent.cursor import Cursor
 from airbyte_cdk.sources.types import Record
 
 from source_squadstack.cdk_fast_path.page import Row
-from source_squadstack.components.timestamps import in_order, written_time
+from source_squadstack.components.cursor_times import in_order
+from squadstack_common.timestamps import written_time
 
 
 class CursorTracker:

@@ -10,7 +10,7 @@ from airbyte_cdk.sources.types import StreamSlice
 
 from source_squadstack.components.records import normalize
 from source_squadstack.components.stable_hash import stable_hash
-from source_squadstack.components.timestamps import parse_time
+from squadstack_common.timestamps import parse_time
 
 
 @dataclass

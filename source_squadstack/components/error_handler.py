@@ -13,11 +13,13 @@ from airbyte_cdk.sources.streams.http.error_handlers import BackoffStrategy, Err
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from urllib3.exceptions import NewConnectionError
 
-from source_squadstack.components.connection_errors import certificate_problem, untrusted
+from source_squadstack.components.connection_errors import untrusted
 from source_squadstack.components.errors import UnreadableBodyError, WindowChangedError, refusal
 from source_squadstack.components.host_health import HostHealth, health_of
 from source_squadstack.components.response_body import read_body, requested_page
-from source_squadstack.components.throttling import LONGEST_STATED_WAIT, TOO_MANY, stated_wait, throttle_wait
+from source_squadstack.components.throttling import asks_too_much, throttle_wait
+from squadstack_common.api_limits import TOO_MANY_REQUESTS
+from squadstack_common.certificates import certificate_problem
 
 ATTEMPTS = 6
 ATTEMPTS_IN_CHECK = 3
@@ -123,7 +125,7 @@ class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
         if attempt_count <= 1:
             self._tries.start()
         outcome = response_or_exception
-        if isinstance(outcome, requests.Response) and outcome.status_code == TOO_MANY:
+        if isinstance(outcome, requests.Response) and outcome.status_code == TOO_MANY_REQUESTS:
             return self._wait_out_throttle(outcome)
         self._tries.note(outcome)
         usual = ATTEMPTS_IN_CHECK if self._checking else ATTEMPTS
@@ -142,7 +144,7 @@ class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
 
     def _wait_out_throttle(self, response: requests.Response) -> float:
         self._tries.throttled += 1
-        if (stated_wait(response) or 0) > LONGEST_STATED_WAIT:
+        if asks_too_much(response):
             self._health.rest("HTTP 429 to another request, with a wait of more than an hour")
         return sleep_for(throttle_wait(response, self._tries.throttled, self.vendor, checking=self._checking))
 

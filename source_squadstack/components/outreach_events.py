@@ -10,8 +10,8 @@ from airbyte_cdk.sources.types import StreamSlice
 from source_squadstack.components.records import LeadFilter
 from source_squadstack.components.response_body import Row
 from source_squadstack.components.stable_hash import stable_hash
-from source_squadstack.components.timestamps import written_time
 from source_squadstack.components.v1_leads import answers, call_attempts
+from squadstack_common.timestamps import written_time
 
 # SquadStack v1, "Response formats": what reached out to a lead stands under dynamic keys.
 EVENT_PREFIXES = {"call_attempt_": "call", "sms_": "sms", "ivr_": "ivr", "gmail_": "email"}

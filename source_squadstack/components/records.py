@@ -8,9 +8,10 @@ from airbyte_cdk.sources.declarative.extractors.record_filter import RecordFilte
 from airbyte_cdk.sources.declarative.transformations import RecordTransformation
 from airbyte_cdk.sources.types import Config, StreamSlice
 
+from source_squadstack.components.cursor_times import in_order
 from source_squadstack.components.log import say_once
-from source_squadstack.components.timestamps import in_order, written_time
 from source_squadstack.components.v1_leads import add_v4_names
+from squadstack_common.timestamps import written_time
 
 
 def normalize(row: MutableMapping[str, Any], times: Iterable[str], texts: Iterable[str]) -> str | None:

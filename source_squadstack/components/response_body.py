@@ -11,9 +11,29 @@ from airbyte_cdk.sources.declarative.extractors.record_extractor import RecordEx
 
 from source_squadstack.components.errors import UnreadableBodyError
 from source_squadstack.components.log import say_once
-from source_squadstack.components.lossless_json import parse_json
+from squadstack_common.lossless_json import NotReadable, load, without_lone_surrogates
 
 Row = dict[str, Any]
+
+
+def ignore(_: str) -> None:
+    """Take no note."""
+
+
+def parse_json(content: bytes, note_constant: Callable[[str], None] = ignore) -> Any:
+    """Parse JSON, all that the servers' own writers produce: one odd value must not cost a page.
+
+    A number that is none here stays as its text, and NaN and Infinity, which Python's own writer makes of floats
+    without a value, become null, each told to `note_constant`: one row that can never be read would keep all behind it
+    from being read. Half of a surrogate pair becomes the replacement character.
+
+    Raises:
+        UnreadableBodyError: it is not JSON.
+    """
+    try:
+        return load(content, constant=note_constant, beyond=str, surrogates=without_lone_surrogates)
+    except NotReadable as error:
+        raise UnreadableBodyError(f"the body {error}" if content.strip() else "the body is empty") from None
 
 
 def objects(value: Any, name: str) -> list[Row]:

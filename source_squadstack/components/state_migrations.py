@@ -8,9 +8,10 @@ from typing import Any
 from airbyte_cdk.sources.declarative.migrations.state_migration import StateMigration
 from airbyte_cdk.sources.types import Config
 
+from source_squadstack.components.cursor_times import STATE_FORMAT
 from source_squadstack.components.log import say_once
 from source_squadstack.components.response_body import Row
-from source_squadstack.components.timestamps import STATE_FORMAT, parse_time
+from squadstack_common.timestamps import parse_time
 
 
 @dataclass

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any
 
 from source_squadstack.components.response_body import Row
-from source_squadstack.components.timestamps import EPOCH, parse_time
+from squadstack_common.timestamps import EPOCH, parse_time
 
 ATTEMPT_FIELDS = frozenset(
     {"reference_id", "outcome_id", "outcome_name", "call_duration", "called_at", "report_keys_order", "status"}

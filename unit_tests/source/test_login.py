@@ -1,13 +1,11 @@
-"""The contact center's login: one for all, renewed in time, repeated on a 401, silent about passwords."""
-
-import threading
+"""The contact center's login: what passes is waited out, what does not is an error that names its fields."""
 
 import pytest
 import requests
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_squadstack.components.contact_center_auth import PortalSession
+from source_squadstack.components.contact_center_auth import session_at, usable
 
 CREDENTIALS = {"username": "u", "password": "canary", "domain": "d"}
 
@@ -32,81 +30,38 @@ class Portal:
         return answer
 
 
+class SleptClock:
+    def __init__(self):
+        self.slept = []
+
+    def monotonic(self):
+        return 0.0
+
+    def wall(self):
+        return 0.0
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+
+
+class Session:
+    """The process's session; `token` is what a request gets, or the error that ends it."""
+
+    def __init__(self, clock, checking):
+        self.session = session_at("https://portal/api/v2/login", CREDENTIALS, clock, checking=checking)
+
+    def token(self):
+        return usable(self.session.token())
+
+
 @pytest.fixture
 def session(monkeypatch):
-    def of(portal, clock=lambda: 0.0, **how):
+    def of(portal, *, checking=False):
         monkeypatch.setattr(requests, "post", portal.post)
-        slept = []
-        made = PortalSession("https://portal/api/v2/login", CREDENTIALS, clock=clock, sleep=slept.append, **how)
-        return made, slept
+        clock = SleptClock()
+        return Session(clock, checking), clock.slept
 
     return of
-
-
-def test_one_login_serves_all_threads(session):
-    portal = Portal()
-    login, _ = session(portal)
-    tokens = []
-    threads = [threading.Thread(target=lambda: tokens.append(login.token())) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert (tokens, portal.logins) == (["token-1"] * 8, 1)
-
-
-def test_once_a_call_gave_up_a_token_that_was_never_taken_brings_no_other_login(session):
-    portal = Portal()
-    login, _ = session(portal)
-    login.token()
-    login.replace("token-1")
-    login.gave_up()
-    assert [login.replace("token-2"), login.replace("token-2")] == ["token-2"] * 2
-    assert portal.logins == 2
-
-
-def test_tokens_that_were_taken_may_die_as_often_as_they_like(session):
-    portal = Portal()
-    login, _ = session(portal)
-    token = login.token()
-    for _ in range(9):
-        login.accepted(token)
-        token = login.replace(token)
-    assert (token, portal.logins) == ("token-10", 10)
-
-
-def test_a_refused_token_that_another_threads_call_is_under_way_with_is_judged_by_that_calls_answer(session):
-    login, _ = session(Portal())
-    token = login.token()
-    other = threading.Thread(target=login.begins, args=[token])
-    other.start()
-    other.join()
-    login.begins(token)
-
-    def wait_for(known, timeout):
-        assert not known()
-        login.accepted(token)
-        assert known()
-
-    login._outcome.wait_for = wait_for
-    assert login.was_accepted(token)
-
-
-def test_a_refused_token_that_no_other_call_is_under_way_with_was_never_taken(session):
-    login, _ = session(Portal())
-    token = login.token()
-    login.begins(token)
-    assert not login.was_accepted(token)
-
-
-def test_a_token_that_is_taken_at_last_may_die_like_any_other(session):
-    portal = Portal()
-    login, _ = session(portal)
-    login.token()
-    token = login.replace("token-1")
-    login.gave_up()
-    login.accepted(token)
-    assert [login.replace("token-2"), login.replace("token-3")] == ["token-3", "token-4"]
 
 
 def test_a_login_that_asks_to_wait_for_days_is_a_transient_error_for_the_process(session):
@@ -117,24 +72,6 @@ def test_a_login_that_asks_to_wait_for_days_is_a_transient_error_for_the_process
             login.token()
         assert caught.value.failure_type == FailureType.transient_error
     assert (portal.logins, slept) == (1, [])
-
-
-def test_a_token_is_renewed_before_it_dies(session):
-    now = [0.0]
-    portal = Portal()
-    login, _ = session(portal, clock=lambda: now[0])
-    seen = []
-    for now[0] in (0.0, 3299.0, 3300.0, 6599.0, 6600.0):
-        seen.append(login.token())
-    assert seen == ["token-1", "token-1", "token-2", "token-2", "token-3"]
-
-
-def test_a_refused_token_is_replaced_once_for_all_who_had_it(session):
-    portal = Portal()
-    login, _ = session(portal)
-    login.token()
-    assert [login.replace("token-1"), login.replace("token-1")] == ["token-2", "token-2"]
-    assert portal.logins == 2
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 404])
@@ -151,8 +88,9 @@ def test_a_refused_login_is_a_config_error_that_names_the_fields(session, status
     [
         (500, b""),
         (200, b"<html>"),
-        (200, b"{}"),
-        (200, b'{"access_token": 5}'),
+        (200, b""),
+        (408, b""),
+        (425, b""),
         requests.ReadTimeout("canary"),
     ],
 )
@@ -169,44 +107,24 @@ def test_a_login_that_keeps_failing_is_a_transient_error(session):
     assert "canary" not in str(caught.value)
 
 
-@pytest.mark.parametrize("status", [301, 400, 401, 403, 404])
-def test_a_refused_login_is_refused_for_the_process_in_one_attempt(session, status):
-    portal = Portal(*[(status, b"canary")] * 9)
+@pytest.mark.parametrize("body", [b"{}", b"[]", b"null", b'{"access_token": 5}', b'{"access_token": "canary\\n"}'])
+def test_an_answer_without_a_token_is_no_portals_and_a_config_error(session, body):
+    login, slept = session(Portal((200, body)))
+    with pytest.raises(AirbyteTracedException, match="HTTP 200, but it has no `access_token`") as caught:
+        login.token()
+    assert (caught.value.failure_type, slept) == (FailureType.config_error, [])
+    assert "canary" not in str(caught.value)
+
+
+def test_a_refused_login_is_the_same_error_for_every_request_of_the_process_and_a_new_one_each_time(session):
+    portal = Portal(*[(400, b"canary")] * 9)
     login, _ = session(portal)
-    said = set()
-    for ask in (login.token, login.token, lambda: login.replace(""), login.token):
-        with pytest.raises(AirbyteTracedException) as caught:
-            ask()
-        said.add((caught.value.message, caught.value.failure_type))
-    assert (portal.logins, len(said)) == (1, 1)
-
-
-def test_a_refused_login_is_tried_once_whatever_threads_want_one(session):
-    portal = Portal(*[(400, b"")] * 9)
-    login, _ = session(portal)
-    refused = []
-
-    def ask():
+    errors = []
+    for _ in range(3):
         with pytest.raises(AirbyteTracedException) as caught:
             login.token()
-        refused.append(caught.value.failure_type)
-
-    threads = [threading.Thread(target=ask) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert (portal.logins, refused) == (1, [FailureType.config_error] * 8)
-
-
-def test_a_login_that_is_refused_in_mid_sync_is_refused_for_the_process(session):
-    portal = Portal((200, b'{"access_token": "token-1"}'), *[(400, b"")] * 9)
-    login, _ = session(portal)
-    login.token()
-    for _ in range(3):
-        with pytest.raises(AirbyteTracedException):
-            login.replace("token-1")
-    assert portal.logins == 2
+        errors.append(caught.value)
+    assert (portal.logins, len({error.message for error in errors}), len(set(map(id, errors)))) == (1, 1, 3)
 
 
 def test_an_outage_of_the_login_is_waited_out_once_for_the_process(session):
@@ -245,3 +163,8 @@ def test_check_waits_out_one_throttled_login_of_a_minute_at_most(session):
     with pytest.raises(AirbyteTracedException, match="The contact center still answers HTTP 429"):
         login.token()
     assert (portal.logins, slept) == (2, [60])
+
+
+def test_check_waits_a_minute_for_a_login_that_does_not_say_how_long(session):
+    login, slept = session(Portal((429, b"")), checking=True)
+    assert (login.token(), slept) == ("token-2", [60])

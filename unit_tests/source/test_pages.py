@@ -35,7 +35,7 @@ def response(content: bytes):
         (b'{"count": true, "next": null, "results": []}', "count"),
         (b'{"count": 0, "next": 2, "results": []}', "next"),
         (b'{"detail": "Ms. Canary is out"}', "results"),
-        (b"[" * 100_000, "not JSON"),
+        (b"[" * 100_000, "nested more deeply"),
     ],
 )
 def test_a_body_that_is_not_the_page_is_never_taken_for_an_empty_one(content, how):

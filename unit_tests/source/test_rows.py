@@ -1,59 +1,12 @@
 """A row's types: every spelling of time in the vendor's pages, ids as text, all else untouched."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-import pytest
 from airbyte_cdk.sources.types import StreamSlice
-from hypothesis import given
-from hypothesis import strategies as st
 
 from source_squadstack.components.records import LeadFilter, normalize_lead
-from source_squadstack.components.timestamps import format_time, parse_time
 
 MOMENT = datetime(2018, 12, 3, 14, 37, 54, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("spelled", "moment"),
-    [
-        ("2018-12-03T14:37:54+00:00", MOMENT),
-        ("2018-12-03T14:37:54", MOMENT),
-        ("2018-12-03T14:37:54Z", MOMENT),
-        ("2018-12-03 14:37:54", MOMENT),
-        ("2018-12-03T20:07:54+05:30", MOMENT),
-        ("2018-12-03T14:37:54.5Z", MOMENT + timedelta(milliseconds=500)),
-        ("2018-12-03T14:37:54.413267+00:00", MOMENT + timedelta(microseconds=413_267)),
-        ("2018-12-03T14:37:54.413267891Z", MOMENT + timedelta(microseconds=413_267)),
-        (1543847874, MOMENT),
-        (1543847874.5, MOMENT + timedelta(milliseconds=500)),
-        (1543847874413, MOMENT + timedelta(milliseconds=413)),
-        ("1543847874", MOMENT),
-        ("1543847874413", MOMENT + timedelta(milliseconds=413)),
-    ],
-)
-def test_every_documented_spelling_of_a_time_is_read(spelled, moment):
-    assert parse_time(spelled) == moment
-
-
-@pytest.mark.parametrize(
-    "value", [None, "", "soon", "20181203", "2018-13-03T14:37:54", True, 0, -1, 1e300, [], {"at": 1}, "9" * 20]
-)
-def test_a_value_that_is_no_time_is_not_parsed(value):
-    assert parse_time(value) is None
-
-
-@pytest.mark.parametrize(
-    ("microsecond", "spelled"),
-    [(0, "2018-12-03T14:37:54Z"), (413_000, "2018-12-03T14:37:54.413Z"), (413_267, "2018-12-03T14:37:54.413267Z")],
-)
-def test_a_time_leaves_with_as_many_digits_of_fraction_as_it_needs(microsecond, spelled):
-    assert format_time(MOMENT.replace(microsecond=microsecond)) == spelled
-
-
-@given(st.integers(10**9, 7 * 10**9), st.integers(0, 999_999))
-def test_a_time_survives_being_written_and_read(seconds, microsecond):
-    moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=microsecond)
-    assert parse_time(format_time(moment)) == moment
 
 
 def test_a_row_gets_its_types_and_keeps_all_else():

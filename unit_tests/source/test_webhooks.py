@@ -5,8 +5,7 @@ from airbyte_cdk.models import AirbyteMessage, AirbyteRecordMessage, Type
 
 from source_squadstack.checkpoints import EVENTS_A_STATE, with_checkpoints
 from source_squadstack.components.errors import UnreadableBodyError
-from source_squadstack.components.lossless_json import parse_json
-from source_squadstack.components.response_body import webhook_events
+from source_squadstack.components.response_body import parse_json, webhook_events
 
 
 def page(*sequences, **keys):
@@ -74,19 +73,8 @@ def test_other_streams_get_no_states_for_their_own_come_from_the_cdk():
     assert list(with_checkpoints(given)) == given
 
 
-@pytest.mark.parametrize(
-    ("text", "read"),
-    [
-        ("9" * 4_300, int("9" * 4_300)),
-        ("9" * 4_301, "9" * 4_301),
-        ("-1e400", "-1e400"),
-        (f"{'1' * 6_000}.5", f"{'1' * 6_000}.5"),
-        ("0.1e-999999", 0.0),
-    ],
-    ids=["4300 digits", "4301 digits", "beyond floats", "beyond floats in digits", "nearly nothing"],
-)
-def test_a_number_that_is_none_here_stays_as_its_text_instead_of_ending_the_stream(text, read):
-    assert parse_json(f'{{"number": {text}}}'.encode()) == {"number": read}
+def test_a_number_that_is_none_here_stays_as_its_text_instead_of_ending_the_stream():
+    assert parse_json(b'{"digits": %b, "large": -1e400}' % (b"9" * 4_301)) == {"digits": "9" * 4_301, "large": "-1e400"}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from source_squadstack.components.errors import DEAD_KEY, RefusedError
 from source_squadstack.components.pagination import IdlePages, next_start_key, page_size_of
 from source_squadstack.components.response_body import Row, read_body, rows_for
 from source_squadstack.components.stable_hash import stable_hash
-from source_squadstack.components.timestamps import format_time, parse_time
+from squadstack_common.timestamps import format_time, parse_time
 
 # How much wider than its window activity is asked for, in seconds: a portal may filter by another time of an activity
 # than its `timestamp`. The longest call lies within: by the end of a call that began in the window, or by the beginning

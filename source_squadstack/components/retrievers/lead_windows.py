@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 import requests
 from airbyte_cdk.sources.types import StreamSlice
 
+from source_squadstack.components.cursor_times import STATE_FORMAT
 from source_squadstack.components.log import say_once
 from source_squadstack.components.response_body import read_body
 from source_squadstack.components.retrievers.window_sizer import DAY, SECOND
-from source_squadstack.components.timestamps import EPOCH, STATE_FORMAT, format_time, microseconds, parse_time
+from squadstack_common.timestamps import EPOCH, format_time, microseconds, parse_time
 
 MINUTE = 60 * SECOND
 

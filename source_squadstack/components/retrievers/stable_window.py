@@ -26,7 +26,7 @@ from source_squadstack.components.retrievers.lead_windows import (
 )
 from source_squadstack.components.retrievers.passes import Passes
 from source_squadstack.components.retrievers.window_sizer import SECOND, WindowSizer, first_true
-from source_squadstack.components.timestamps import EPOCH, microseconds, parse_time
+from squadstack_common.timestamps import EPOCH, microseconds, parse_time
 
 PAGES_A_SEGMENT = 80  # with what steering costs a minute's calls: what a sync that is killed may have to read again
 MOST_PASSES = 10
