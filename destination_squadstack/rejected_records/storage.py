@@ -30,6 +30,9 @@ _WRONG_REGION = frozenset(
 )
 _FOLDER_IS_WRONG = frozenset({errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EISDIR, errno.ELOOP})
 
+_READ_TRIES = 3
+_PIECE = 4 << 20
+
 _TRIAL = ".squadstack-check"
 _DRAFT = ".squadstack-draft"
 
@@ -130,6 +133,31 @@ class ObjectStorage:
             if self._files.async_impl:
                 return sync(self._files.loop, getattr(self._files, f"_{name}"), *args, timeout=self._seconds, **kwargs)
             return getattr(self._files, name)(*args, **kwargs)
+
+    def pieces(self, path: str) -> Iterator[bytes]:
+        """Read a file, however long it is; one that is replaced meanwhile is not read half and half.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        name = f"{self._root}/{path}"
+        before = self._read("info", name)
+        for start in range(0, before["size"], _PIECE):
+            yield self._read("cat_file", name, start=start, end=min(start + _PIECE, before["size"]))
+        self._files.invalidate_cache()
+        after = self._read("info", name)
+        if (before["size"], before.get("ETag")) != (after["size"], after.get("ETag")):
+            raise OSError(errno.EBUSY, "it was replaced while it was read")
+
+    def _read(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """Read something, again where that may help: unlike a write, nobody else tries it again."""
+        for left in reversed(range(_READ_TRIES)):
+            try:
+                return self._call(name, *args, **kwargs)
+            except OSError as error:
+                if is_final(error) or not left:
+                    raise
+        raise AssertionError("the last try returns or raises")
 
     def try_out(self) -> None:
         """Prove that objects can be written, and leave none: an upload that is begun and given up is never seen.

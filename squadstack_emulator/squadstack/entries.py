@@ -20,7 +20,9 @@ from squadstack_emulator.request_log import LeadKey
 MAX_LEADS = 100
 MAX_LEAD_ID = 255
 MAX_CONTACT_NAME = 48
-_INDIAN_NUMBER = re.compile(r"(?:\+91|91|0)?([6-9][0-9]{9})")
+MAX_PHONE_NUMBER = 12
+# Mobile numbers begin with 6 to 9, landlines with an area code from 11 on.
+_INDIAN_NUMBER = re.compile(r"(?:\+91|91|0)?[1-9][0-9]{9}")
 
 Entry = Mapping[str, object]
 
@@ -42,7 +44,7 @@ class FieldError(NamedTuple):
 
 _RULES: Mapping[str, Callable[[str], bool]] = {
     "lead_id": lambda text: len(text) <= MAX_LEAD_ID,
-    "phone_number": lambda text: _INDIAN_NUMBER.fullmatch(text) is not None,
+    "phone_number": lambda text: len(text) <= MAX_PHONE_NUMBER and _INDIAN_NUMBER.fullmatch(text) is not None,
     "contact_name": lambda text: len(text) <= MAX_CONTACT_NAME,
 }
 KNOWN_FIELDS = frozenset(_RULES)

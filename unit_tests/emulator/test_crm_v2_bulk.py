@@ -215,7 +215,7 @@ def test_a_deleted_lead_is_purged_and_may_be_created_anew(call: Callable[..., An
         ("lead_id", None, "This field may not be blank."),
         ("lead_id", "x" * 256, "Invalid value provided."),
         ("phone_number", "", "This field may not be blank."),
-        ("phone_number", "5999999999", "Invalid value provided."),
+        ("phone_number", "0599999999", "Invalid value provided."),
         ("phone_number", "99999999999", "Invalid value provided."),
         ("phone_number", "0919999999999", "Invalid value provided."),
         ("phone_number", "99999 99999", "Invalid value provided."),
@@ -235,11 +235,26 @@ def test_a_bad_value_is_named_with_its_field(call: Callable[..., Any], field: st
     assert states(caller) == {}
 
 
-@pytest.mark.parametrize("number", ["9999999999", "+919999999999", "919999999999", "09999999999"])
+@pytest.mark.parametrize("number", ["9999999999", "919999999999", "09999999999"])
 def test_every_spelling_of_an_indian_number_is_one_number(call: Callable[..., Any], number: str) -> None:
     caller = call()
     assert results(caller.post("lead-created", [person("a", number)])) == [(200, None)]
     assert caller.pipeline.store["0PT711"].leads["a"].phone_number == "+919999999999"
+
+
+@pytest.mark.parametrize(
+    "number", ["+919999999999", "+91 99999 99999", "99999 99999", "999999999", "0022345678", "call"]
+)
+def test_a_number_of_more_than_12_characters_or_in_another_spelling_is_refused(
+    call: Callable[..., Any], number: str
+) -> None:
+    answer = call().post("lead-created", [person("a", number)])
+    assert results(answer) == [(400, str({"phone_number": "Invalid value provided."}))]
+
+
+@pytest.mark.parametrize("number", ["2223456789", "01123456789"])
+def test_a_landline_is_an_indian_number(call: Callable[..., Any], number: str) -> None:
+    assert results(call().post("lead-created", [person("a", number)])) == [(200, None)]
 
 
 def test_values_at_their_limits_and_every_plain_custom_value_are_taken_and_echoed(call: Callable[..., Any]) -> None:

@@ -1,0 +1,40 @@
+"""Fields by name, where the name may lead into nested objects: `properties.phone`.
+
+A record's own key always wins: where a record has the key `properties.phone`, that is the field of this name in the
+catalog that the user sees, whatever object `properties` may be beside it. The same holds further down, and the longest
+key that leads to a value is taken. A path leads through objects only, not into lists.
+"""
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any, Final
+
+
+class Missing(Enum):
+    """The type of `MISSING`."""
+
+    MISSING = "missing"
+
+
+# What is found where a record lacks a field; a null is a value.
+MISSING: Final = Missing.MISSING
+
+Reader = Callable[[Mapping[str, Any]], Any]
+
+
+def field_reader(name: str) -> Reader:
+    """Return a function that finds a field in a record, or `MISSING`."""
+    if "." not in name:
+        return lambda record: record.get(name, MISSING)
+    return lambda record: _find(record, name)
+
+
+def _find(holder: Mapping[str, Any], path: str) -> Any:
+    if path in holder:
+        return holder[path]
+    end = len(path)
+    while (end := path.rfind(".", 0, end)) > 0:
+        inner = holder.get(path[:end])
+        if isinstance(inner, dict) and (found := _find(inner, path[end + 1 :])) is not MISSING:
+            return found
+    return MISSING
