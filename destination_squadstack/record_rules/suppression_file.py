@@ -5,7 +5,8 @@ half a list.
 """
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 from destination_squadstack.config import S3Store, Store
@@ -32,7 +33,8 @@ def load_suppression_list(path: str, store: Store | None) -> SuppressionList:
         TransientError: The bucket did not answer.
     """
     try:
-        found = read_list(_unpacked(_pieces(path, store)))
+        with closing(_pieces(path, store)) as pieces:
+            found = read_list(_unpacked(pieces))
     except UnreadableLine as error:
         raise ConfigError(
             f"suppression.path: line {error.line} of the list is neither a phone number nor the SHA-256 hash of one. "
@@ -59,7 +61,7 @@ def _problem(path: str, error: OSError) -> ConfigError | TransientError:
     return ConfigError(f"suppression.path: the list cannot be read {where} ({said}). {_NOTHING_SENT}")
 
 
-def _pieces(path: str, store: Store | None) -> Iterator[bytes]:
+def _pieces(path: str, store: Store | None) -> Generator[bytes, None, None]:
     if not path.startswith(_S3):
         with Path(path).open("rb") as file:
             while piece := file.read(_PIECE):
