@@ -136,49 +136,6 @@ def test_both_bounds_of_a_window_are_inclusive_or_neither(
     assert [row["timestamp"] - START for row in found] == expected
 
 
-@pytest.mark.parametrize(
-    ("parameters", "violations"),
-    [
-        (
-            f"starDate={START}&endDate={START + DAY}",
-            ["there is no query parameter 'starDate'", "startDate is not a whole number"],
-        ),
-        (f"startDate={START}", ["endDate is not a whole number"]),
-        ("startDate=2024-01-01&endDate=2024-01-02", ["startDate is not a whole number"]),
-        (f"startDate={START}&endDate={START - 1}", ["endDate lies before startDate"]),
-        (f"startDate={START}&endDate={START}&pageSize=0", ["pageSize is not a positive number"]),
-        (f"startDate={START}&endDate={START}&pageSize=", ["pageSize is not a whole number"]),
-        (f"startDate={START}&endDate={START}&startKey=1", ["startKey is no key that was given"]),
-        (
-            f"startDate={START}&startDate={START}&endDate=x",
-            ["the query parameter 'startDate' was given more than once", "endDate is not a whole number"],
-        ),
-        # 13 digits of milliseconds, the page's slip, are a span of centuries; Kazoo takes 31 days.
-        (f"startDate={START}&endDate={START}000", []),
-        (f"startDate={START}&endDate={START + 31 * DAY + 1}", []),
-    ],
-)
-def test_an_undocumented_activity_query_is_a_400_and_all_but_a_long_span_a_violation(
-    call: Callable[..., Any], parameters: str, violations: list[str]
-) -> None:
-    caller = call()
-    token = caller.log_in().content["access_token"]
-    headers = {"authorization": f"Bearer {token}", "x-account-id": "emulator-account"}
-    answer = caller.send("GET", HISTORY, parameters=parameters, headers=headers)
-    assert (answer.status, answer.content) == INVALID
-    assert caller.request_log.violations == [f"GET {HISTORY}: {each}" for each in violations]
-
-
-def test_a_parameter_that_is_unknown_is_ignored_and_a_violation(call: Callable[..., Any]) -> None:
-    caller = call(portal=portal(3))
-    assert len(history(caller, page_size=1).content) == 3
-    assert caller.request_log.violations == [f"GET {HISTORY}: there is no query parameter 'page_size'"]
-
-
-def test_a_span_of_31_days_is_taken(call: Callable[..., Any]) -> None:
-    assert history(call(portal=portal(3)), end=START + 31 * DAY).status == 200
-
-
 def test_an_activity_has_the_documents_keys_in_their_order(call: Callable[..., Any]) -> None:
     caller = call(portal=portal(60, leads=10))
     activities = seeded(caller)

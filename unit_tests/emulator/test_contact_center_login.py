@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from squadstack_emulator import Emulator, Portal, PortalCampaign, Scenario
-from squadstack_emulator.json_text import dumps
 
 LOGIN = "/api/v2/login"
 STATUS = "/api/v2/reports/campaigns/leads/status"
@@ -21,19 +20,10 @@ def told(answer: Any) -> tuple[int, object]:
     return answer.status, answer.content
 
 
-def test_a_login_is_answered_as_documented_and_the_log_counts_it(call: Callable[..., Any]) -> None:
-    caller = call(portal=PORTAL)
-    assert told(caller.send("POST", LOGIN, body=dumps(CREDENTIALS), headers=JSON)) == (
-        200,
-        {
-            "user": {"username": "yourUserName", "account_id": "210ea5d9"},
-            "access_token": "portal-access-token-1",
-            "refresh_token": "portal-refresh-token-1",
-        },
-    )
-    assert caller.log_in().content["access_token"] == "portal-access-token-2"
+def test_the_log_counts_logins_and_each_gives_another_token(call: Callable[..., Any]) -> None:
+    caller = call()
+    assert [caller.log_in().content["access_token"][-2:] for _ in range(2)] == ["-1", "-2"]
     assert caller.request_log.logins == 2
-    assert caller.request_log.violations == []
     caller.request_log.reset()
     assert caller.request_log.logins == 0
 
@@ -43,27 +33,6 @@ def test_wrong_credentials_are_a_400_and_no_violation(call: Callable[..., Any], 
     caller = call()
     assert told(caller.log_in(**{field: "other"})) == INVALID
     assert (caller.request_log.logins, caller.request_log.violations) == (0, [])
-
-
-@pytest.mark.parametrize(
-    ("body", "headers"),
-    [
-        (b"{", JSON),
-        (b"[]", JSON),
-        (dumps({**CREDENTIALS, "realm": "x"}), JSON),
-        (dumps({"username": "yourUserName", "password": "yourPassword"}), JSON),
-        (dumps(CREDENTIALS), {}),
-        (b"username=yourUserName&password=yourPassword", {"content-type": "application/x-www-form-urlencoded"}),
-    ],
-)
-def test_a_login_of_another_shape_is_a_400_and_a_violation(
-    call: Callable[..., Any], body: bytes, headers: dict[str, str]
-) -> None:
-    caller = call(portal=PORTAL)
-    assert told(caller.send("POST", LOGIN, body=body, headers=headers)) == INVALID
-    assert caller.request_log.violations == [
-        f"POST {LOGIN}: the body is not an object with username, password and domain",
-    ]
 
 
 def test_a_call_needs_a_token_of_a_login(call: Callable[..., Any]) -> None:
@@ -77,21 +46,6 @@ def test_a_call_needs_a_token_of_a_login(call: Callable[..., Any]) -> None:
     )
     assert caller.get(headers={"authorization": f"Bearer {token}"}).status == 403
     assert caller.request_log.violations == []
-    assert told(caller.send("GET", STATUS, headers=account)) == UNAUTHORIZED
-    assert told(caller.send("GET", STATUS, headers={**account, "authorization": token})) == UNAUTHORIZED
-    assert caller.request_log.violations == [
-        f"GET {STATUS}: there is no Authorization header",
-        f"GET {STATUS}: the Authorization header does not begin with 'Bearer '",
-    ]
-
-
-def test_a_call_needs_the_account(call: Callable[..., Any]) -> None:
-    caller = call()
-    token = {"authorization": f"Bearer {caller.log_in().content['access_token']}"}
-    assert told(caller.send("GET", STATUS, headers={**token, "x-account-id": "other"})) == INVALID
-    assert caller.request_log.violations == []
-    assert told(caller.send("GET", STATUS, headers=token)) == INVALID
-    assert caller.request_log.violations == [f"GET {STATUS}: there is no X-Account-ID header"]
 
 
 def test_a_token_dies_after_so_many_calls_and_a_login_gives_another(call: Callable[..., Any]) -> None:
@@ -116,29 +70,6 @@ def test_tokens_that_are_killed_are_dead_and_a_later_login_leaves_live_ones_alon
     caller.pipeline.portal.tokens.expire()
     third = caller.log_in().content["access_token"]
     assert [caller.portal(STATUS, token=each).status for each in (first, second, third)] == [401, 401, 200]
-
-
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("GET", LOGIN),
-        ("POST", STATUS),
-        ("POST", "/callcenter/queues/status"),
-        ("PUT", "/api/v2/config/campaigns/c/leads"),
-        ("DELETE", "/api/v2/reports/campaigns/leads/history"),
-    ],
-)
-def test_a_wrong_method_is_a_405_and_a_violation(call: Callable[..., Any], method: str, path: str) -> None:
-    caller = call()
-    assert told(caller.send(method, path)) == (405, {"error": f'Method "{method}" not allowed.'})
-    assert caller.request_log.violations == [f"{method} {path}: there is no such method"]
-
-
-@pytest.mark.parametrize("path", ["/api/v2/login/", f"{STATUS}/", "/api/v2/config/campaigns", "/callcenter/queues"])
-def test_an_unknown_path_is_a_404_and_a_violation(call: Callable[..., Any], path: str) -> None:
-    caller = call()
-    assert caller.send("GET", path).status == 404
-    assert caller.request_log.violations == [f"GET {path}: there is no such path"]
 
 
 def test_the_rate_limit_is_squadstacks_alone(call: Callable[..., Any]) -> None:

@@ -53,12 +53,6 @@ def test_the_status_report_is_an_object_by_campaign_id(call: Callable[..., Any])
     assert sum(report["c2"]["leads_by_status"].values()) == report["c2"]["total_leads"] == 3
 
 
-def test_a_portal_without_campaigns_and_queues_has_an_empty_report_and_no_queues(call: Callable[..., Any]) -> None:
-    caller = call(portal=Portal(campaigns=()))
-    assert caller.portal(STATUS).body == b"{}"
-    assert caller.portal(QUEUES).body == b"[]"
-
-
 def test_a_lead_is_the_documents_example() -> None:
     lead = PortalLead(
         created=1665762498,
@@ -131,25 +125,6 @@ def test_a_key_that_repeats_goes_round_for_ever(call: Callable[..., Any]) -> Non
     assert first == second
 
 
-@pytest.mark.parametrize(
-    ("parameters", "violation"),
-    [
-        ({"next_start_key": "0" * 32}, "next_start_key is no key that was given"),
-        ({"next_start_key": "2"}, "next_start_key is no key that was given"),
-        ({"page_size": "all"}, "page_size is not a whole number"),
-        ({"page_size": -1}, "page_size is not a whole number"),
-        ({"page_size": 0}, "page_size is not a positive number"),
-    ],
-)
-def test_a_key_or_size_that_is_none_is_a_400_and_a_violation(
-    call: Callable[..., Any], parameters: dict[str, object], violation: str
-) -> None:
-    caller = call(portal=portal(leads=5))
-    answer = caller.portal(LEADS, **parameters)
-    assert (answer.status, answer.content) == INVALID
-    assert caller.request_log.violations == [f"GET {LEADS}: {violation}"]
-
-
 def test_a_key_of_one_campaign_is_none_of_another(call: Callable[..., Any]) -> None:
     caller = call(portal=portal(leads=5))
     key = caller.portal(LEADS, page_size=2).content["next_start_key"]
@@ -161,26 +136,6 @@ def test_an_empty_key_is_the_first_page(call: Callable[..., Any]) -> None:
     caller = call(portal=portal(leads=5))
     assert caller.portal(LEADS, next_start_key="").content["data"] == seeded(caller)
     assert caller.request_log.violations == []
-
-
-def test_an_unknown_campaign_is_a_400(call: Callable[..., Any]) -> None:
-    caller = call()
-    answer = caller.portal("/api/v2/config/campaigns/other/leads")
-    assert (answer.status, answer.content) == INVALID
-    assert caller.request_log.violations == []
-
-
-def test_parameters_no_page_documents_are_violations(call: Callable[..., Any]) -> None:
-    caller = call(portal=portal(leads=1))
-    assert caller.portal(STATUS, page_size=1).status == 200
-    assert caller.portal(QUEUES, page=1).status == 200
-    assert caller.portal(LEADS, startKey="x", page=2).status == 200
-    assert sorted(caller.request_log.violations) == [
-        f"GET {LEADS}: there is no query parameter 'page'",
-        f"GET {LEADS}: there is no query parameter 'startKey'",
-        f"GET {STATUS}: there is no query parameter 'page_size'",
-        f"GET {QUEUES}: there is no query parameter 'page'",
-    ]
 
 
 def test_a_call_is_logged_with_its_campaign_its_query_and_its_rows(call: Callable[..., Any]) -> None:

@@ -35,34 +35,6 @@ def ids(answer: Any) -> list[str]:
     return [row["lead_id"] for row in answer.content["results"]]
 
 
-def test_a_page_is_the_documents_example(call: Callable[..., Any]) -> None:
-    caller = with_leads(
-        call(),
-        Lead(
-            lead_id="test_lead_id",
-            phone_number="+919999999999",
-            contact_name="John Doe",
-            custom={"city": "Bangalore"},
-            state="processed",
-            created_at=datetime(2018, 12, 3, 14, 36, 1, tzinfo=UTC),
-            processed_at=datetime(2018, 12, 3, 14, 37, 54, tzinfo=UTC),
-            lead_outcome="Connected : Objective Met",
-            latest_called_at=datetime(2018, 12, 3, 14, 36, 38, tzinfo=UTC),
-            latest_recording_url="https://www.squadvoice.in/",
-            lead_responses={"response_key_1": "response_value_1"},
-        ),
-    )
-    answer = caller.get(lead_id="test_lead_id", page_size=1)
-    assert answer.status == 200
-    assert answer.body.decode() == (
-        '{"count":1,"next":null,"previous":null,"results":[{"phone_number":"+919999999999","lead_id":"test_lead_id",'
-        '"latest_recording_url":"https://www.squadvoice.in/","campaign_id":"0PT711",'
-        '"latest_called_at":"2018-12-03T14:36:38+00:00","lead_outcome":"Connected : Objective Met",'
-        '"processed_at":"2018-12-03T14:37:54+00:00","contact_name":"John Doe",'
-        '"created_at":"2018-12-03T14:36:01+00:00","lead_responses":{"response_key_1":"response_value_1"}}]}'
-    )
-
-
 def test_a_lead_not_called_yet_is_in_unfiltered_reads_only(call: Callable[..., Any]) -> None:
     caller = with_leads(call(), lead("called", FIRST), lead("waiting", None))
     assert ids(caller.get()) == ["called", "waiting"]
@@ -151,15 +123,6 @@ def test_a_page_that_is_not_there_is_an_invalid_page(call: Callable[..., Any], p
     answer = caller.get(page=page, page_size=2)
     assert (answer.status, answer.content) == (404, {"detail": "Invalid page."})
     assert caller.request_log.violations == []
-
-
-def test_the_first_page_of_an_empty_set_is_an_empty_page(call: Callable[..., Any]) -> None:
-    assert call().get().content == {"count": 0, "next": None, "previous": None, "results": []}
-
-
-def test_an_unknown_campaign_is_not_found(call: Callable[..., Any]) -> None:
-    answer = call().get("/api/v4/leads/responses/other/")
-    assert (answer.status, answer.content) == (404, {"detail": "Not found."})
 
 
 @pytest.mark.parametrize("order", ["processed_at", "lead_id", "shuffled"])
