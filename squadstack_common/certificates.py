@@ -1,6 +1,12 @@
-"""Certificates that are not trusted: what OpenSSL has against one, and the way to trust it."""
+"""Certificates that cannot be trusted: what OpenSSL has against one, and how the environment names those to trust."""
 
 import ssl
+
+# requests looks for the file before it sends anything; no later call would find it either.
+NO_CERTIFICATES_FILE = (
+    "The environment variable REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names no file that can be read. Correct it in the "
+    "connector's container."
+)
 
 
 def certificate_problem(error: BaseException | None) -> str:

@@ -12,7 +12,7 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from destination_squadstack.api.fix_messages import Where, fix_message
-from destination_squadstack.api.outcomes import NoResponse, NotLoggedIn, classify_response
+from destination_squadstack.api.outcomes import NotLoggedIn, classify_response
 from destination_squadstack.api.transport import Transport
 from destination_squadstack.operations import Request
 from source_squadstack.components.contact_center_auth import session_at, usable
@@ -121,7 +121,7 @@ def test_a_file_of_the_environment_that_is_not_there_is_named(url, monkeypatch, 
     with pytest.raises(AirbyteTracedException, match="REQUESTS_CA_BUNDLE") as caught:
         log_in(url)
     assert caught.value.failure_type == FailureType.config_error
-    assert call(url) == NoResponse("no connection with the proxy or certificates that the environment names", False)
+    assert call(url) == NotLoggedIn("certificates_file")
 
 
 def test_the_openssl_variable_is_no_way_to_trust_a_certificate(url, monkeypatch):

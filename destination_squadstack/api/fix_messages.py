@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from destination_squadstack.api.error_text import NOTHING_SAID
 from destination_squadstack.operations import CONTACT_CENTER, CRM_V2
-from squadstack_common.certificates import untrusted_certificate
+from squadstack_common.certificates import NO_CERTIFICATES_FILE, untrusted_certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ _PROXY = (
 _SQUADSTACK = {
     "proxy": _PROXY.format(field="squadstack.base_url"),
     "certificate": untrusted_certificate("squadstack.base_url", "{detail}"),
+    "certificates_file": NO_CERTIFICATES_FILE,
     "token": "squadstack.token is not accepted by SquadStack{more}. "
     "Copy it again from Settings, Integrations in SquadStack's customer portal.",
     "permission": "squadstack.token may not use {endpoint}{more}. Ask SquadStack to allow it for this token, "
@@ -50,6 +51,7 @@ _V4_AND_V1 = _SQUADSTACK | {
 _CONTACT_CENTER = {
     "proxy": _PROXY.format(field="contact_center.portal_url"),
     "certificate": untrusted_certificate("contact_center.portal_url", "{detail}"),
+    "certificates_file": NO_CERTIFICATES_FILE,
     "login": "contact_center.username, contact_center.password or contact_center.domain is not accepted by the contact "
     "center{more}. Try them on the portal's login page.",
     "no_token": "contact_center.portal_url answers the login with something that is no access token ({detail}). "

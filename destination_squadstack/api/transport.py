@@ -38,7 +38,7 @@ _LARGEST_ANSWER = 64 * 1024 * 1024
 _CHUNK = 1 << 16
 _ERROR_CHARACTERS = 10_000
 _PROXY_LOGIN = 407
-_BAD_ENVIRONMENT = "no connection with the proxy or certificates that the environment names"
+_BAD_PROXY = "no connection with the proxy that the environment names"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +98,10 @@ class Transport:
         read_timeout = min(at_most, read_timeout_for(leads, self._read_timeout))
         try:
             connection = self._connection()
+        except requests.RequestException:
+            return NoResponse(_BAD_PROXY, may_be_applied=False)
         except OSError:
-            return NoResponse(_BAD_ENVIRONMENT, may_be_applied=False)
+            return NotLoggedIn("certificates_file")
         if once:
             _hang_up(connection.pool)
         try:

@@ -3,7 +3,7 @@
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from squadstack_common.certificates import untrusted_certificate
+from squadstack_common.certificates import NO_CERTIFICATES_FILE, untrusted_certificate
 
 
 def untrusted(address: str, reason: str) -> AirbyteTracedException:
@@ -15,8 +15,4 @@ def untrusted(address: str, reason: str) -> AirbyteTracedException:
 
 def environment_error() -> AirbyteTracedException:
     """Return the error that says that requests lacks a file which the environment names."""
-    return AirbyteTracedException(
-        message="The environment variable REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names no file that can be read. Correct "
-        "it in the connector's container.",
-        failure_type=FailureType.config_error,
-    )
+    return AirbyteTracedException(message=NO_CERTIFICATES_FILE, failure_type=FailureType.config_error)

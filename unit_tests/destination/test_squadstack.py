@@ -139,14 +139,20 @@ def test_a_host_that_needs_no_proxy_is_called_without_it(monkeypatch):
         assert send(url) == ApiResponse(200, {"result": []})
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("REQUESTS_CA_BUNDLE", "/there/is/no/such.pem"), ("https_proxy", "http://")]
-)
-def test_an_environment_that_cannot_be_used_means_that_nothing_was_applied(monkeypatch, name, value):
+def test_a_proxy_without_an_address_means_that_nothing_was_applied(monkeypatch):
     monkeypatch.setenv("no_proxy", "")
-    monkeypatch.setenv(name, value)
-    what = "no connection with the proxy or certificates that the environment names"
+    monkeypatch.setenv("https_proxy", "http://")
+    what = "no connection with the proxy that the environment names"
     assert send("https://127.0.0.1:1") == NoResponse(what, may_be_applied=False)
+
+
+@pytest.mark.parametrize("api", ["crm_v2", "v4", "v1", "contact_center"])
+def test_a_file_of_certificates_that_is_not_there_is_a_problem_of_the_environment(monkeypatch, api):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/there/is/no/such.pem")
+    answer = send("https://127.0.0.1:1")
+    assert answer == NotLoggedIn("certificates_file")
+    where = Where(api=api, endpoint="e", at="default", ref_at="default.ref_id")
+    assert fix_message(answer.problem, answer.detail, where).startswith("The environment variable REQUESTS_CA_BUNDLE")
 
 
 def test_a_compressed_answer_is_unpacked():
