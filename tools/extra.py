@@ -1,6 +1,6 @@
 """Prints what an extra of pyproject.toml asks for, a requirement a line: `python -m tools.extra webhooks`.
 
-`make lock` pins an extra alone this way: pip-compile on the project would add what the connectors install, airbyte-cdk.
+`make lock` pins an extra alone this way: locking the project would add what the connectors install, airbyte-cdk.
 """
 
 import sys

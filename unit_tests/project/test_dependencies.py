@@ -46,7 +46,7 @@ CLIENT_REQUIREMENTS = [
 REQUIREMENTS = ["requirements.txt", "requirements-dev.txt", "requirements-webhooks.txt", "requirements-release.txt"]
 REASON = re.compile(r"^\| `([A-Za-z0-9._-]+)` \| (connectors|emulator|webhooks|dev|release) \| (.+) \|$", re.MULTILINE)
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==(\S+)", re.MULTILINE)
-HASHED_PIN = re.compile(r"[a-z0-9._-]+(\[[a-z0-9,-]+\])?==\S+( ;.*?)?( +--hash=sha256:[0-9a-f]{64})+")
+HASHED_PIN = re.compile(r"[a-z0-9._-]+(\[[a-z0-9, -]+\])?==\S+( ;.*?)?( +--hash=sha256:[0-9a-f]{64})+")
 
 
 @pytest.fixture
