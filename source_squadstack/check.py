@@ -83,13 +83,14 @@ def check_contact_center(requester_of: RequesterOf) -> None:
     Raises:
         AirbyteTracedException: with the sentence that says what to fix.
     """
-    campaigns = ask(requester_of("campaign_status"), "status_report").rows
+    campaigns = ask(requester_of("contact_center_campaigns"), "status_report").rows
     for campaign in campaigns[:1]:
-        ask(requester_of("campaign_leads"), "campaign_leads", {"campaign_id": str(campaign["id"])}, {"page_size": 1})
+        partition = {"campaign_id": str(campaign["id"])}
+        ask(requester_of("contact_center_leads"), "campaign_leads", partition, {"page_size": 1})
     now = int(time.time())
     window = {"start_time": str(now - HOUR), "end_time": str(now)}
-    ask(requester_of("activity"), "activity", params={"pageSize": 1}, window=window)
-    ask(requester_of("queues"), "queues")
+    ask(requester_of("contact_center_activity"), "activity", params={"pageSize": 1}, window=window)
+    ask(requester_of("contact_center_queues"), "queues")
 
 
 def check_webhooks(requester_of: RequesterOf) -> None:

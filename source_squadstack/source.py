@@ -64,11 +64,12 @@ class SourceSquadstack(ConcurrentDeclarativeSource):
         checking = {**self._filled_in, "__checking": True}
         factory = ModelToComponentFactory()
         factory.set_api_budget(self.resolved_manifest["api_budget"], checking)
-        definitions = self.resolved_manifest["definitions"]["requesters"]
+        streams = {stream["name"]: stream for group in self.resolved_manifest["streams"] for stream in group["streams"]}
 
         def requester_of(name: str) -> ApiRequester:
-            """Build a requester of the manifest, the very one that a stream would get."""
-            requester = factory.create_component(CustomRequesterModel, definitions[name], checking, name=name)
+            """Build the requester of a stream, as the CDK builds it for `read`."""
+            definition = streams[name]["retriever"]["requester"]
+            requester = factory.create_component(CustomRequesterModel, definition, checking, name=name)
             assert isinstance(requester, ApiRequester)  # noqa: S101  # by the manifest
             return requester
 

@@ -57,7 +57,7 @@ def with_inline_schemas(manifest: Manifest) -> Manifest:
     A stream that takes another one's definition by $ref would take its schema as well, so each names its own.
     """
     manifest = copy.deepcopy(manifest)
-    del manifest["definitions"]["schema_loader"]
+    del manifest["definitions"]["stream"]["schema_loader"]
     streams = manifest["definitions"]["streams"]
     for name, stream in streams.items():
         stream["schema_loader"] = {"type": "InlineSchemaLoader", "schema": {"$ref": f"#/schemas/{name}"}}
