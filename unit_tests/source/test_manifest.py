@@ -2,6 +2,7 @@
 
 import json
 import pkgutil
+import re
 from collections.abc import Iterator
 from typing import Any, get_type_hints
 
@@ -97,6 +98,15 @@ def test_every_class_that_the_manifest_names_is_in_components():
     module = "source_declarative_manifest.components"
     assert {name for name in named if not hasattr(components, name.removeprefix(f"{module}."))} == set()
     assert {name.rpartition(".")[0] for name in named} == {module}
+
+
+def test_every_class_and_every_quoted_name_of_a_comment_exists():
+    lines = [re.split(r"(?:^|\s)# ", line, maxsplit=1) for line in TEXT.splitlines()]
+    known = set(re.findall(r"\w+", "\n".join(code for code, *_ in lines)))
+    named = re.findall(
+        r"`(\w+)`|\b((?:[A-Z][a-z]+){2,})\b", "\n".join(comment for _, *rest in lines for comment in rest)
+    )
+    assert {quoted or word for quoted, word in named} - known == set()
 
 
 class RefusingTwins(yaml.SafeLoader):
