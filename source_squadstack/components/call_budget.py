@@ -1,4 +1,4 @@
-"""The manifest's budget of calls, with a note in the log when it is waited for."""
+"""The budget of calls per minute, with a line in the log when a call has to wait."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ SECONDS_BETWEEN_NOTES = 60.0
 
 
 class LoggedBudget(APIBudget):
-    """The manifest's call budget, which says once a minute what it waits for: the CDK's waits without a word."""
+    """The manifest's call budget that logs once a minute why it waits: the CDK's own waits in silence."""
 
     def __init__(self, budget: APIBudget, sleep: Callable[[float], None] = time.sleep) -> None:
         super().__init__(policies=[])
@@ -23,7 +23,7 @@ class LoggedBudget(APIBudget):
         self._said_at = float("-inf")
 
     def acquire_call(self, request: Any, block: bool = True, timeout: float | None = None) -> None:  # noqa: ARG002
-        """Wait until the budget has a call left, and take it."""
+        """Take a call from the budget, waiting until there is one."""
         while True:
             try:
                 return self._budget.acquire_call(request, block=False)

@@ -1,4 +1,4 @@
-"""What the process knows of a host, so that an outage is waited out once and not in each request."""
+"""The health of hosts: an outage is waited out once, not by every request."""
 
 import functools
 import threading
@@ -10,13 +10,13 @@ SECONDS_OF_REST = 60.0
 
 
 class HostHealth:
-    """What the process has seen of a host, which tells whether a failure is the host's or that of one address alone.
+    """The health of one host: tells a failure of the host from a failure of one address, and limits attempts.
 
-    An address whose request failed in all its attempts is not asked for `SECONDS_OF_REST` at a time and then gets a
-    single attempt, until it answers: each of three hundred windows would fail for itself. Once two addresses did and
-    nothing usable came from the host since, it is an outage: nobody waits for it again, until it answers somebody. A
-    host that cannot even be connected to, or says nothing at all to two addresses, rests likewise: each of a thousand
-    campaigns would wait for its own timeout. So does one that asks for a longer wait than a sync has.
+    An address whose request failed in all its attempts is not asked for `SECONDS_OF_REST`, then gets one attempt at a
+    time until it answers: otherwise each of three hundred windows would fail on its own. When two addresses have failed
+    and the host has sent nothing usable since, it is an outage, and requests get `ATTEMPTS_IN_AN_OUTAGE`. A host that
+    cannot be connected to, or that sends nothing at all to two addresses, is not asked either: each of a thousand
+    campaigns would wait for its own timeout. The same goes for a host that asks for a longer wait than a sync has.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -29,7 +29,7 @@ class HostHealth:
         self._reason = ""
 
     def reason_to_rest(self, address: str) -> str:
-        """Return why an address is not to be asked; who gets nothing is the only one to try for a while."""
+        """Return why an address must not be asked, empty if it may: then this caller alone may try it for a while."""
         with self._lock:
             now = self._clock()
             if self._rests_until is not None:
@@ -44,14 +44,14 @@ class HostHealth:
             return ""
 
     def attempts(self, address: str, usual: int) -> int:
-        """Return how many attempts a request to an address has."""
+        """Return how many attempts a request to an address gets."""
         with self._lock:
             if address in self._failed or self._rests_until is not None:
                 return 1
             return min(usual, ATTEMPTS_IN_AN_OUTAGE) if len(self._failed_since_an_answer) > 1 else usual
 
     def answered(self, address: str, *, usable: bool) -> None:
-        """Note an answer; `usable` says that it is one that the address gives when all is well with it."""
+        """Record an answer; `usable` says whether it is one of a healthy address."""
         with self._lock:
             self._rests_until = None
             self._silent_since_an_answer.clear()
@@ -60,12 +60,12 @@ class HostHealth:
                 self._failed.pop(address, None)
 
     def rest(self, reason: str) -> None:
-        """Let nobody ask the host for a while."""
+        """Keep every request from the host for a while."""
         with self._lock:
             self._rests_until, self._reason = self._clock() + SECONDS_OF_REST, reason
 
     def failed(self, address: str, how: str, *, silent: bool, reached: bool) -> None:
-        """Note a request that failed in all its attempts."""
+        """Record a request that failed in all its attempts."""
         with self._lock:
             self._failed[address] = self._clock() + SECONDS_OF_REST, f"{how} to another request"
             self._failed_since_an_answer.add(address)
@@ -78,5 +78,5 @@ class HostHealth:
 
 @functools.cache
 def health_of(host: str) -> HostHealth:  # noqa: ARG001  # the cache's key
-    """Return what the process knows of a host: each stream has error handlers of its own."""
+    """Return the process's one record of a host: every stream has an error handler of its own."""
     return HostHealth()

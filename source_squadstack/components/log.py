@@ -1,16 +1,16 @@
-"""The connector's log: nothing of a row's values goes into it, and a warning is written once."""
+"""The connector's log: it never holds a row's values, and it holds each warning once."""
 
 import functools
 import logging
 
 LOGGER = logging.getLogger("airbyte")
 
-# At debug level the CDK logs every response's body: phone numbers and names.
+# At debug level the CDK logs the body of every response, with phone numbers and names.
 logging.getLogger("airbyte.HttpRequester").setLevel(logging.INFO)
 
 
 def describe_unparsed_cursor(record: logging.LogRecord) -> bool:
-    """Take the value out of the CDK's warning about a cursor it cannot parse: it may be anything."""
+    """Remove the value from the CDK's warning about a cursor that it cannot parse: it may be personal data."""
     if isinstance(record.msg, str) and record.msg.startswith("Skipping cursor update"):
         record.msg, record.args = "A row's cursor field is not a time: the row is emitted, the cursor stays.", ()
     return True
@@ -21,5 +21,5 @@ LOGGER.addFilter(describe_unparsed_cursor)
 
 @functools.cache
 def say_once(warning: str) -> None:
-    """Log a warning; the CDK builds its streams several times."""
+    """Log a warning the first time only: the CDK builds its streams several times."""
     LOGGER.warning(warning)

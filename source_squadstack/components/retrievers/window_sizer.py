@@ -1,4 +1,4 @@
-"""The arithmetic that chooses windows of time which a single page answers."""
+"""The sizes of windows of time that a single page answers."""
 
 import math
 from bisect import bisect_left, bisect_right
@@ -9,25 +9,25 @@ DAY = 86_400 * SECOND
 
 
 class WindowSizer:
-    """Chooses how much of a range of time to ask for next, so that one page answers it and is nearly full.
+    """Chooses where the next window of time ends, so that a single page answers it and is nearly full.
 
-    Pure arithmetic over what answers told: how many rows an interval has, and the times of those that a page of it
-    showed. Rows that were counted and not shown are guessed: like the shown ones where these came in no order, else
-    evenly spread, but never at a slower pace than the rows that were read last. A wrong guess costs a call. Whether an
-    answer is whole is never decided here.
+    Pure arithmetic over earlier answers: how many rows an interval has, and the times of the rows that a page showed.
+    Where the rows lie that were counted and not shown is guessed: distributed like the shown ones if these came in no
+    order, else evenly, but never more sparsely than the rows that were read last. A wrong guess costs a call, never a
+    row: whether an answer is complete is not decided here.
 
-    Where guesses fail and rows come in the order of time, a look at a later page tells exactly where the window before
-    its first row ends, and the one after that: with a look for every two windows, any spread takes half more calls than
-    it has pages.
+    Where guesses keep failing and rows come in the order of time, a look at a later page shows exactly where the window
+    before its first row ends, and the one after that. With one look for two windows, any distribution takes at most
+    half as many calls again as it has pages.
     """
 
-    # Tuned on the simulation in unit_tests/source/test_window_sizer.py, which holds the number of calls.
+    # Tuned by the simulation in unit_tests/source/test_window_sizer.py, which limits the number of calls.
     MARGIN = 1.3  # standard deviations
-    PRIOR = 5.0  # rows that the even spread counts for while nothing was read
+    PRIOR = 5.0  # the weight of an even distribution, in rows, while nothing was read
     MEMORY = 0.8
-    SURPRISE = 2.0  # standard deviations after which the pace of before is forgotten
-    NEARLY_ALL = 4  # the shown rows are trusted for where the others are, if they are a quarter of them
-    FULL_ENOUGH = 0.6  # a page with fewer of its rows was guessed wrong
+    SURPRISE = 2.0  # standard deviations beyond which the earlier pace is forgotten
+    NEARLY_ALL = 4  # shown rows stand for the others if they are at least one in four
+    FULL_ENOUGH = 0.6  # the share of a page below which the guess counts as wrong
     MOST_LOOKS = 32
 
     def __init__(self, start: int, end: int, page_rows: int, finest_unit: int = SECOND) -> None:
@@ -35,22 +35,22 @@ class WindowSizer:
         self.end = end
         self.unit = SECOND  # of the cuts
         self._finest_unit = finest_unit
-        self._page_rows = page_rows  # as asked for, until a full page tells what the server gives
+        self._page_rows = page_rows  # as requested, until a full page shows what the server sends
         self._full_page = 0
         self._counted: list[tuple[int, int]] = []  # (end, rows from the start to there)
         self._shown: list[int] = []  # their times, in order
-        self._order = 0  # in which a page shows them: 1 by time, -1 in the reverse, 0 in no order
-        self._edge = 0  # rows just before the start, which the wider bounds bring along
-        self._longest: int | None = None  # the last end that was too far
+        self._order = 0  # of the rows in a page: 1 ascending by time, -1 descending, 0 none
+        self._edge = 0  # rows just before the start, which the wider bounds of the request include
+        self._longest: int | None = None  # the last possible end: one further was too far
         self._expected: tuple[float, float] | None = None
-        self._pace = (0.0, 0.0)  # rows and the time they took
+        self._pace = (0.0, 0.0)  # rows, and the time that they span
         self._paced_to = start
         self._surprised = True
         self._thin = False  # the last window had far fewer rows than expected
         self._unevenness = 1.0  # squared error of the guesses over what evenly random times would give
         self._failures = 0.0  # share of the latest guesses that were wrong
-        self._windows_to_look = 0  # how many more windows are not guessed but looked for
-        self._patience = 2  # how many they are after the next failure
+        self._windows_to_look = 0  # how many more windows are found by looks instead of guesses
+        self._patience = 2  # how many that will be after the next failure
         self._page_began: int | None = None  # where a window is to end, so that the next pages looked at begin one
 
     @property
@@ -65,13 +65,13 @@ class WindowSizer:
             longest = self.end if self._longest is None else min(self._longest, self.end)
             too_far = first_true(lambda at: self._too_many(at * unit), self.start // unit + 1, longest // unit + 1)
             end = min(max(too_far - 1, self.start // unit + 1) * unit, longest)
-            # What is counted needs no margin, and less than a row more is not worth a guess.
+            # An end that was counted needs no margin; a guess that adds less than a row may cost a call for nothing.
             known = max((at for at, _ in self._counted if at <= longest and not self._too_many(at)), default=end)
             if known > end or self.rows_before(end)[0] - self.rows_before(known)[0] < 1:
                 end = known
             left, fits = self.rows_before(self.end)[0], self.rows_before(end)[0]
             pieces = math.ceil(left / max(fits, 1.0) - 1e-9)
-            if 1 < pieces <= 4 and known != end:  # noqa: PLR2004  # 150 rows as 75 and 75, not as 95 and 55
+            if 1 < pieces <= 4 and known != end:  # noqa: PLR2004  # 150 rows as 75 and 75: as 95 and 55 the first may overflow
                 even = first_true(
                     lambda at: self.rows_before(at * unit)[0] >= left / pieces, self.start // unit + 1, end // unit
                 )
@@ -88,7 +88,7 @@ class WindowSizer:
         return self._counted[-1][0]
 
     def page_to_look_at(self) -> int | None:
-        """Return the page of all that is left whose first row begins the window after the next; `None` to guess."""
+        """Return the page whose first row begins the window after the next, `None` where a guess is as good."""
         left = self._counted[-1][1] if self._counted else 0
         if not self._windows_to_look or not self._order or left <= 2 * self._page_rows:
             return None
@@ -97,7 +97,7 @@ class WindowSizer:
         return 2 if self._order > 0 else -(-(left + self._edge - self._page_rows) // self._page_rows)
 
     def note_look(self, page: int, times: list[int]) -> None:
-        """Take note of the times that a page of all that is left showed."""
+        """Record the times that a later page showed."""
         left, page_rows = self._counted[-1][1], self._page_rows
         before = (page - 1) * page_rows - self._edge if self._order > 0 else left - page * page_rows
         if not times or before < 0:
@@ -108,9 +108,9 @@ class WindowSizer:
         self._page_began = begin if self._order < 0 and before >= page_rows / 4 else None
 
     def _place(self, times: list[int], before: int) -> int:
-        """Note that just these rows follow on a number of others; return where the first of them begins a window."""
-        # Away from the rows, which a neighbour's wider bounds would bring along. At whole seconds the next page may
-        # have other rows of the last one, if this page has several.
+        """Record that these rows follow directly on a number of others; return where their first begins a window."""
+        # At a distance from the rows: else the wider bounds of the neighbouring window would include them. With whole
+        # seconds, the next page may hold more rows of this page's last second.
         away, complete = 2 * self._finest_unit, self.unit < SECOND or times[-2:-1] != times[-1:]
         begin = max((times[0] - away) // self.unit * self.unit, self.start + 1)
         end = min(((times[-1] + away) // self.unit + complete) * self.unit, self.end)
@@ -121,7 +121,7 @@ class WindowSizer:
         return begin
 
     def note_whole(self, end: int, times: list[int], rows: int | None = None) -> None:
-        """Go on behind a window that was read; its last rows will come again with the next one's wider bounds."""
+        """Move the start behind a window that was read; the next one's wider bounds include its last rows again."""
         times, rows = sorted(times), len(times) if rows is None else rows
         self._windows_to_look = max(self._windows_to_look - 1, 0)
         if end < self.end:
@@ -137,12 +137,12 @@ class WindowSizer:
             self._page_began = None
 
     def note_overflow(self, end: int, count: int, times: list[int], page_rows: int) -> None:
-        """Take note of a window with more rows than a page: `times` are those shown, in the order they came in."""
+        """Record a window with more rows than a page: `times` are those shown, in the order in which they came."""
         if page_rows:
             self._full_page = self._page_rows = max(self._full_page, page_rows)
         self._learn_unit(times)
         self._note_guess(wrong=True)
-        # A window of a whole history is no measure of the pace.
+        # The window of a whole history says nothing about the pace at its start.
         self._compare(count, end if count <= 2 * page_rows else self._paced_to, [])
         self._thin = False
         self._order = 1 if times == (ordered := sorted(times)) else -1 if times == ordered[::-1] else 0
@@ -153,7 +153,7 @@ class WindowSizer:
         self._longest = max(end - 1, self.start + 1)
 
     def _note_guess(self, wrong: bool) -> None:
-        """Stop guessing for a while where guesses fail, longer each time that they still do."""
+        """Replace guesses by looks for a while after they failed, longer each time they fail again."""
         if self._expected is None or self._expected[1] < 1:
             return  # nothing was guessed
         self._failures = self._failures / 2 + wrong / 2
@@ -178,7 +178,7 @@ class WindowSizer:
         return float(below), 0.0
 
     def _unseen_before(self, end: int, bounds: tuple[int, int], unseen: int, shown: list[int]) -> tuple[float, float]:
-        """Guess how many of an interval's unseen rows lie before `end`, and the variance of that."""
+        """Guess how many unseen rows of an interval lie before `end`, and the variance of that number."""
         low, high = bounds
         rows, spent = self._pace
         if not unseen or end <= low:
@@ -192,12 +192,12 @@ class WindowSizer:
             guess, known = (pace if self._thin else max(pace, average)) * (end - low), rows + prior
         guess = min(guess, float(unseen))
         variance = guess * (min(self._unevenness, 1.0) + guess / max(known, 1.0))
-        return guess, variance * (1 - guess / unseen)  # all of them are known to lie in the interval
+        return guess, variance * (1 - guess / unseen)  # none at the interval's end, where all are counted
 
     def _as_shown(
         self, end: int, bounds: tuple[int, int], unseen: int, shown: list[int], pace: tuple[float, float, float]
     ) -> tuple[float, float]:
-        """Guess by rows shown in no order, each of which stands for several, and by the pace of those read last."""
+        """Guess from rows shown in no order, each standing for several, and from the pace of the rows read last."""
         low, high = bounds
         rows, spent, prior = pace
         each = (unseen + len(shown)) / len(shown)
@@ -217,7 +217,7 @@ class WindowSizer:
         return rows + self.MARGIN * math.sqrt(variance) > max(self._page_rows - self._edge - beyond - unforeseen, 1)
 
     def _compare(self, rows: int, end: int, times: list[int]) -> None:
-        """Learn from what came in the place of what was expected: how even the times are, and their pace."""
+        """Learn from the difference to what was expected: how even the times are, and their pace."""
         self._surprised = True  # by what was not guessed, too
         if self._expected is not None and self._expected[1] >= 1:
             expected, variance = self._expected
@@ -232,22 +232,22 @@ class WindowSizer:
         before = self._pace
         if self._surprised:
             before = (0.0, 0.0)
-            if len(times) >= 4:  # noqa: PLR2004  # the pace at its end, where the next window begins
+            if len(times) >= 4:  # noqa: PLR2004  # measured at the end, where the next window begins
                 recent, spent = len(times) // 2, max(end - times[-(len(times) // 2) - 1], 1)
         self._pace = (self.MEMORY * before[0] + recent, self.MEMORY * before[1] + spent)
 
     def _learn_unit(self, times: list[int]) -> None:
         """Cut within seconds only where the rows tell more than seconds.
 
-        A server that filters by fractions and does not show them would have a row on one side of a cut within its
-        second, and we on the other: neither window would keep it.
+        A server may filter by fractions that it does not show. A cut within a second could then put a row on one side
+        for the server and on the other for us, and neither window would keep it.
         """
         if any(time % SECOND for time in times):
             self.unit = self._finest_unit
 
 
 def first_true(test: Callable[[int], bool], low: int, high: int) -> int:
-    """Return the first number from `low` on that passes a test which all behind it pass; `high` if none before does."""
+    """Return the first number of a range that passes a test which all later ones pass; `high` if none does."""
     while low < high:
         middle = (low + high) // 2
         if test(middle):
