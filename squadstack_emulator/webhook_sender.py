@@ -1,15 +1,16 @@
 """The sender of webhooks: posts events and repeats them until they are answered 201.
 
-The pages expect a 201 ("OK for a successful webhook request") and say nothing of repeats. Undocumented, decided here:
-any other answer, and none, is a reason to post the same body again, with waits that double.
+The pages ("Lead Processed Webhook" of squadstack-v4, "Disposition updates" of squadstack-bulk) expect a 201 ("OK for a
+successful webhook request") and say nothing of repeats. Undocumented, decided here: any other answer, and none, is a
+reason to post the same body again, with waits that double.
 """
 
-import http.client
 import queue
 import threading
 import zlib
 from http import HTTPStatus
-from urllib.parse import urlsplit
+
+import urllib3
 
 from squadstack_emulator.request_log import Post, RequestLog
 from squadstack_emulator.scenario import Webhook
@@ -17,6 +18,9 @@ from squadstack_emulator.squadstack.webhook_events import Event
 
 _LONGEST_WAIT_SECONDS = 10.0
 _HEADERS = {"Content-Type": "application/json"}
+_MOST_CONNECTIONS = 64
+
+_Queue = queue.SimpleQueue[tuple[int, Event, Webhook] | None]
 
 
 class WebhookSender:
@@ -24,23 +28,26 @@ class WebhookSender:
 
     def __init__(self, request_log: RequestLog) -> None:
         self._request_log = request_log
-        self._lock = threading.Lock()
-        self._settled = threading.Condition(self._lock)
+        self._settled = threading.Condition()
         self._stopping = threading.Event()
-        self._lanes: list[queue.SimpleQueue[tuple[int, Event, Webhook] | None]] = []
-        self._threads: list[threading.Thread] = []
+        self._http = urllib3.PoolManager(maxsize=_MOST_CONNECTIONS)
+        self._workers: list[tuple[_Queue, threading.Thread]] = []
         self._events = 0
         self._open = 0
 
     def post(self, event: Event, webhook: Webhook) -> None:
-        """Take an event to be posted; returns at once."""
-        with self._lock:
+        """Take an event to be posted; return at once."""
+        with self._settled:
             self._events += 1
             self._open += 1
-            while len(self._lanes) < webhook.connections:
-                self._add_lane()
-            lane = self._lanes[zlib.crc32(event.lead_id.encode()) % webhook.connections]
-            lane.put((self._events, event, webhook))
+            while len(self._workers) < webhook.connections:
+                events: _Queue = queue.SimpleQueue()
+                # A daemon: a program that never stops its emulator must end all the same.
+                thread = threading.Thread(target=self._work, args=(events,), name="emulator-webhooks", daemon=True)
+                self._workers.append((events, thread))
+                thread.start()
+            worker = zlib.crc32(event.lead_id.encode()) % webhook.connections
+            self._workers[worker][0].put((self._events, event, webhook))
 
     def wait(self, seconds: float) -> bool:
         """Wait until nothing is left to post; tell whether that came in time."""
@@ -50,72 +57,40 @@ class WebhookSender:
     def stop(self) -> None:
         """End every thread; what is left is not posted."""
         self._stopping.set()
-        for lane in self._lanes:
-            lane.put(None)
-        for thread in self._threads:
+        for events, thread in self._workers:
+            events.put(None)
             thread.join()
-        with self._lock:
-            self._lanes.clear()
-            self._threads.clear()
+        with self._settled:
+            self._workers.clear()
             self._open = 0
+        self._http.clear()
         self._stopping.clear()
 
-    def _add_lane(self) -> None:
-        lane: queue.SimpleQueue[tuple[int, Event, Webhook] | None] = queue.SimpleQueue()
-        thread = threading.Thread(target=self._work, args=(lane,), name="squadstack-emulator-webhooks", daemon=True)
-        self._lanes.append(lane)
-        self._threads.append(thread)
-        thread.start()
-
-    def _work(self, lane: "queue.SimpleQueue[tuple[int, Event, Webhook] | None]") -> None:
-        line = _Line()
-        while not self._stopping.is_set() and (given := lane.get()) is not None:
-            number, event, webhook = given
-            self._deliver(line, number, event, webhook)
+    def _work(self, events: _Queue) -> None:
+        while not self._stopping.is_set() and (given := events.get()) is not None:
+            number, _, webhook = given
+            self._deliver(*given)
             if webhook.repeat_every and number % webhook.repeat_every == 0:
-                self._deliver(line, number, event, webhook)
+                self._deliver(*given)
             with self._settled:
                 self._open -= 1
                 self._settled.notify_all()
-        line.close()
 
-    def _deliver(self, line: "_Line", number: int, event: Event, webhook: Webhook) -> None:
+    def _deliver(self, number: int, event: Event, webhook: Webhook) -> None:
         for attempt in range(webhook.attempts):
             wait = webhook.first_wait_seconds * 2 ** (attempt - 1)
             if attempt and self._stopping.wait(min(wait, _LONGEST_WAIT_SECONDS)):
                 return
-            status = line.post(event.body, webhook)
+            status = self._status_of(event.body, webhook)
             self._request_log.posted(Post(number, event.kind, event.lead_id, event.body, status))
             if status == HTTPStatus.CREATED:
                 return
 
-
-class _Line:
-    """A connection that is kept open."""
-
-    def __init__(self) -> None:
-        self._connection: http.client.HTTPConnection | None = None
-        self._to: Webhook | None = None
-
-    def post(self, body: bytes, webhook: Webhook) -> int | None:
+    def _status_of(self, body: bytes, webhook: Webhook) -> int | None:
         """Post a body; return the answer's status, None where there is no answer."""
-        if self._to is not webhook:
-            self.close()
-        parts = urlsplit(webhook.url)
-        if self._connection is None:
-            kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-            self._connection, self._to = kind(parts.netloc, timeout=webhook.timeout_seconds), webhook
         try:
-            self._connection.request("POST", parts._replace(scheme="", netloc="").geturl() or "/", body, _HEADERS)
-            answer = self._connection.getresponse()
-            answer.read()
-        except (OSError, http.client.HTTPException):
-            self.close()
+            return self._http.request(
+                "POST", webhook.url, body=body, headers=_HEADERS, timeout=webhook.timeout_seconds, retries=False
+            ).status
+        except urllib3.exceptions.HTTPError:
             return None
-        return answer.status
-
-    def close(self) -> None:
-        """Hang up."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None

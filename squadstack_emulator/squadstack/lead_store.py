@@ -21,6 +21,7 @@ class RawRow(NamedTuple):
 
 
 Row = Lead | RawRow
+_NEVER = 10**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,24 @@ class Window:
         """Whether only processed leads can be in the answer."""
         return self.after is not None or self.before is not None
 
-    def holds(self, moment: int) -> bool:
-        """Whether a lead processed at this moment is in the answer."""
-        if self.after is not None and (moment < self.after or (moment == self.after and not self.after_inclusive)):
-            return False
-        return self.before is None or moment < self.before or (moment == self.before and self.before_inclusive)
+
+class _Index(NamedTuple):
+    """Rows by the time they were processed, so that a window is a slice."""
+
+    timed: list[Row]
+    waiting: list[Row]  # not processed: in unfiltered reads only
+    always: list[Row]
+
+    def select(self, window: Window) -> list[Row]:
+        if not window.is_filtered:
+            return self.timed + self.waiting + self.always
+        low, high = 0, len(self.timed)
+        if window.after is not None:
+            low = (bisect_left if window.after_inclusive else bisect_right)(self.timed, window.after, key=_processed)
+        if window.before is not None:
+            find = bisect_right if window.before_inclusive else bisect_left
+            high = find(self.timed, window.before, key=_processed)
+        return self.timed[low:high] + self.always
 
 
 @dataclass(slots=True)
@@ -54,7 +68,7 @@ class CampaignLeads:
     version: int = 0
     leads: dict[str, Lead] = field(default_factory=dict)
     raw: dict[str, RawRow] = field(default_factory=dict)
-    _index: "_Index | None" = None
+    _index: _Index | None = None
     _selections: dict[tuple[Window, Order], list[Row]] = field(default_factory=dict)
 
     def put(self, lead: Lead) -> None:
@@ -74,34 +88,33 @@ class CampaignLeads:
         self.leads.update(leads)
         self._changed()
 
-    def _changed(self) -> None:
-        self.version += 1
-        self._index = None
-        self._selections.clear()
-
     def select(self, window: Window, order: Order, call_seq: int = 0) -> list[Row]:
-        """The rows of a read, all pages of it. The list is shared: do not change it."""
+        """Return the rows of a read, all pages of it. The list is shared: do not change it."""
         if order == "reshuffled":
             rows = self.select(window, "processed_at")
             return sorted(rows, key=lambda row: pseudo_random(self.seed, call_seq, row.lead_id))
         known = self._selections.get((window, order))
         if known is None:
-            known = self._ordered(self._selected(window), order)
-            self._selections[(window, order)] = known
+            known = self._selections[(window, order)] = self._ordered(self._selected(window), order)
         return known
+
+    def _changed(self) -> None:
+        self.version += 1
+        self._index = None
+        self._selections.clear()
 
     def _selected(self, window: Window) -> list[Row]:
         if self._index is None:
-            self._index = _Index.of(self.leads.values(), self.raw)
-        if window.lead_id is None:
-            return self._index.select(window)
-        row = self.raw.get(window.lead_id) or self.leads.get(window.lead_id)
-        if row is None or not _is_visible(row):
-            return []
-        processed = _processed(row)
-        if not window.is_filtered or (isinstance(row, RawRow) and processed is None):
-            return [row]
-        return [row] if processed is not None and window.holds(processed) else []
+            shown = (lead for lead in self.leads.values() if lead.state != "deleted" and lead.lead_id not in self.raw)
+            rows: list[Row] = sorted((*shown, *self.raw.values()), key=_processed)
+            untimed = [row for row in rows if _processed(row) == _NEVER]
+            self._index = _Index(
+                timed=rows[: len(rows) - len(untimed)],
+                waiting=[row for row in untimed if isinstance(row, Lead)],
+                always=[row for row in untimed if isinstance(row, RawRow)],
+            )
+        found = self._index.select(window)
+        return found if window.lead_id is None else [row for row in found if row.lead_id == window.lead_id]
 
     def _ordered(self, rows: list[Row], order: Order) -> list[Row]:
         if order == "processed_at":
@@ -111,50 +124,11 @@ class CampaignLeads:
         return sorted(rows, key=lambda row: pseudo_random(self.seed, "shuffle", row.lead_id))
 
 
-@dataclass(frozen=True, slots=True)
-class _Index:
-    """Rows by the time they were processed, so that a window is a slice."""
-
-    times: list[int]
-    timed: list[Row]
-    waiting: list[Row]  # not processed: in unfiltered reads only
-    always: list[Row]
-
-    @classmethod
-    def of(cls, leads: Iterable[Lead], raw: Mapping[str, RawRow]) -> "_Index":
-        timed: list[tuple[int, int, Row]] = []
-        waiting: list[Row] = []
-        always: list[Row] = []
-        shown: Iterable[Row] = (lead for lead in leads if lead.state != "deleted" and lead.lead_id not in raw)
-        for place, row in enumerate((*shown, *raw.values())):
-            processed = _processed(row)
-            if processed is not None:
-                timed.append((processed, place, row))
-            else:
-                (always if isinstance(row, RawRow) else waiting).append(row)
-        # The place breaks ties: rows themselves do not compare.
-        timed.sort(key=lambda entry: entry[:2])
-        return cls([entry[0] for entry in timed], [entry[2] for entry in timed], waiting, always)
-
-    def select(self, window: Window) -> list[Row]:
-        if not window.is_filtered:
-            return self.timed + self.waiting + self.always
-        low, high = 0, len(self.timed)
-        if window.after is not None:
-            low = (bisect_left if window.after_inclusive else bisect_right)(self.times, window.after)
-        if window.before is not None:
-            high = (bisect_right if window.before_inclusive else bisect_left)(self.times, window.before)
-        return self.timed[low:high] + self.always
-
-
-def _processed(row: Row) -> int | None:
+def _processed(row: Row) -> int:
+    """Return the time a row was processed, in microseconds; `_NEVER` where it was not."""
     if isinstance(row, RawRow):
-        return row.processed
-    return None if row.processed_at is None else timestamps.microseconds(row.processed_at)
-
-
-def _is_visible(row: Row) -> bool:
-    return isinstance(row, RawRow) or row.state != "deleted"
+        return _NEVER if row.processed is None else row.processed
+    return _NEVER if row.processed_at is None else timestamps.microseconds(row.processed_at)
 
 
 class LeadStore:
