@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from destination_squadstack.config import load_spec
+from destination_squadstack.spec import load_spec
 from source_squadstack.run import specification
 from test_support.wrong_configs import CONFIGS, NUMBER, SECRET, wrong_configs
 

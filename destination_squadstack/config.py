@@ -18,7 +18,6 @@ the CDK's own validation does quote it, which is why it is not used here.
 
 import os
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +29,10 @@ from destination_squadstack.errors import ConfigError
 from destination_squadstack.mapping import Rename
 from destination_squadstack.operations import APIS, CONTACT_CENTER, OPERATIONS, offered_by
 from destination_squadstack.operations import Target as Needs
+from destination_squadstack.spec import load_spec
 from squadstack_common.config_errors import address_problems, problems
 from squadstack_common.config_sections import filled_in, plain_schema, with_defaults
 
-SPEC = Path(__file__).with_name("spec.json")
 # What an operation says where the connection's sync mode decides: Airbyte's form cannot empty a choice.
 _BY_SYNC_MODE = "by_sync_mode"
 _ADDRESSES = {"squadstack": "base_url", "contact_center": "portal_url"}
@@ -164,13 +163,6 @@ class Config(Section, frozen=True, kw_only=True):
         if api == CONTACT_CENTER:
             return CONTACT_CENTER if self.contact_center is None else None
         return None if self.squadstack.token else "squadstack"
-
-
-@cache
-def load_spec() -> dict[str, Any]:
-    """Read the connector's specification."""
-    spec: dict[str, Any] = orjson.loads(SPEC.read_bytes())
-    return spec
 
 
 def read_json(path: str, what: str) -> Any:

@@ -28,11 +28,7 @@ sys.stderr = io.TextIOWrapper(
 )
 _MODULES = (
     "source_squadstack.cli",
-    "destination_squadstack.cli",
-    "destination_squadstack.check",
-    "destination_squadstack.api.router",
-    "destination_squadstack.sync",
-    "destination_squadstack.rejected_records.replay",
+    "destination_squadstack.commands",
     "airbyte_cdk.cli.source_declarative_manifest",
 )
 with light_import():

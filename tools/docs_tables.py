@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from destination_squadstack.config import load_spec
+from destination_squadstack.spec import load_spec
 from source_squadstack.manifest import MANIFEST, load_manifest
 
 ROOT = Path(__file__).parents[1]

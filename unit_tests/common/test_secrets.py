@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from destination_squadstack.config import load_spec
+from destination_squadstack.spec import load_spec
 from squadstack_common.secrets import mask, mask_only, masked, secrets_of
 
 SCHEMA = load_spec()["connectionSpecification"]

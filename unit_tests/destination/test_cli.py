@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from destination_squadstack import cli, protocol
-from destination_squadstack.config import load_spec
 from destination_squadstack.operations import APIS, NAMES, OPERATIONS, SCHEMAS
+from destination_squadstack.spec import load_spec
 
 
 @pytest.fixture
@@ -27,9 +27,11 @@ def test_spec_prints_the_specification(run):
     assert run("spec") == (0, [{"type": "SPEC", "spec": load_spec()}])
 
 
-def test_spec_does_not_pay_for_the_cdk():
-    code = "import sys, destination_squadstack.cli as c; c.main(['spec']); sys.exit('airbyte_cdk' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+def test_the_destinations_spec_imports_neither_the_cdk_nor_what_checks_and_parses_a_config():
+    heavy = {"airbyte_cdk", "jsonschema", "msgspec", "requests", "urllib3", "fsspec"}
+    code = f"import sys, destination_squadstack.cli as c; c.main(['spec']); sys.exit(str({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert done.stderr.strip() == b"set()"
 
 
 def test_discover_prints_an_operation_and_its_schema_for_each_row(run):

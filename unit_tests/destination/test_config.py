@@ -11,11 +11,11 @@ from destination_squadstack.config import (
     SquadStack,
     StreamEntry,
     Target,
-    load_spec,
     parse_config,
 )
 from destination_squadstack.errors import ConfigError
 from destination_squadstack.mapping import Rename
+from destination_squadstack.spec import load_spec
 
 SECRET = "canary"
 

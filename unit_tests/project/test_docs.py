@@ -9,10 +9,11 @@ import duckdb
 import pytest
 from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 
-from destination_squadstack.config import load_spec, parse_config
+from destination_squadstack.config import parse_config
 from destination_squadstack.mapping import RecordMapper
 from destination_squadstack.operations import OPERATIONS
 from destination_squadstack.routing import plan
+from destination_squadstack.spec import load_spec
 from source_squadstack.manifest import MANIFEST
 from source_squadstack.source import SourceSquadstack
 from test_support.markdown import blocks, rows, section

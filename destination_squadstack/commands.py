@@ -1,0 +1,139 @@
+"""The commands that read a config: check, write, replay. Each returns its exit code."""
+
+import gc
+import os
+import signal
+import uuid
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from destination_squadstack.api.router import ApiRouter
+from destination_squadstack.api.squadstack import DryRun
+from destination_squadstack.check import problem as find_problem
+from destination_squadstack.cli import FAILED, REJECTED_AGAIN
+from destination_squadstack.config import Config, parse_config, read_json
+from destination_squadstack.errors import SyncError
+from destination_squadstack.protocol import Emitter, register_secrets
+from destination_squadstack.rejected_records import storage
+from destination_squadstack.rejected_records.replay import RejectedRows
+from destination_squadstack.routing import Route, plan, unmatched
+from destination_squadstack.spec import load_spec
+from destination_squadstack.sync import Sync
+from squadstack_common.clock import SystemClock
+
+_STDIN = 0
+_OBJECTS_BETWEEN_COLLECTIONS = 50_000
+
+
+def check(options: Namespace, emitter: Emitter) -> int:
+    """Say whether the configuration works."""
+    try:
+        config = _load_config(options.config)
+        problem = find_problem(config, ApiRouter(config), SystemClock())
+    except SyncError as error:
+        problem = str(error)
+    emitter.connection_status(problem)
+    return 0
+
+
+def write(options: Namespace, emitter: Emitter) -> int:
+    """Send the records that arrive on stdin."""
+    try:
+        config = _load_config(options.config)
+        routes = plan(config, read_json(options.catalog, "catalog"))
+        sync = _sync(config, routes, _read_stdin, emitter)
+    except SyncError as error:
+        emitter.trace(error)
+        return FAILED
+    _say_what_will_happen(config, routes, emitter)
+    return sync.run()
+
+
+def _read_stdin(size: int) -> bytes:
+    try:
+        return os.read(_STDIN, size)
+    except OSError as error:
+        raise SyncError(f"The input cannot be read ({error.strerror}): stdin has to be open.") from None
+
+
+def replay(options: Namespace, emitter: Emitter) -> int:
+    """Send rejected rows again."""
+    try:
+        config = _load_config(options.config)
+        rejected = RejectedRows(options.place, config.store, only_retryable=options.only_retryable)
+        found = rejected.look()
+        if not found.rows:
+            emitter.log(
+                "INFO",
+                f"None of the {found.passed_over} rejected rows at --from is retryable, so there is nothing to send. "
+                "Without --only-retryable all of them would be sent.",
+            )
+            return 0
+        catalog = read_json(options.catalog, "catalog") if options.catalog else found.catalog()
+        # A few streams' rows at most: an entry that matches none of them is nothing unusual.
+        routes = plan(config, catalog, whole=False)
+        found.expect({route.key for route in routes})
+        sync = _sync(config, routes, rejected.reader(), emitter, is_replay=True)
+    except SyncError as error:
+        emitter.trace(error)
+        return FAILED
+    emitter.log("INFO", f"Sending {found.rows} rejected rows of {found.files} files again; the files stay as they are.")
+    _say_what_will_happen(config, routes, emitter)
+    code = sync.run()
+    rejected.close()
+    if code == 0 and sync.rejected:
+        kept = "" if config.store is None or config.dry_run else f"; they are kept under {sync.run_id}"
+        emitter.log("WARN", f"{sync.rejected} of {found.rows} rows were rejected again{kept}.")
+        return REJECTED_AGAIN
+    return code
+
+
+def _sync(
+    config: Config, routes: list[Route], read: Callable[[int], bytes], emitter: Emitter, *, is_replay: bool = False
+) -> Sync:
+    clock = SystemClock()
+    if not config.dry_run and (trouble := storage.problem(config.store, clock)) is not None:
+        # Found out when the first row is rejected, it would cost what has been sent until then its states.
+        raise trouble
+    # What has been imported is here to stay, and of what the flow makes little waits for a collector: looking through
+    # both as often as Python does by itself would take a fifth of the time.
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    sync = Sync(
+        config,
+        routes,
+        api=DryRun() if config.dry_run else ApiRouter(config),
+        read=read,
+        emitter=emitter,
+        clock=clock,
+        run_id=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
+        is_replay=is_replay,
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, sync.on_signal)
+    return sync
+
+
+def _load_config(path: str) -> Config:
+    raw = read_json(path, "config")
+    register_secrets(load_spec(), raw)
+    return parse_config(raw)
+
+
+def _say_what_will_happen(config: Config, routes: Sequence[Route], emitter: Emitter) -> None:
+    for name in config.unknown_fields:
+        emitter.log("WARN", f"The config's field '{name}' is not known to this connector and is ignored.")
+    for route in routes:
+        emitter.log(
+            "INFO",
+            f"The stream '{route.stream}'{f' of {route.namespace!r}' if route.namespace else ''} goes to "
+            f"{route.lane.operation.endpoint} ({route.lane.operation.name}).",
+        )
+    for entry in unmatched(config, routes):
+        of = f" of {entry.namespace!r}" if entry.namespace else ""
+        emitter.log("WARN", f"{entry.at} is not used: no stream of the catalog is called '{entry.stream}'{of}.")
+    if config.dry_run:
+        emitter.log("WARN", "Dry run: nothing is sent, no state is acknowledged.")
+    elif config.store is None:
+        emitter.log("WARN", "object_storage_config names no store: rejected records will be counted, not kept.")

@@ -1,0 +1,16 @@
+"""The connector's specification, which is the truth about the configuration."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+SPEC = Path(__file__).with_name("spec.json")
+
+
+@cache
+def load_spec() -> dict[str, Any]:
+    """Read the specification."""
+    spec: dict[str, Any] = orjson.loads(SPEC.read_bytes())
+    return spec
