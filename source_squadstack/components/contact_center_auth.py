@@ -130,11 +130,10 @@ def usable(token: str | NoToken[AirbyteTracedException]) -> str:
     return token
 
 
-PortalSession = ContactCenterSession[AirbyteTracedException]
-
-
 @functools.cache
-def portal_session(url: str, username: str, password: str, domain: str, *, checking: bool) -> PortalSession:
+def portal_session(
+    url: str, username: str, password: str, domain: str, *, checking: bool
+) -> ContactCenterSession[AirbyteTracedException]:
     """Return the process's one session of a portal's user: the CDK makes an authenticator for every requester."""
     # The CDK masks a secret as it is written in the config; in a body it may be escaped.
     add_to_secrets(json.dumps(password)[1:-1])
@@ -142,7 +141,9 @@ def portal_session(url: str, username: str, password: str, domain: str, *, check
     return session_at(f"{url}{LOGIN_PATH}", credentials, SystemClock(), checking=checking)
 
 
-def session_at(url: str, credentials: Mapping[str, str], clock: Clock, *, checking: bool = False) -> PortalSession:
+def session_at(
+    url: str, credentials: Mapping[str, str], clock: Clock, *, checking: bool = False
+) -> ContactCenterSession[AirbyteTracedException]:
     """Return a session whose login waits by a clock."""
     login = ContactCenterLogin(url, credentials, clock, checking=checking)
     return ContactCenterSession(login, clock, answer_seconds=sum(TIMEOUTS))
