@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Protocol
 
+from destination_squadstack.api.client import ApiClient
 from destination_squadstack.api.fix_messages import fix_message
 from destination_squadstack.api.outcomes import (
     ApiResponse,
@@ -23,7 +24,6 @@ from destination_squadstack.api.outcomes import (
     classify_response,
     config_problem,
 )
-from destination_squadstack.api.squadstack import Api
 from destination_squadstack.config import Config
 from destination_squadstack.operations import CONTACT_CENTER, OPERATIONS, PROBE_BODY, V4
 from destination_squadstack.rejected_records import storage
@@ -35,19 +35,19 @@ _REACHED = frozenset({400, 404, 422})
 _NOT_FOUND = 404
 
 
-class Connected(Api, Protocol):
-    """What can be sent to and logged in to."""
+class CheckClient(ApiClient, Protocol):
+    """A client that can log in as well."""
 
     def log_in(self) -> Response:
         """Log in to the contact center and do nothing there."""
 
 
-def problem(config: Config, api: Connected, clock: Clock) -> str | None:
+def problem(config: Config, api: CheckClient, clock: Clock) -> str | None:
     """Return a sentence about the first thing that does not work, or None."""
     return next(_problems(config, api, clock), None)
 
 
-def _problems(config: Config, api: Connected, clock: Clock) -> Iterator[str]:
+def _problems(config: Config, api: CheckClient, clock: Clock) -> Iterator[str]:
     if (trouble := storage.problem(config.store, clock)) is not None:
         yield str(trouble)
     logged_in = False
@@ -61,7 +61,7 @@ def _problems(config: Config, api: Connected, clock: Clock) -> Iterator[str]:
             yield said
 
 
-def _probed(api: Api, lane: CampaignOperation, clock: Clock) -> Response:
+def _probed(api: ApiClient, lane: CampaignOperation, clock: Clock) -> Response:
     answer = _asked(lambda: api.send(lane, [PROBE_BODY]), clock)
     outcome = classify_response([ProbeLead()], answer, lane.operation)
     if not isinstance(outcome, BatchRejected) or outcome.status != _NOT_FOUND:

@@ -6,9 +6,9 @@ The commands that read a config are in `commands`: `spec` must not pay for what 
 import argparse
 from collections.abc import Sequence
 
-from destination_squadstack.errors import unexpected
+from destination_squadstack.errors import OutputClosed, unexpected
 from destination_squadstack.operations import OPERATIONS
-from destination_squadstack.protocol import Emitter, OutputClosed, spec_message, write_stdout
+from destination_squadstack.protocol import Emitter, spec_message, write_stdout
 from destination_squadstack.spec import load_spec
 
 FAILED = 1

@@ -8,8 +8,8 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+from destination_squadstack.api.dry_run import DryRun
 from destination_squadstack.api.router import ApiRouter
-from destination_squadstack.api.squadstack import DryRun
 from destination_squadstack.check import problem as find_problem
 from destination_squadstack.cli import FAILED, REJECTED_AGAIN
 from destination_squadstack.config import Config, parse_config, read_json

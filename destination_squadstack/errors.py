@@ -23,6 +23,14 @@ class TransientError(SyncError):
     failure_type = "transient_error"
 
 
+class MalformedInput(SyncError):  # noqa: N818 - it is the input that is at fault
+    """A line of the input that cannot be understood; the message names its number, never its text."""
+
+
+class OutputClosed(Exception):  # noqa: N818 - it is what happened, to be handled, not reported
+    """Nobody reads our output any more: nothing can be acknowledged, so nothing is reported either."""
+
+
 def unexpected(error: BaseException) -> SyncError:
     """Wrap an exception that should not have happened; its own text may hold a record, so only its type is told."""
     return SyncError(f"Something went wrong inside the connector ({type(error).__name__}).").with_traceback(

@@ -13,13 +13,16 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from destination_squadstack.errors import SyncError
+from destination_squadstack.errors import MalformedInput, OutputClosed, SyncError
 from squadstack_common.lossless_json import NotReadable, dump, has_long_number, load, load_short
 from squadstack_common.secrets import mask_only, masked, secrets_of
 
 STDOUT = 1
 STDERR = 2
 _READ_BYTES = 1 << 16
+
+# A stream's namespace and name.
+StreamKey = tuple[str | None, str]
 
 
 class Message(NamedTuple):
@@ -32,10 +35,6 @@ class Message(NamedTuple):
 
 # A third of the time of calling the class, and there are millions of them.
 _new = tuple.__new__
-
-
-class MalformedInput(SyncError):  # noqa: N818 - it is the input that is at fault
-    """A line that cannot be understood; the message names its number, never its text."""
 
 
 def read_messages(read: Callable[[int], bytes]) -> Iterator[list[Message]]:
@@ -98,10 +97,6 @@ def _parse(line: bytes, number: int, parse: Callable[[bytes], Any]) -> dict[str,
             raise MalformedInput(f"Line {number} of the input is a STATE without a state.")
         return content
     return None
-
-
-class OutputClosed(Exception):  # noqa: N818 - it is what happened, to be handled, not reported
-    """Nobody reads our output any more: nothing can be acknowledged."""
 
 
 def write_stdout(text: bytes) -> None:

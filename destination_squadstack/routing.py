@@ -7,11 +7,11 @@ from typing import Any
 
 from destination_squadstack.api.fix_messages import Where
 from destination_squadstack.config import Config, StreamEntry, Target, operation_of
-from destination_squadstack.engine.checkpoint import StreamKey
 from destination_squadstack.errors import ConfigError
 from destination_squadstack.mapping import Rename
 from destination_squadstack.operations import CRM_V2, OPERATIONS, V1, V4, Operation
 from destination_squadstack.operations import Target as Needs
+from destination_squadstack.protocol import StreamKey
 
 # With no operation in the config the sync mode decides; append says nothing about what is meant.
 _BY_SYNC_MODE = {"append_dedup": "upsert", "update": "update", "soft_delete": "disable"}

@@ -8,6 +8,7 @@ memory.
 import contextlib
 import math
 import os
+import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -15,18 +16,20 @@ from dataclasses import dataclass
 from itertools import islice
 from queue import Empty, SimpleQueue
 from types import FrameType
+from typing import IO, cast
 
+from destination_squadstack.api.client import ApiClient
 from destination_squadstack.api.outcomes import Response
-from destination_squadstack.api.squadstack import Api
 from destination_squadstack.config import Config
 from destination_squadstack.engine.batcher import Batcher
-from destination_squadstack.engine.calls import Call
+from destination_squadstack.engine.calls import ApiCall
 from destination_squadstack.engine.engine import Engine, EngineSettings
 from destination_squadstack.engine.rate_limiter import RateLimiter
-from destination_squadstack.errors import SyncError, unexpected
+from destination_squadstack.engine.seen_leads import SeenLeads
+from destination_squadstack.errors import OutputClosed, SyncError, unexpected
 from destination_squadstack.mapping import RecordMapper
 from destination_squadstack.progress import Progress
-from destination_squadstack.protocol import Emitter, Message, OutputClosed, read_messages
+from destination_squadstack.protocol import Emitter, Message, read_messages
 from destination_squadstack.rejected_records.storage import open_storage
 from destination_squadstack.rejected_records.writer import RejectedRecordWriter
 from destination_squadstack.routing import Route
@@ -39,6 +42,7 @@ SHUTDOWN_SECONDS = 20.0
 FAILED = 1
 _TERMINATED = 128
 _UNLIMITED = 10**9
+_SEEN_LEADS_IN_MEMORY = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +57,13 @@ class _EndOfInput:
 
 @dataclass(frozen=True, slots=True)
 class _Answered:
-    call: Call
-    answer: Response
+    call: ApiCall
+    response: Response
 
 
 @dataclass(frozen=True, slots=True)
 class _Broken:
-    call: Call
+    call: ApiCall
     error: BaseException
 
 
@@ -85,7 +89,7 @@ class Sync:
         config: Config,
         routes: list[Route],
         *,
-        api: Api,
+        api: ApiClient,
         read: Callable[[int], bytes],
         emitter: Emitter,
         clock: Clock,
@@ -128,10 +132,11 @@ class Sync:
             limiter=self._limiter,
             portal_limiter=self._portal_limiter,
             rejected_records=self._rejected_records,
+            seen_leads=SeenLeads(_seen_leads_file()),
             progress=self._progress,
         )
         self._events: SimpleQueue[_Event] = SimpleQueue()
-        self._outgoing: SimpleQueue[Call | None] = SimpleQueue()
+        self._outgoing: SimpleQueue[ApiCall | None] = SimpleQueue()
         self._ahead = threading.Semaphore(PIECES_AHEAD)
         self._pieces: deque[_Piece | _EndOfInput] = deque()
         self._piece: Iterator[Message] = iter(())
@@ -266,8 +271,8 @@ class Sync:
         match event:
             case _Piece() | _EndOfInput():
                 self._pieces.append(event)
-            case _Answered(call, answer):
-                self._engine.answered(call, answer, self._clock.monotonic())
+            case _Answered(call, response):
+                self._engine.handle_response(call, response, self._clock.monotonic())
             case _Broken(call, error):
                 self._engine.abandon(call)
                 raise error
@@ -291,7 +296,7 @@ class Sync:
                 # The first error is the one that counts; what this answer says is lost with it and is sent again by the
                 # next sync.
                 with contextlib.suppress(SyncError):
-                    engine.answered(event.call, event.answer, clock.monotonic())
+                    engine.handle_response(event.call, event.response, clock.monotonic())
         if not quiet:
             with contextlib.suppress(SyncError):
                 self._pass_on_states()
@@ -354,6 +359,11 @@ class Sync:
         except Exception as error:  # noqa: BLE001 - it has to reach the thread that can act on it
             self._events.put(_Broken(call, error))
         return True
+
+
+def _seen_leads_file() -> IO[bytes]:
+    """Return a file that is kept in memory up to a million leads, and has no name beyond."""
+    return cast("IO[bytes]", tempfile.SpooledTemporaryFile(max_size=_SEEN_LEADS_IN_MEMORY * 8))
 
 
 def _limiter(config: Config) -> RateLimiter:

@@ -12,7 +12,8 @@ from typing import Any
 import orjson
 
 from destination_squadstack.api.outcomes import NoResponse
-from destination_squadstack.api.transport import READ_SECONDS, read_reply, read_timeout_for
+from destination_squadstack.api.timeouts import READ_SECONDS, read_timeout_for
+from destination_squadstack.api.transport import read_reply
 from destination_squadstack.errors import SyncError, TransientError
 from test_support.crm_model import NOT_CARRIED_OUT, Exchange, Json, Key, Row, Server
 
@@ -252,7 +253,7 @@ class Run:
             attempt.unreadable = response is not None and not readable
             if attempt.answer is not None and attempt.answer.final:
                 self.last_final.append((self.now, id(attempt)))
-        self._try(lambda: self.bench.engine.answered(call, answer, self.now))
+        self._try(lambda: self.bench.engine.handle_response(call, answer, self.now))
 
 
 _NAMES = {

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 import orjson
 import requests
 
+from destination_squadstack.api.client import CallTarget
 from destination_squadstack.api.error_text import read_reason
 from destination_squadstack.api.outcomes import ApiResponse, NoResponse, NotLoggedIn, Response
-from destination_squadstack.api.squadstack import CallTarget
-from destination_squadstack.api.transport import CONNECT_SECONDS, READ_SECONDS, Transport, read_timeout_for
+from destination_squadstack.api.timeouts import CONNECT_SECONDS, READ_SECONDS, read_timeout_for
+from destination_squadstack.api.transport import Transport
 from destination_squadstack.config import ContactCenter
 from destination_squadstack.operations import Request
 from squadstack_common.clock import Clock, SystemClock

@@ -1,10 +1,11 @@
-"""One thing to send to, whatever APIs the config uses."""
+"""The client that a sync uses, whatever APIs its config names."""
 
 from collections.abc import Sequence
 
+from destination_squadstack.api.client import CallTarget
 from destination_squadstack.api.contact_center import ContactCenterClient
 from destination_squadstack.api.outcomes import NotLoggedIn, Response
-from destination_squadstack.api.squadstack import CallTarget, SquadStackClient
+from destination_squadstack.api.squadstack import SquadStackClient
 from destination_squadstack.config import Config
 from destination_squadstack.operations import CONTACT_CENTER
 

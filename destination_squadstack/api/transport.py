@@ -21,6 +21,7 @@ from urllib3.exceptions import (
 )
 
 from destination_squadstack.api.outcomes import ApiResponse, NoResponse, NotLoggedIn
+from destination_squadstack.api.timeouts import CONNECT_SECONDS, READ_SECONDS, read_timeout_for
 from destination_squadstack.operations import Request
 from squadstack_common.api_limits import TOO_MANY_REQUESTS
 from squadstack_common.certificates import certificate_problem
@@ -28,12 +29,6 @@ from squadstack_common.clock import Clock, SystemClock
 from squadstack_common.lossless_json import load
 from squadstack_common.retry_after import stated_wait
 
-CONNECT_SECONDS = 10.0
-# SquadStack makes one request of its own for each lead of a call, one after the other: a hundred of them take minutes,
-# and a call that is given up while it runs is sent again to leads that it still holds.
-READ_SECONDS = 300.0
-_FOR_ANY_CALL = 60.0
-_FOR_EACH_LEAD = 2.4
 _LARGEST_ANSWER = 64 * 1024 * 1024
 _CHUNK = 1 << 16
 _ERROR_CHARACTERS = 10_000
@@ -191,11 +186,6 @@ def _hang_up(pool: HTTPConnectionPool) -> None:
         if kept is not None:
             kept.close()
         pool.pool.put_nowait(kept)
-
-
-def read_timeout_for(leads: int, most: float) -> float:
-    """Return how long the answer to a call may take."""
-    return min(most, _FOR_ANY_CALL + _FOR_EACH_LEAD * leads)
 
 
 def read_reply(status: int, headers: Mapping[str, str], body: bytes, now: float) -> ApiResponse:

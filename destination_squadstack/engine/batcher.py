@@ -25,8 +25,11 @@ RECORD_OVERHEAD = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """Why a record is rejected. `status` is None when the API has said nothing about it."""
+class RecordError:
+    """Why a record is rejected, or would be if it were given up now.
+
+    `status` is None when the API has said nothing about it.
+    """
 
     status: int | None
     reason: Reason
@@ -44,16 +47,15 @@ class Record:
     line: bytes
     segment: Segment
     calls: int = 0
-    # What the tries weigh that count against it: the API gave others their final answers meanwhile.
-    refused: int = 0
-    # How many they are.
-    counted: int = 0
+    # What the tries weigh that failed while other calls of its lane were completed, and how many they are.
+    blame: int = 0
+    blamed_tries: int = 0
     # Whether an attempt may have been carried out, and until when it may still be at work.
     maybe_applied: bool = False
     busy_until: float = -math.inf
-    # How many of its lane's calls had been answered for good before it failed for the first time.
+    # How many of its lane's calls had been completed before it failed for the first time.
     completions_before: int | None = None
-    problem: "Problem | None" = None
+    last_error: RecordError | None = None
 
     @property
     def size(self) -> int:
@@ -76,8 +78,8 @@ class Batch:
     records: list[Record] = field(default_factory=list)
     size: int = 0
     unsettled: int = 0
-    # Whether the API has refused it as a whole.
-    refused: bool = False
+    # Whether the API has rejected it as a whole.
+    rejected: bool = False
     sealed: bool = False
     blockers: set["Batch"] = field(default_factory=set)
     waiting: list["Batch"] = field(default_factory=list)
@@ -198,8 +200,8 @@ class Batcher:
         return next(iter(self._unsettled[lane.index]), math.inf)
 
     def oldest_unanswered(self, lane: CampaignOperation) -> float:
-        """Return the number of the lane's oldest unsettled batch that was not refused as a whole; infinity if none."""
-        numbers = (number for number, batch in self._unsettled[lane.index].items() if not batch.refused)
+        """Return the number of the lane's oldest unsettled batch that was not rejected as a whole; infinity if none."""
+        numbers = (number for number, batch in self._unsettled[lane.index].items() if not batch.rejected)
         return next(numbers, math.inf)
 
     def settle(self, batch: Batch) -> None:

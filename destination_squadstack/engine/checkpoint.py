@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from destination_squadstack.protocol import StreamKey
 from squadstack_common.lossless_json import dump, with_member
-
-StreamKey = tuple[str | None, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Covered:
+class ReleasableState:
     """A state that may leave. `difference`: (the source's, our) number of records, where the two are not the same."""
 
     line: bytes
@@ -85,38 +84,38 @@ class Ledger:
         counts[stream] = counts.get(stream, 0) + records
 
     @property
-    def covers(self) -> bool:
+    def has_releasable_state(self) -> bool:
         """Whether the oldest state that has not left may leave."""
         oldest = self._segments[0]
         return oldest.state is not None and not oldest.unresolved
 
-    def take_covered(self, *, all_written: bool = False) -> list[Covered]:
+    def take_releasable(self, *, all_written: bool = False) -> list[ReleasableState]:
         """Return the states that may leave now, oldest first, with their statistics filled in.
 
         Args:
             all_written: Stop at the first with a rejected record since the state before it.
         """
-        covered = []
+        released = []
         while (segment := self._segments[0]).state is not None and not segment.unresolved:
             if all_written and segment.rejected:
                 break
             self._segments.popleft()
             self.held_bytes -= segment.size
             self._add_up(segment)
-            covered.append(self._with_stats(segment.state, segment.rejected))
-        return covered
+            released.append(self._with_stats(segment.state, segment.rejected))
+        return released
 
     def _add_up(self, segment: Segment) -> None:
         for position, counts in enumerate((segment.written, segment.rejected)):
             for stream, count in counts.items():
                 self._since_state.setdefault(stream, [0, 0])[position] += count
 
-    def _with_stats(self, state: State, refused: Mapping[StreamKey, int]) -> Covered:
+    def _with_stats(self, state: State, refused: Mapping[StreamKey, int]) -> ReleasableState:
         written, rejected = self._take_counts(state.stream)
         stats = dump({"recordCount": written, "rejectedRecordCount": rejected})
         line = with_member(state.line, ("state",), "destinationStats", stats)
         ours, theirs = written + rejected, state.counted
-        return Covered(line, None if theirs is None or theirs == ours else (int(theirs), ours), refused)
+        return ReleasableState(line, None if theirs is None or theirs == ours else (int(theirs), ours), refused)
 
     def _take_counts(self, stream: StreamKey | None) -> tuple[int, int]:
         """Return and forget what was counted: a STREAM state speaks for its stream, any other for all of them."""

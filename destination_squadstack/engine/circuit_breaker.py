@@ -50,20 +50,20 @@ class CircuitBreaker:
         # How many records each batch held that was refused as a whole, by lane and reason.
         self._lists: dict[tuple[int, str], dict[int, int]] = {}
 
-    def passed(self, lane: CampaignOperation) -> None:
+    def accepted(self, lane: CampaignOperation) -> None:
         """Note that a record of a lane was accepted, or failed in a way that says nothing about the config."""
         if lane.index not in self._cleared:
             self._cleared.add(lane.index)
             self._lists = {key: lists for key, lists in self._lists.items() if key[0] != lane.index}
         self._suspects.pop(lane.index, None)
 
-    def failed(self, lane: CampaignOperation, status: int, reason: Reason, now: float, *, batch: int) -> None:
+    def record_failed(self, lane: CampaignOperation, status: int, reason: Reason, now: float, *, batch: int) -> None:
         """Note that a record of a lane was refused, read while no newer batch than the given one was open."""
         if lane.index in self._cleared or reason.cause in RESTART_CAUSES:
             return
         suspicion = self._suspects.setdefault(lane.index, self._suspicion(lane, status, reason, now))
         if status not in _COUNTED or suspicion.reason != reason.text:
-            self.passed(lane)
+            self.accepted(lane)
             return
         if suspicion.failures < self._trip_at:
             suspicion.failures += 1
@@ -71,7 +71,7 @@ class CircuitBreaker:
         if suspicion.failures >= self._trip_at:
             suspicion.until = math.inf
 
-    def list_refused(
+    def batch_rejected(
         self, lane: CampaignOperation, reason: Reason, records: int, *, batch: int, oldest_unanswered: float
     ) -> None:
         """Note that a list was refused as a whole, given the lane's oldest batch that was not answered at all.

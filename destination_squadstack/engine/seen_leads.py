@@ -4,18 +4,16 @@ A create whose answer was lost and that is then refused as a duplicate was appli
 before; so was a conversion, or a deletion. Counting the second kind as written would hide that the record never
 arrived: 2,227 records of a first version were lost that way.
 
-Only 8 bytes of a hash are kept for each lead, in the order of events, in a file once there are a million of them.
+Only 8 bytes of a hash are kept for each lead, in the order of events, in a file that is handed in.
 Writing costs next to nothing; looking up reads through all of it, and happens only after a lost answer.
 """
 
-import tempfile
 from array import array
 from collections.abc import Iterable
-from typing import IO, cast
+from typing import IO
 
 from destination_squadstack.operations import Fact
 
-IN_MEMORY = 1_000_000
 _CHUNK = 1 << 20
 _EVEN = (1 << 64) - 2
 
@@ -29,10 +27,10 @@ def _fingerprint(lead_namespace: int, fact: Fact, lead_id: str) -> int:
 
 
 class SeenLeads:
-    """Remembers facts about leads, and says of which leads one holds."""
+    """Facts about leads of this run, and of which leads each holds. The file is its own: `close` closes it."""
 
-    def __init__(self, in_memory: int = IN_MEMORY) -> None:
-        self._events = cast("IO[bytes]", tempfile.SpooledTemporaryFile(max_size=in_memory * 8))  # noqa: SIM115 - lives with the run
+    def __init__(self, events: IO[bytes]) -> None:
+        self._events = events
 
     def add(self, lead_namespace: int, fact: Fact, lead_ids: Iterable[str]) -> None:
         """Remember that a fact holds for these leads of a campaign."""

@@ -11,16 +11,16 @@ from operator import attrgetter
 
 from destination_squadstack.api.error_text import Reason
 from destination_squadstack.api.outcomes import RowError
-from destination_squadstack.engine.batcher import Batcher, Problem, Record
+from destination_squadstack.engine.batcher import Batcher, Record, RecordError
 from destination_squadstack.engine.calls import Call
-from destination_squadstack.engine.checkpoint import Covered, Ledger, Segment, StreamKey
+from destination_squadstack.engine.checkpoint import Ledger, ReleasableState, Segment
 from destination_squadstack.engine.circuit_breaker import TRIP_AT, CircuitBreaker
+from destination_squadstack.engine.rejection import RejectedRecords, Rejection
 from destination_squadstack.engine.seen_leads import SeenLeads
 from destination_squadstack.errors import ConfigError
 from destination_squadstack.mapping import InvalidRecord
 from destination_squadstack.operations import FACT_OF_CAUSE, Cause, Fact
 from destination_squadstack.progress import Progress
-from destination_squadstack.rejected_records.writer import RejectedRecordWriter, Rejection
 from destination_squadstack.routing import CampaignOperation, Route
 
 MIN_RECORDS_FOR_PERCENT = 1_000
@@ -31,7 +31,7 @@ _SEGMENT_AND_ROUTE = attrgetter("segment", "route")
 
 
 class Settlement:
-    """Owns what became of records, and what this run has learned of leads from it."""
+    """The outcomes of records, and what this run has learned of leads from them."""
 
     def __init__(
         self,
@@ -39,7 +39,8 @@ class Settlement:
         *,
         ledger: Ledger,
         batcher: Batcher,
-        rejected_records: RejectedRecordWriter,
+        rejected_records: RejectedRecords,
+        seen_leads: SeenLeads,
         progress: Progress,
         ignore_duplicates: bool,
         max_rejected_percent: int | None,
@@ -52,46 +53,51 @@ class Settlement:
         self._ignore_duplicates = ignore_duplicates
         self._max_rejected_percent = None if tolerate_rejections else max_rejected_percent
         self.breaker = CircuitBreaker(sys.maxsize if tolerate_rejections else TRIP_AT)
-        self._known = SeenLeads()
-        self._lanes: dict[StreamKey, CampaignOperation] = {route.key: route.lane for route in routes}
+        self._seen_leads = seen_leads
+        self._lanes = {route.key: route.lane for route in routes}
         lanes = list(self._lanes.values())
         # Only what an operation of the same campaign may ask for is remembered.
-        self._asked: dict[int, set[Fact]] = {lane.lead_namespace: set() for lane in lanes}
+        self._facts_asked_for: dict[int, set[Fact]] = {lane.lead_namespace: set() for lane in lanes}
         for lane in lanes:
-            self._asked[lane.lead_namespace] |= {
+            self._facts_asked_for[lane.lead_namespace] |= {
                 FACT_OF_CAUSE[cause] for cause in lane.operation.done_after_unknown_outcome
             }
         # After a crash and a restart their records meet leads that they have ended themselves.
-        self._ending = {lane.lead_namespace for lane in lanes if lane.operation.ends_leads}
+        self._namespaces_with_endings = {lane.lead_namespace for lane in lanes if lane.operation.ends_leads}
         # Records that failed our own validation before those read earlier had their answers: the newest batch then.
-        self._ahead: dict[int, deque[int]] = {lane.index: deque() for lane in lanes}
+        self._ahead_of_responses: dict[int, deque[int]] = {lane.index: deque() for lane in lanes}
         self._outcomes: Counter[int] = Counter()
-        self._accepting: set[int] = set()
+        self._accepting_lanes: set[int] = set()
         self._tolerate_rejections = tolerate_rejections
         self._over_limit = False
 
     # --- outcomes
+
+    @property
+    def unresolved(self) -> int:
+        """How many records have no outcome yet."""
+        return self._ledger.unresolved
 
     def written(self, call: Call, records: Sequence[Record]) -> None:
         """Note that records are written."""
         if not records:
             return
         lane = call.lane
-        if self._asked[lane.lead_namespace]:
+        if self._facts_asked_for[lane.lead_namespace]:
             ids = [record.lead_id for record in records]
-            for fact in self._asked[lane.lead_namespace] & lane.operation.establishes:
-                self._known.add(lane.lead_namespace, fact, ids)
-            for fact in self._asked[lane.lead_namespace] & lane.operation.ends:
-                self._known.discard(lane.lead_namespace, fact, ids)
-        self.breaker.passed(lane)
-        self._accepting.add(lane.index)
+            for fact in self._facts_asked_for[lane.lead_namespace] & lane.operation.establishes:
+                self._seen_leads.add(lane.lead_namespace, fact, ids)
+            for fact in self._facts_asked_for[lane.lead_namespace] & lane.operation.ends:
+                self._seen_leads.discard(lane.lead_namespace, fact, ids)
+        self.breaker.accepted(lane)
+        self._accepting_lanes.add(lane.index)
         # Most calls carry records of one stream, read between two states: their outcomes are noted together.
-        for (segment, _), same in groupby(records, key=_SEGMENT_AND_ROUTE):
-            self._resolve(call, segment, list(same), written=True)
+        for (segment, _), records_of_stream in groupby(records, key=_SEGMENT_AND_ROUTE):
+            self._resolve(call, segment, list(records_of_stream), written=True)
 
-    def accepts(self, lane: CampaignOperation) -> bool:
+    def has_accepted(self, lane: CampaignOperation) -> bool:
         """Tell whether a record of a lane was accepted."""
-        return lane.index in self._accepting
+        return lane.index in self._accepting_lanes
 
     def refused(self, call: Call, refused: Sequence[tuple[Record, RowError]], now: float) -> list[Record]:
         """Note the final refusals of a call's records; return those that mean "written" all the same.
@@ -108,12 +114,12 @@ class Settlement:
                 written.append(record)
                 claimed += 1
                 continue
-            self._learn(call.lane, record, cause)
+            self._learn_from(call.lane, record, cause)
             if cause is Cause.DUPLICATE_LEAD and self._ignore_duplicates:
                 self._progress.already_there += 1
                 self._resolve(call, record.segment, [record], written=True)
             else:
-                self.reject(call, record, Problem(row_error.status, row_error.reason), now)
+                self.reject(call, record, RecordError(row_error.status, row_error.reason), now)
         if claimed:
             operation = call.lane.operation
             self._progress.log(
@@ -131,37 +137,37 @@ class Settlement:
             cause = row_error.reason.cause
             if record.maybe_applied and cause in lane.operation.done_after_unknown_outcome:
                 doubtful.setdefault(FACT_OF_CAUSE[cause], []).append(record.lead_id)
-        return {fact: self._known.among(lane.lead_namespace, fact, ids) for fact, ids in doubtful.items()}
+        return {fact: self._seen_leads.among(lane.lead_namespace, fact, ids) for fact, ids in doubtful.items()}
 
-    def _learn(self, lane: CampaignOperation, record: Record, cause: Cause) -> None:
+    def _learn_from(self, lane: CampaignOperation, record: Record, cause: Cause) -> None:
         """Remember what a refusal says of a lead."""
         fact = FACT_OF_CAUSE.get(cause)
         if fact is Fact.GONE and not lane.operation.removes_leads:
             # "Does not exist" is also what an update is told about a lead that has been processed.
             return
-        if fact in self._asked[lane.lead_namespace]:
-            self._known.add(lane.lead_namespace, fact, [record.lead_id])
+        if fact in self._facts_asked_for[lane.lead_namespace]:
+            self._seen_leads.add(lane.lead_namespace, fact, [record.lead_id])
 
-    def give_up(self, call: Call, record: Record, problem: Problem, now: float) -> None:
+    def give_up(self, call: Call, record: Record, error: RecordError, now: float) -> None:
         """Reject a record about which the API gave no final answer."""
         lane = call.lane
         if record.maybe_applied:
             # It may be so by now, and then the next record of the lead could take that for its own work.
-            for fact in self._asked[lane.lead_namespace] & lane.operation.establishes:
-                self._known.add(lane.lead_namespace, fact, [record.lead_id])
-        self.reject(call, record, problem, now)
+            for fact in self._facts_asked_for[lane.lead_namespace] & lane.operation.establishes:
+                self._seen_leads.add(lane.lead_namespace, fact, [record.lead_id])
+        self.reject(call, record, error, now)
 
-    def reject(self, call: Call, record: Record, problem: Problem, now: float) -> None:
+    def reject(self, call: Call, record: Record, error: RecordError, now: float) -> None:
         """Reject a record that was sent."""
-        self._store(record.route, record.number, record.line, record.lead_id, problem, attempts=record.calls)
-        if not self._looks_like_a_restart(call.lane, problem):
-            self.breaker.failed(call.lane, problem.status or 0, problem.reason, now, batch=call.batch.number)
+        self._keep(record.route, record.number, record.line, record.lead_id, error, attempts=record.calls)
+        if not self._looks_like_a_restart(call.lane, error):
+            self.breaker.record_failed(call.lane, error.status or 0, error.reason, now, batch=call.batch.number)
         self._resolve(call, record.segment, [record], written=False)
 
-    def list_refused(self, call: Call, reason: Reason) -> None:
+    def batch_rejected(self, call: Call, reason: Reason) -> None:
         """Note that the API refused a list as a whole."""
-        call.batch.refused = True
-        self.breaker.list_refused(
+        call.batch.rejected = True
+        self.breaker.batch_rejected(
             call.lane,
             reason,
             len(call.records),
@@ -169,36 +175,36 @@ class Settlement:
             oldest_unanswered=self._batcher.oldest_unanswered(call.lane),
         )
 
-    def cannot_be_sent(self, route: Route, number: int, line: bytes, why: InvalidRecord, now: float) -> None:
+    def invalid_record(self, route: Route, number: int, line: bytes, invalid: InvalidRecord, now: float) -> None:
         """Reject a record that fails our own validation."""
-        lane, problem = route.lane, Problem(None, Reason(Cause.OTHER, why.reason))
+        lane, error = route.lane, RecordError(None, Reason(Cause.OTHER, invalid.reason))
         segment = self._ledger.add_record(0)
-        self._store(route, number, line, why.lead_id, problem, attempts=0)
+        self._keep(route, number, line, invalid.lead_id, error, attempts=0)
         self._ledger.resolve(segment, route.key, 0, written=False)
         oldest = self._batcher.oldest_unsettled(lane)
         if oldest <= self._batcher.newest:
-            self._ahead[lane.index].append(self._batcher.newest)
-        self.breaker.failed(lane, _AS_THE_API_WOULD_SAY, problem.reason, now, batch=self._batcher.newest)
+            self._ahead_of_responses[lane.index].append(self._batcher.newest)
+        self.breaker.record_failed(lane, _AS_THE_API_WOULD_SAY, error.reason, now, batch=self._batcher.newest)
         self.breaker.check(lane, oldest)
 
-    def _looks_like_a_restart(self, lane: CampaignOperation, problem: Problem) -> bool:
-        if lane.operation.removes_leads and problem.status in _OF_A_LEAD_THAT_IS_GONE:
+    def _looks_like_a_restart(self, lane: CampaignOperation, error: RecordError) -> bool:
+        if lane.operation.removes_leads and error.status in _OF_A_LEAD_THAT_IS_GONE:
             return True
-        return lane.lead_namespace in self._ending and problem.reason.cause in _NO_SUCH_LEAD
+        return lane.lead_namespace in self._namespaces_with_endings and error.reason.cause in _NO_SUCH_LEAD
 
-    def _store(
-        self, route: Route, number: int, line: bytes, lead_id: str | None, problem: Problem, *, attempts: int
+    def _keep(
+        self, route: Route, number: int, line: bytes, lead_id: str | None, error: RecordError, *, attempts: int
     ) -> None:
-        self._progress.reject(route.lane.operation.name, problem.reason.text)
+        self._progress.reject(route.lane.operation.name, error.reason.text)
         self._rejected_records.add(
             Rejection(
                 route=route,
                 number=number,
                 line=line,
                 lead_id=lead_id,
-                status=problem.status,
-                reason=problem.reason.text,
-                retryable=problem.retryable,
+                status=error.status,
+                reason=error.reason.text,
+                retryable=error.retryable,
                 attempts=attempts,
             )
         )
@@ -214,12 +220,12 @@ class Settlement:
         batch.unsettled -= count
         if not batch.unsettled:
             self._batcher.settle(batch)
-            self._look_again(batch.lane)
+            self._check_breaker(batch.lane)
 
-    def _look_again(self, lane: CampaignOperation) -> None:
-        """Judge what had to wait for the answers to earlier records."""
+    def _check_breaker(self, lane: CampaignOperation) -> None:
+        """Check what had to wait for the responses to earlier records."""
         oldest = self._batcher.oldest_unsettled(lane)
-        ahead = self._ahead[lane.index]
+        ahead = self._ahead_of_responses[lane.index]
         while ahead and ahead[0] < oldest:
             ahead.popleft()
         self.breaker.check(lane, oldest)
@@ -234,33 +240,33 @@ class Settlement:
         Raises:
             ConfigError: More records were rejected than the config allows, or all of them for what the config says.
         """
-        # Nothing was rejected that these would cover: no store, breaker or limit has a say in them.
-        if written := self._ledger.take_covered(all_written=True):
-            return self._leaving(written)
+        # Nothing was rejected that these would cover: neither storage, breaker nor limit holds them back.
+        if written := self._ledger.take_releasable(all_written=True):
+            return self._release(written)
         if finished:
             self.breaker.end({} if self._tolerate_rejections else self._outcomes)
         if self._over_limit or self.breaker.holds(now):
             return []
         self._check_limit(finished=finished)
-        if not self._ledger.covers:
+        if not self._ledger.has_releasable_state:
             return []
         # First, since a state that has been taken and cannot leave would be missing for ever.
         self._rejected_records.commit()
-        return self._leaving(self._ledger.take_covered())
+        return self._release(self._ledger.take_releasable())
 
-    def _leaving(self, covered: Sequence[Covered]) -> list[bytes]:
-        for state in covered:
+    def _release(self, released: Sequence[ReleasableState]) -> list[bytes]:
+        for state in released:
             self._progress.state(state.difference)
             for stream, count in state.rejected.items():
                 self.breaker.acknowledged(self._lanes[stream], count)
-        return [state.line for state in covered]
+        return [state.line for state in released]
 
     def _check_limit(self, *, finished: bool) -> None:
         """Compare what was rejected with what has an outcome, both without what is ahead of the API's answers."""
         percent = self._max_rejected_percent
         if percent is None or not self._progress.rejected_total:
             return
-        rejected = self._progress.rejected_total - sum(len(ahead) for ahead in self._ahead.values())
+        rejected = self._progress.rejected_total - sum(len(ahead) for ahead in self._ahead_of_responses.values())
         total = rejected + self._progress.written
         if total < MIN_RECORDS_FOR_PERCENT and not finished:
             return
@@ -273,4 +279,4 @@ class Settlement:
 
     def close(self) -> None:
         """Let go of what is held outside the memory."""
-        self._known.close()
+        self._seen_leads.close()

@@ -14,8 +14,8 @@ from typing import Any, cast
 import fsspec  # type: ignore[import-untyped]  # it has no stubs
 
 from destination_squadstack.config import S3Store, Store
-from destination_squadstack.engine.checkpoint import StreamKey
 from destination_squadstack.errors import ConfigError, SyncError, TransientError
+from destination_squadstack.protocol import StreamKey
 from destination_squadstack.rejected_records.external_sort import ExternalSort
 from destination_squadstack.rejected_records.row_file import unpack
 from destination_squadstack.rejected_records.storage import is_final

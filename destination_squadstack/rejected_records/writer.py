@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
+from destination_squadstack.engine.rejection import Rejection
 from destination_squadstack.errors import ConfigError, SyncError, TransientError
 from destination_squadstack.rejected_records.row_file import pack
 from destination_squadstack.rejected_records.storage import ATTEMPT_SECONDS, RejectedRecordStorage, is_final
@@ -22,24 +23,10 @@ FILE_BYTES = 256 * 1024
 BUFFER_BYTES = 1024 * 1024
 # What a file system takes as the name of a folder, in bytes.
 LONGEST_NAME = 255
-# A store that stumbles is tried again after so many seconds; then the sync fails, and its states have not left. Nothing
+# A storage that fails is tried again after so many seconds; then the sync fails, and its states have not left. Nothing
 # else goes on meanwhile, so no try begins after these seconds: with the last one that makes a minute at most.
 RETRY_AFTER = (1.0, 2.0, 4.0, 8.0)
 NO_TRY_AFTER = 60.0 - ATTEMPT_SECONDS
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """One record that was not accepted. `number`, `line`: those of its message. `status`: None if it was not sent."""
-
-    route: Route
-    number: int
-    line: bytes
-    lead_id: str | None
-    status: int | None
-    reason: str
-    retryable: bool
-    attempts: int
 
 
 @dataclass(slots=True)
@@ -55,8 +42,8 @@ class _File:
 class RejectedRecordWriter:
     """Collects rejected records and commits them."""
 
-    def __init__(self, place: RejectedRecordStorage | None, *, run_id: str, clock: Clock) -> None:
-        self._place = place
+    def __init__(self, storage: RejectedRecordStorage | None, *, run_id: str, clock: Clock) -> None:
+        self._storage = storage
         self._run_id = run_id
         self._clock = clock
         self._files: dict[str, _File] = {}
@@ -65,7 +52,7 @@ class RejectedRecordWriter:
 
     def add(self, rejection: Rejection) -> None:
         """Take a rejected record; it is safe once `commit` has returned."""
-        if self._place is None:
+        if self._storage is None:
             return
         row = self._row(rejection) + b"\n"
         folder = self._folder(rejection.route)
@@ -78,7 +65,7 @@ class RejectedRecordWriter:
 
     def commit(self) -> None:
         """Make every row taken so far survive whatever happens to this process."""
-        if self._place is None or not self._buffered:
+        if self._storage is None or not self._buffered:
             return
         for file in self._files.values():
             if file.rows:
@@ -91,12 +78,12 @@ class RejectedRecordWriter:
         self._buffered = 0
 
     def close(self) -> None:
-        """Let go of the place."""
-        if self._place is not None:
-            self._place.close()
+        """Close the storage."""
+        if self._storage is not None:
+            self._storage.close()
 
     def _put(self, path: str, content: bytes) -> None:
-        if self._place is None:
+        if self._storage is None:
             return
         if self._failed is not None:
             # Asked again on the way out: it has had its time, and SIGTERM leaves little.
@@ -104,12 +91,12 @@ class RejectedRecordWriter:
         until = self._clock.monotonic() + NO_TRY_AFTER
         for wait in (*RETRY_AFTER, math.inf):
             try:
-                self._place.put(path, content)
+                self._storage.put(path, content)
             except OSError as error:
                 final = is_final(error)
                 if final or self._clock.monotonic() + wait > until:
                     kind = ConfigError if final else TransientError
-                    self._failed = kind(_sentence(self._place.field(error), error))
+                    self._failed = kind(_sentence(self._storage.field(error), error))
                     raise self._failed from None
                 self._clock.sleep(wait)
             else:

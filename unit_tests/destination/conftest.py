@@ -1,6 +1,7 @@
 """An engine with a clock that the test moves, a network that the test plays, and a store that can be looked into."""
 
-from collections.abc import Mapping
+import io
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +11,14 @@ import pytest
 from destination_squadstack.api.outcomes import ApiResponse, Response
 from destination_squadstack.config import Config, parse_config
 from destination_squadstack.engine.batcher import Batcher
-from destination_squadstack.engine.calls import Call
+from destination_squadstack.engine.calls import ApiCall
 from destination_squadstack.engine.engine import Engine, EngineSettings
 from destination_squadstack.engine.rate_limiter import RateLimiter
+from destination_squadstack.engine.rejection import Rejection
+from destination_squadstack.engine.seen_leads import SeenLeads
 from destination_squadstack.mapping import RecordMapper
 from destination_squadstack.progress import Progress
 from destination_squadstack.protocol import Message
-from destination_squadstack.rejected_records.writer import RejectedRecordWriter, Rejection
 from destination_squadstack.routing import plan
 from squadstack_common.lossless_json import dump, load
 
@@ -64,7 +66,7 @@ def a_state(mark: int, stream: str | None = "leads", counted: int | None = None)
     return a_message({"type": "STATE", "state": state})
 
 
-def rows(call: Call, *answers: tuple[int, Any] | None) -> ApiResponse:
+def rows(call: ApiCall, *answers: tuple[int, Any] | None) -> ApiResponse:
     """Answer a call row by row: None is success, a pair is a status and what it says. What is not given is success."""
     result = []
     for index, record in enumerate(call.records):
@@ -78,11 +80,10 @@ def rows(call: Call, *answers: tuple[int, Any] | None) -> ApiResponse:
     return ApiResponse(200, {"status": "success", "result": result, "metadata": metadata})
 
 
-class Stored(RejectedRecordWriter):
+class Stored:
     """Keeps what is rejected in a list."""
 
     def __init__(self) -> None:
-        super().__init__(None, run_id="run", clock=Still())
         self.rejections: list[Rejection] = []
         self.committed = 0
 
@@ -135,15 +136,15 @@ class Bench:
     def end(self) -> None:
         self.engine.end_input()
 
-    def calls(self) -> list[Call]:
+    def calls(self) -> list[ApiCall]:
         return self.engine.take_calls(self.now)
 
-    def call(self) -> Call:
+    def call(self) -> ApiCall:
         (call,) = self.calls()
         return call
 
-    def answer(self, call: Call, answer: Response) -> None:
-        self.engine.answered(call, answer, self.now)
+    def answer(self, call: ApiCall, answer: Response) -> None:
+        self.engine.handle_response(call, answer, self.now)
 
     def states(self) -> list[Json]:
         left = []
@@ -170,6 +171,7 @@ def a_bench(
     read_timeout: float = 30.0,
     calls_per_minute: int = 1_000_000,
     tolerate_rejections: bool = False,
+    jitter: Callable[[], float] = lambda: 0.0,
 ) -> Bench:
     settings = parse_config(config or a_config())
     routes = plan(settings, catalog or a_catalog("leads"))
@@ -191,8 +193,9 @@ def a_bench(
         limiter=RateLimiter(calls_per_minute, chance=lambda: 0.5),
         portal_limiter=RateLimiter(1_000_000),
         rejected_records=rejected_records,
+        seen_leads=SeenLeads(io.BytesIO()),
         progress=progress,
-        jitter=lambda: 0.0,
+        jitter=jitter,
     )
     return Bench(settings, engine, rejected_records, progress, logs)
 

@@ -5,8 +5,7 @@ import json
 import pytest
 
 from destination_squadstack.api.outcomes import ApiResponse, NoResponse
-from destination_squadstack.errors import ConfigError, SyncError, TransientError
-from destination_squadstack.protocol import MalformedInput
+from destination_squadstack.errors import ConfigError, MalformedInput, SyncError, TransientError
 
 LOST = NoResponse("connection lost", may_be_applied=True)
 TIMED_OUT = NoResponse("no answer in time", may_be_applied=True, timed_out=True)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from destination_squadstack.api.outcomes import ApiResponse, NoResponse
+from destination_squadstack.engine.calls import Probe
 
 STREAMS = ("creates", "upserts", "elsewhere")
 CONFIG = {
@@ -113,8 +114,7 @@ class Run:
 
     def __init__(self, kit, events, existing, seed, trouble_rate):
         self.chance = random.Random(seed)
-        self.bench = kit.bench(CONFIG, kit.catalog(*STREAMS), largest=4, open_bound=3)
-        self.bench.engine._jitter = self.chance.random
+        self.bench = kit.bench(CONFIG, kit.catalog(*STREAMS), largest=4, open_bound=3, jitter=self.chance.random)
         self.server = Server(existing)
         self.kit, self.trouble_rate = kit, trouble_rate
         self.under_way = []
@@ -177,7 +177,7 @@ class Run:
                     "overlapping calls"
                 )
             # Twelve in a row end the sync, which has tests of its own.
-            fair = (call.about or call).stalled_tries >= 8
+            fair = (call.call if isinstance(call, Probe) else call).stalled_tries >= 8
             trouble = self.chance.choice(TROUBLE) if self.chance.random() < self.trouble_rate and not fair else None
             if trouble == "400" and len(call.records) == 1:
                 trouble = None  # a refusal of that lead, which is final

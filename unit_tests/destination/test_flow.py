@@ -6,6 +6,7 @@ from destination_squadstack.api.outcomes import ApiResponse, NoResponse
 from destination_squadstack.engine import engine
 from destination_squadstack.engine.batcher import MAX_BYTES_PER_CALL
 from destination_squadstack.engine.retry import MAX_STALLED_TRIES
+from destination_squadstack.engine.scheduler import MAX_BYTES_UNDER_WAY
 from destination_squadstack.errors import TransientError
 
 PORTAL = {"portal_url": "https://p:9443", "username": "u", "password": "p", "domain": "d", "account_id": "a"}
@@ -57,7 +58,7 @@ def test_bytes_under_way_are_bounded_but_for_one_call(bench, kit):
     b.end()
     under_way = b.calls()
     assert 1 < len(under_way) < 8
-    assert sum(call.size for call in under_way) <= engine.MAX_BYTES_UNDER_WAY
+    assert sum(call.size for call in under_way) <= MAX_BYTES_UNDER_WAY
     b.answer(under_way[0], kit.rows(under_way[0]))
     assert len(b.calls()) == 1
 

@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from destination_squadstack.api.transport import READ_SECONDS
+from destination_squadstack.api.timeouts import READ_SECONDS
 from test_support.crm_model import CALL_FAULTS, ROW_FAULTS, Server, Weather
 from test_support.sync_judge import Read, Run, judge_order, judge_run
 

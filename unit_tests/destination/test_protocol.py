@@ -5,7 +5,8 @@ import json
 import orjson
 import pytest
 
-from destination_squadstack.protocol import Emitter, MalformedInput, OutputClosed, read_messages
+from destination_squadstack.errors import MalformedInput, OutputClosed
+from destination_squadstack.protocol import Emitter, read_messages
 
 RECORD = {"type": "RECORD", "record": {"stream": "s", "data": {"lead_id": "a"}, "emitted_at": 1}}
 STATE = {"type": "STATE", "state": {"data": {}}}

@@ -11,6 +11,7 @@ import pytest
 from s3fs.errors import translate_boto_error
 
 from destination_squadstack.config import LocalStore, parse_config
+from destination_squadstack.engine.rejection import Rejection
 from destination_squadstack.errors import ConfigError, SyncError, TransientError
 from destination_squadstack.rejected_records.storage import (
     ATTEMPT_SECONDS,
@@ -19,7 +20,7 @@ from destination_squadstack.rejected_records.storage import (
     bucket_problem,
     problem,
 )
-from destination_squadstack.rejected_records.writer import RejectedRecordWriter, Rejection
+from destination_squadstack.rejected_records.writer import RejectedRecordWriter
 from destination_squadstack.routing import plan
 
 KEYS = [

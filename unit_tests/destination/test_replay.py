@@ -7,12 +7,13 @@ import fsspec
 import pytest
 
 from destination_squadstack.config import parse_config
+from destination_squadstack.engine.rejection import Rejection
 from destination_squadstack.errors import ConfigError, SyncError, TransientError
 from destination_squadstack.protocol import read_messages
 from destination_squadstack.rejected_records.replay import RejectedRows
 from destination_squadstack.rejected_records.row_file import pack
 from destination_squadstack.rejected_records.storage import LocalFolderStorage
-from destination_squadstack.rejected_records.writer import RejectedRecordWriter, Rejection
+from destination_squadstack.rejected_records.writer import RejectedRecordWriter
 from destination_squadstack.routing import plan
 
 

@@ -1,16 +1,17 @@
 """Which leads a run has seen, in eight bytes each."""
 
+import tempfile
+
 import pytest
 
 from destination_squadstack.engine.seen_leads import SeenLeads
 from destination_squadstack.operations import Fact
 
 
-@pytest.fixture(params=[1_000_000, 10])
+@pytest.fixture(params=[8_000_000, 80])
 def known(request):
-    leads = SeenLeads(in_memory=request.param)
-    yield leads
-    leads.close()
+    with tempfile.SpooledTemporaryFile(max_size=request.param) as file:
+        yield SeenLeads(file)
 
 
 def test_a_lead_is_remembered_within_its_campaign(known):

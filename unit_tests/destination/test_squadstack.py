@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from destination_squadstack.api.dry_run import DryRun
 from destination_squadstack.api.fix_messages import Where, fix_message
 from destination_squadstack.api.outcomes import ApiResponse, NoResponse, NotLoggedIn
-from destination_squadstack.api.squadstack import DryRun, SquadStackClient
+from destination_squadstack.api.squadstack import SquadStackClient
 from destination_squadstack.api.transport import Transport, read_reply
 from destination_squadstack.operations import OPERATIONS, Operation, Request
 
