@@ -19,7 +19,7 @@ from airbyte_cdk.models import ConfiguredAirbyteCatalogSerializer
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_squadstack.cdk_fast_path.page import Page
-from source_squadstack.components.log import say_once
+from source_squadstack.components.log import warn_once
 from source_squadstack.source import SourceSquadstack
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -45,7 +45,7 @@ class LeadsServer:
 
     def install(self, monkeypatch: Any) -> "LeadsServer":
         """Answer all requests of the process."""
-        say_once.cache_clear()
+        warn_once.cache_clear()
         monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", lambda _, request, **__: self.answer(request))
         return self
 

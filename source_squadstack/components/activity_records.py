@@ -1,4 +1,4 @@
-"""The records of `contact_center_activity`: their types, their key, and the cut to the window."""
+"""The records of `contact_center_activity`: their types, their key, and the window that they belong to."""
 
 import json
 from collections.abc import Iterable, Mapping, MutableMapping
@@ -15,7 +15,7 @@ from squadstack_common.timestamps import parse_time
 
 @dataclass
 class ActivityFilter(RecordFilter):
-    """Gives activities their types and their key, and keeps those of the window, whole seconds, both ends its own."""
+    """Normalises activities, and keeps those within the slice's window: whole seconds, both ends included."""
 
     def filter_records(
         self,
@@ -24,7 +24,7 @@ class ActivityFilter(RecordFilter):
         stream_slice: StreamSlice | None = None,
         next_page_token: Mapping[str, Any] | None = None,  # noqa: ARG002  # the CDK's signature
     ) -> Iterable[Mapping[str, Any]]:
-        """Yield the rows that belong to the slice; one whose `timestamp` is no time cannot be cut and is kept."""
+        """Yield the rows that belong to the slice, and those whose `timestamp` is not a time: no slice has them."""
         assert stream_slice is not None  # noqa: S101  # every partition of the stream is a window
         start, end = (int(stream_slice.cursor_slice[name]) for name in ("start_time", "end_time"))
         for row in records:
@@ -34,7 +34,7 @@ class ActivityFilter(RecordFilter):
 
 
 def normalize_activity(row: MutableMapping[str, Any]) -> int | None:
-    """Give an activity its types and key, in place; return its `timestamp`, `None` where it is no time."""
+    """Convert an activity in place and add its key; return its `timestamp`, `None` if it is not a time."""
     moment = parse_time(row.get("timestamp"))
     seconds = None if moment is None else int(moment.timestamp())
     if seconds is not None:
@@ -47,9 +47,9 @@ def normalize_activity(row: MutableMapping[str, Any]) -> int | None:
 
 
 def activity_id(row: Mapping[str, Any]) -> str:
-    """Return the first `lead_history[].uuid` with the timestamp, else a hash of what tells an activity apart.
+    """Return the first `lead_history[].uuid` with the timestamp, else a hash of the fields that identify an activity.
 
-    Stable from sync to sync: nothing of it depends on where the row stood in an answer.
+    The id is the same in every sync: it does not depend on the row's position in a response.
     """
     history = row.get("lead_history")
     for event in history if isinstance(history, list) else ():

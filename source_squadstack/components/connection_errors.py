@@ -1,4 +1,4 @@
-"""Errors of a connection that the user can mend: a certificate, a file that the environment names."""
+"""Connection errors that the user can fix: an untrusted certificate, a missing file of certificates."""
 
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
@@ -7,12 +7,12 @@ from squadstack_common.certificates import NO_CERTIFICATES_FILE, untrusted_certi
 
 
 def untrusted(address: str, reason: str) -> AirbyteTracedException:
-    """Return the error that names a certificate which cannot be trusted, and the way to trust it."""
+    """Return the error of a certificate that is not trusted, which says how to trust it."""
     return AirbyteTracedException(
         message=untrusted_certificate(f"`{address}`", reason), failure_type=FailureType.config_error
     )
 
 
 def environment_error() -> AirbyteTracedException:
-    """Return the error that says that requests lacks a file which the environment names."""
+    """Return the error of a certificates file that the environment names and that cannot be read."""
     return AirbyteTracedException(message=NO_CERTIFICATES_FILE, failure_type=FailureType.config_error)

@@ -4,5 +4,5 @@ STATE_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 def in_order(written: str) -> str:
-    """Return what stands in the order of times: written ones do not, because ".5Z" sorts before "Z"."""
+    """Return a text that sorts by time. The written time does not: ".5Z" sorts before "Z"."""
     return written[:-1]

@@ -1,4 +1,4 @@
-"""The manifest's error table, and when a request is tried again."""
+"""The error handler of all streams: what a response means, and when a request is retried."""
 
 import threading
 from collections.abc import Mapping
@@ -28,42 +28,42 @@ REFUSED_CALLER = frozenset({401, 403})
 
 @dataclass
 class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
-    """The manifest's error table, with five things the CDK does otherwise.
+    """Applies the manifest's response filters, and differs from the CDK's handler in five ways.
 
     * A 200 whose body does not have the endpoint's shape is retried; the CDK reads it as an empty page.
-    * A 404 behind page 1 means that the set shrank, not that the campaign is unknown.
-    * A refusal raises at once with the table's sentence; the CDK first logs the whole response, lead data and all.
-    * An address that refuses its caller is not asked again: the portal may lock out who asks once for each window.
-    * A 429 is waited out however often it comes; other failures get `ATTEMPTS` attempts, fewer where `HostHealth` knows
-      that waiting is in vain: an outage is waited out once, not once a window. The CDK counts both together.
+    * A 404 after page 1 means that the set of leads shrank, not that the campaign is unknown.
+    * A refusal raises at once with the filter's message; the CDK first logs the whole response with its lead data.
+    * An address that refuses the credentials is not asked again: one request per window could get the user locked out.
+    * A 429 is waited for however often it comes. Other failures get `ATTEMPTS` attempts, or fewer in an outage, which
+      `HostHealth` detects: it is waited for once, not once per window. The CDK counts both kinds together.
     """
 
     shape: str = "lead_page"
     vendor: str = "SquadStack"
     address: str = "squadstack.base_url"
-    # The CDK's own limits must never be reached: this class decides when it is enough.
+    # The CDK's own limits count 429s as failures: if they were reached, a throttled sync would fail.
     max_retries: int | str | None = 1_000_000_000  # type: ignore[assignment]  # the parent widens it likewise
     max_time: int = 1_000_000_000
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         super().__post_init__(parameters)
         self.backoff_strategies = [self]
-        self._tries = Tries()
+        self._attempts = Attempts()
         self._checking = bool(self.config.get("__checking"))
         self._health = HostHealth()
         self._refused: dict[str, tuple[int, str]] = {}
 
     def begin(self, address: str) -> None:
-        """Take note of where the request goes that this thread is about to send; raises where that would be in vain."""
+        """Record the address of this thread's next request; raises if sending it would be useless."""
         self._health = health_of(urlsplit(address).netloc)
-        self._tries.address = address
+        self._attempts.address = address
         if address in self._refused:
             raise refusal(*self._refused[address], FailureType.config_error)
-        if reason := self._health.reason_to_rest(address):
+        if reason := self._health.reason_to_skip(address):
             raise self._kept_failing(reason)
 
     def interpret_response(self, response_or_exception: requests.Response | Exception | None) -> ErrorResolution:
-        """Decide what an attempt's outcome means; raises for outcomes that end the request."""
+        """Decide what the outcome of an attempt means; raises if it ends the request."""
         if isinstance(response_or_exception, requests.Response):
             return self._interpret_answer(response_or_exception)
         if isinstance(response_or_exception, requests.TooManyRedirects):
@@ -80,15 +80,15 @@ class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
         if response.status_code == requests.codes.not_found and requested_page(response) > 1:
             raise WindowChangedError
         if response.ok and self._unreadable(response):
-            self._health.answered(self._tries.address, usable=False)
+            self._health.answered(self._attempts.address, usable=False)
             return self._retry(response)
         resolution = super().interpret_response(response)
         usable = resolution.response_action in {ResponseAction.SUCCESS, ResponseAction.FAIL}
-        self._health.answered(self._tries.address, usable=usable)
+        self._health.answered(self._attempts.address, usable=usable)
         if resolution.response_action == ResponseAction.FAIL:
             status, message = response.status_code, resolution.error_message or ""
             if status in REFUSED_CALLER:
-                self._refused[self._tries.address] = status, message
+                self._refused[self._attempts.address] = status, message
             raise refusal(status, message, resolution.failure_type or FailureType.system_error)
         if resolution.response_action == ResponseAction.SUCCESS:
             return resolution
@@ -97,12 +97,12 @@ class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
         return self._retry(response)
 
     def _retry(self, outcome: requests.Response | Exception | None) -> ErrorResolution:
-        """Resolve to another attempt, in words of ours: without any the CDK puts the response's body into its error."""
+        """Resolve to a retry, with a message: without one the CDK puts the response's body into its error."""
         words = f"{self.vendor}: {self._describe(outcome)}."
         return ErrorResolution(ResponseAction.RETRY, FailureType.transient_error, words)
 
     def _unreadable(self, response: requests.Response) -> str:
-        """Say how a body differs from the endpoint's shape; nothing where it does not."""
+        """Return how a body differs from the endpoint's shape, empty if it does not."""
         try:
             read_body(response, self.shape)
         except UnreadableBodyError as error:
@@ -110,7 +110,7 @@ class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
         return ""
 
     def _describe(self, outcome: requests.Response | Exception | None) -> str:
-        """Describe an attempt's failure without any of the response's text."""
+        """Describe a failed attempt without quoting the response."""
         if not isinstance(outcome, requests.Response):
             return f"no answer ({type(outcome).__name__})"
         differs = self._unreadable(outcome) if outcome.ok else ""
@@ -121,19 +121,21 @@ class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
         response_or_exception: requests.Response | requests.RequestException | None,
         attempt_count: int = 1,
     ) -> float:
-        """Return the seconds to wait before the next attempt; raises when there is to be none."""
+        """Return the seconds to wait before the next attempt; raises if there is to be none."""
         if attempt_count <= 1:
-            self._tries.start()
+            self._attempts.start()
         outcome = response_or_exception
         if isinstance(outcome, requests.Response) and outcome.status_code == TOO_MANY_REQUESTS:
             return self._wait_out_throttle(outcome)
-        self._tries.note(outcome)
+        self._attempts.note(outcome)
         usual = ATTEMPTS_IN_CHECK if self._checking else ATTEMPTS
-        if self._tries.failed >= self._health.attempts(self._tries.address, usual):
+        if self._attempts.failed >= self._health.attempts(self._attempts.address, usual):
             how = self._describe(outcome)
-            self._health.failed(self._tries.address, how, silent=not self._tries.heard, reached=self._tries.reached)
-            raise self._kept_failing(f"{how}, {self._tries.failed} attempt(s)")
-        return sleep_for(2 ** (self._tries.failed - 1))
+            self._health.failed(
+                self._attempts.address, how, silent=not self._attempts.heard, reached=self._attempts.reached
+            )
+            raise self._kept_failing(f"{how}, {self._attempts.failed} attempt(s)")
+        return sleep_for(2 ** (self._attempts.failed - 1))
 
     def _kept_failing(self, how: str) -> AirbyteTracedException:
         return AirbyteTracedException(
@@ -143,17 +145,17 @@ class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
         )
 
     def _wait_out_throttle(self, response: requests.Response) -> float:
-        self._tries.throttled += 1
+        self._attempts.throttled += 1
         if asks_too_much(response):
-            self._health.rest("HTTP 429 to another request, with a wait of more than an hour")
-        return sleep_for(throttle_wait(response, self._tries.throttled, self.vendor, checking=self._checking))
+            self._health.pause("HTTP 429 to another request, with a wait of more than an hour")
+        return sleep_for(throttle_wait(response, self._attempts.throttled, self.vendor, checking=self._checking))
 
 
-class Tries(threading.local):
-    """How the request that this thread is sending went until now: failures, 429s, and whether anybody was there.
+class Attempts(threading.local):
+    """The attempts of the request that this thread is sending: failures, 429s, and whether the host was reached.
 
-    A thread sends one request at a time. The request itself cannot be the key: a body cut off in the middle raises an
-    error that does not know its request.
+    A thread sends one request at a time. The request cannot be the key instead: a body that is cut off raises an error
+    without its request.
     """
 
     address = ""
@@ -163,19 +165,19 @@ class Tries(threading.local):
     reached = False
 
     def start(self) -> None:
-        """Count anew for a new request."""
+        """Reset the counts for a new request."""
         self.failed = self.throttled = 0
         self.heard = self.reached = False
 
     def note(self, outcome: "requests.Response | Exception | None") -> None:
-        """Count a failed attempt."""
+        """Record a failed attempt."""
         self.failed += 1
         self.heard = self.heard or isinstance(outcome, requests.Response)
         self.reached = self.reached or self.heard or not never_connected(outcome)
 
 
 def never_connected(outcome: "requests.Response | Exception | None") -> bool:
-    """Tell whether no connection to the host came about."""
+    """Tell whether no connection to the host was established."""
     if isinstance(outcome, requests.ConnectTimeout | requests.exceptions.ProxyError):
         return True
     cause = outcome.args[0] if isinstance(outcome, requests.ConnectionError) and outcome.args else None
@@ -183,5 +185,5 @@ def never_connected(outcome: "requests.Response | Exception | None") -> bool:
 
 
 def sleep_for(seconds: float) -> float:
-    """Return what to tell the CDK, which sleeps a second more than it is told and takes 0 for "you decide"."""
+    """Return the value that makes the CDK sleep so long: it adds a second, and takes 0 for "use the default"."""
     return max(float(seconds) - 1, 0.01)

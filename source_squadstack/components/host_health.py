@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 
 ATTEMPTS_IN_AN_OUTAGE = 2
-SECONDS_OF_REST = 60.0
+PAUSE_SECONDS = 60.0
 
 
 class HostHealth:
     """The health of one host: tells a failure of the host from a failure of one address, and limits attempts.
 
-    An address whose request failed in all its attempts is not asked for `SECONDS_OF_REST`, then gets one attempt at a
+    An address whose request failed in all its attempts is not asked for `PAUSE_SECONDS`, then gets one attempt at a
     time until it answers: otherwise each of three hundred windows would fail on its own. When two addresses have failed
     and the host has sent nothing usable since, it is an outage, and requests get `ATTEMPTS_IN_AN_OUTAGE`. A host that
     cannot be connected to, or that sends nothing at all to two addresses, is not asked either: each of a thousand
@@ -25,54 +25,54 @@ class HostHealth:
         self._failed: dict[str, tuple[float, str]] = {}
         self._failed_since_an_answer: set[str] = set()
         self._silent_since_an_answer: set[str] = set()
-        self._rests_until: float | None = None
+        self._paused_until: float | None = None
         self._reason = ""
 
-    def reason_to_rest(self, address: str) -> str:
+    def reason_to_skip(self, address: str) -> str:
         """Return why an address must not be asked, empty if it may: then this caller alone may try it for a while."""
         with self._lock:
             now = self._clock()
-            if self._rests_until is not None:
-                if now < self._rests_until:
+            if self._paused_until is not None:
+                if now < self._paused_until:
                     return self._reason
-                self._rests_until = now + SECONDS_OF_REST
+                self._paused_until = now + PAUSE_SECONDS
             elif address in self._failed:
                 until, reason = self._failed[address]
                 if now < until:
                     return reason
-                self._failed[address] = now + SECONDS_OF_REST, reason
+                self._failed[address] = now + PAUSE_SECONDS, reason
             return ""
 
     def attempts(self, address: str, usual: int) -> int:
         """Return how many attempts a request to an address gets."""
         with self._lock:
-            if address in self._failed or self._rests_until is not None:
+            if address in self._failed or self._paused_until is not None:
                 return 1
             return min(usual, ATTEMPTS_IN_AN_OUTAGE) if len(self._failed_since_an_answer) > 1 else usual
 
     def answered(self, address: str, *, usable: bool) -> None:
         """Record an answer; `usable` says whether it is one of a healthy address."""
         with self._lock:
-            self._rests_until = None
+            self._paused_until = None
             self._silent_since_an_answer.clear()
             if usable:
                 self._failed_since_an_answer.clear()
                 self._failed.pop(address, None)
 
-    def rest(self, reason: str) -> None:
+    def pause(self, reason: str) -> None:
         """Keep every request from the host for a while."""
         with self._lock:
-            self._rests_until, self._reason = self._clock() + SECONDS_OF_REST, reason
+            self._paused_until, self._reason = self._clock() + PAUSE_SECONDS, reason
 
     def failed(self, address: str, how: str, *, silent: bool, reached: bool) -> None:
         """Record a request that failed in all its attempts."""
         with self._lock:
-            self._failed[address] = self._clock() + SECONDS_OF_REST, f"{how} to another request"
+            self._failed[address] = self._clock() + PAUSE_SECONDS, f"{how} to another request"
             self._failed_since_an_answer.add(address)
             if silent:
                 self._silent_since_an_answer.add(address)
                 if not reached or len(self._silent_since_an_answer) > 1:
-                    self._rests_until = self._clock() + SECONDS_OF_REST
+                    self._paused_until = self._clock() + PAUSE_SECONDS
                     self._reason = "no answer to other requests"
 
 

@@ -20,6 +20,6 @@ LOGGER.addFilter(describe_unparsed_cursor)
 
 
 @functools.cache
-def say_once(warning: str) -> None:
+def warn_once(warning: str) -> None:
     """Log a warning the first time only: the CDK builds its streams several times."""
     LOGGER.warning(warning)

@@ -13,11 +13,11 @@ from source_squadstack.components.stable_hash import stable_hash
 from source_squadstack.components.v1_leads import answers, call_attempts
 from squadstack_common.timestamps import written_time
 
-# SquadStack v1, "Response formats": what reached out to a lead stands under dynamic keys.
+# SquadStack v1, "Response formats": each outreach to a lead is under a dynamic key.
 EVENT_PREFIXES = {"call_attempt_": "call", "sms_": "sms", "ivr_": "ivr", "gmail_": "email"}
 
-# What an SMS, IVR or e-mail says and to whom, which stands when it is sent. Status, cost, what was pressed and how long
-# it took come later, and would make another event of it.
+# Fields of an SMS, IVR or e-mail that are final when it is sent. With a status, a cost or a duration, which come later,
+# the same event would get another id in the next sync.
 SAID_WHEN_SENT = ("body", "text_to_speak", "multi_text_to_speak", "google_email", "from", "to", "subject")
 
 
@@ -37,10 +37,10 @@ def outreach_events(row: Mapping[str, Any]) -> Iterable[Row]:
 def outreach_event(
     row: Mapping[str, Any], key: str, event_type: str, event: Row, at: Any, reference: Any, same: "Counter[str]"
 ) -> Row:
-    """Return one event; its id is the vendor's reference, else a hash of what never changes about it.
+    """Return one event. Its id is the vendor's reference, else a hash of what never changes about it.
 
-    That is the key it stands under, its time, and what was sent to whom. `same` counts the hashes of the row: two
-    events that nothing tells apart are told apart by their order, in which the newest is last.
+    That is its key, its time, and what was sent to whom. `same` counts the hashes within the row: events with the same
+    hash are numbered in their order, in which the newest is last.
     """
     block = key.removeprefix(next(prefix for prefix, kind in EVENT_PREFIXES.items() if kind == event_type))
     occurred_at = written_time(at) or at
@@ -68,7 +68,7 @@ def outreach_event(
 
 @dataclass
 class OutreachEventFilter(LeadFilter):
-    """The events of a window's v1 leads, instead of the leads."""
+    """Replaces the v1 leads of a window by their events."""
 
     def filter_records(
         self,

@@ -1,4 +1,4 @@
-"""Records of one row each: their types, and the cut to the window that was asked for."""
+"""Records that are one row each: their types, and the leads that lie within a window."""
 
 from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import InitVar, dataclass, field
@@ -9,15 +9,16 @@ from airbyte_cdk.sources.declarative.transformations import RecordTransformation
 from airbyte_cdk.sources.types import Config, StreamSlice
 
 from source_squadstack.components.cursor_times import in_order
-from source_squadstack.components.log import say_once
+from source_squadstack.components.log import warn_once
 from source_squadstack.components.v1_leads import add_v4_names
 from squadstack_common.timestamps import written_time
 
 
 def normalize(row: MutableMapping[str, Any], times: Iterable[str], texts: Iterable[str]) -> str | None:
-    """Give a row its types, in place: times in RFC 3339 UTC, ids and phone numbers as text.
+    """Convert fields of a row in place: times to RFC 3339 UTC, ids and phone numbers to text.
 
-    What cannot be read, and all else, stays as it came. Returns the last of the times, `None` where it is no time.
+    A value that cannot be converted, and every other field, stays as it came. Returns the last of the times, `None` if
+    it is not a time.
     """
     for name in texts:
         value = row.get(name)
@@ -33,7 +34,7 @@ def normalize(row: MutableMapping[str, Any], times: Iterable[str], texts: Iterab
 
 @dataclass
 class TypedRow(RecordTransformation):
-    """Gives a row its types, and its campaign where the row does not name it."""
+    """Converts fields of a row, and adds the campaign's id where the row lacks it."""
 
     parameters: InitVar[Mapping[str, Any]]
     times: list[str] = field(default_factory=list)
@@ -46,7 +47,7 @@ class TypedRow(RecordTransformation):
         stream_state: Mapping[str, Any] | None = None,  # noqa: ARG002  # the CDK's signature
         stream_slice: StreamSlice | None = None,
     ) -> None:
-        """Change a record in place."""
+        """Convert a record in place."""
         normalize(record, self.times, self.texts)
         campaign = stream_slice.partition.get("campaign_id") if stream_slice else None
         if campaign is not None and record.get("campaign_id") is None:
@@ -58,9 +59,9 @@ LEAD_TEXTS = ("campaign_id", "lead_id", "phone_number", "contact_number")
 
 
 def normalize_lead(row: MutableMapping[str, Any], campaign_id: str, api_version: str = "v4") -> str | None:
-    """Give a lead its types and a complete key, in place; a v1 row also gets the names of v4.
+    """Convert a lead in place and complete its key; a v1 lead also gets v4's names.
 
-    Returns `processed_at`, `None` where it is no time.
+    Returns `processed_at`, `None` if it is not a time.
     """
     if row.get("campaign_id") is None:
         row["campaign_id"] = campaign_id
@@ -71,10 +72,10 @@ def normalize_lead(row: MutableMapping[str, Any], campaign_id: str, api_version:
 
 @dataclass
 class LeadFilter(RecordFilter):
-    """Normalises leads; of a window's it keeps those that lie within it.
+    """Normalises leads, and keeps those within the slice's window.
 
-    The requests ask one unit wider on both sides, because no page says whether the API's bounds are inclusive; the cut
-    here gives the same rows either way. A row whose `processed_at` is no time cannot be cut and is kept.
+    Requests ask for one unit more on both sides, because no page says whether the API's bounds are inclusive; this
+    filter gives the same rows either way. A row whose `processed_at` is not a time belongs to no window and is kept.
     """
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
@@ -88,7 +89,7 @@ class LeadFilter(RecordFilter):
         stream_slice: StreamSlice | None = None,
         next_page_token: Mapping[str, Any] | None = None,  # noqa: ARG002  # the CDK's signature
     ) -> Iterable[Mapping[str, Any]]:
-        """Yield the normalised rows that belong to the slice; the last microsecond of a window is still its own."""
+        """Yield the normalised rows that belong to the slice; a window includes its last microsecond."""
         assert stream_slice is not None  # noqa: S101  # every partition of these streams is a campaign, or its window
         campaign_id = stream_slice.partition["campaign_id"]
         start, end = (written_time(stream_slice.cursor_slice.get(name)) for name in ("start_time", "end_time"))
@@ -96,7 +97,7 @@ class LeadFilter(RecordFilter):
         for row in records:
             written = normalize_lead(row, campaign_id, self._api_version)  # type: ignore[arg-type]  # the extractor's dicts
             if not isinstance(row.get("lead_id"), str):
-                say_once(
+                warn_once(
                     f"Campaign {campaign_id} has leads without a `lead_id`: they are read as they come; a warehouse "
                     "that deduplicates by the key keeps one of them. Ask SquadStack's support about them."
                 )

@@ -1,4 +1,4 @@
-"""A response's body: read once, in the shape of its endpoint."""
+"""The body of a response: parsed once, and checked against the shape of its endpoint."""
 
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import InitVar, dataclass
@@ -10,22 +10,22 @@ import requests
 from airbyte_cdk.sources.declarative.extractors.record_extractor import RecordExtractor
 
 from source_squadstack.components.errors import UnreadableBodyError
-from source_squadstack.components.log import say_once
+from source_squadstack.components.log import warn_once
 from squadstack_common.lossless_json import NotReadable, load, without_lone_surrogates
 
 Row = dict[str, Any]
 
 
 def ignore(_: str) -> None:
-    """Take no note."""
+    """Ignore a constant."""
 
 
 def parse_json(content: bytes, note_constant: Callable[[str], None] = ignore) -> Any:
-    """Parse JSON, all that the servers' own writers produce: one odd value must not cost a page.
+    """Parse JSON and everything else that the servers' JSON writers produce.
 
-    A number that is none here stays as its text, and NaN and Infinity, which Python's own writer makes of floats
-    without a value, become null, each told to `note_constant`: one row that can never be read would keep all behind it
-    from being read. Half of a surrogate pair becomes the replacement character.
+    A number beyond the range of a float stays text. NaN and Infinity, which Python writes, become null and are passed
+    to `note_constant`. Half of a surrogate pair becomes the replacement character. Refusing any of these would keep
+    every row behind it from ever being read.
 
     Raises:
         UnreadableBodyError: it is not JSON.
@@ -37,20 +37,20 @@ def parse_json(content: bytes, note_constant: Callable[[str], None] = ignore) ->
 
 
 def objects(value: Any, name: str) -> list[Row]:
-    """Return a list of objects, which a value must be."""
+    """Return a value that must be a list of objects."""
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
         raise UnreadableBodyError(f"{name} is not a list of objects")
     return value
 
 
 def mapping(value: Any, name: str) -> Row:
-    """Return an object, which a value must be."""
+    """Return a value that must be an object."""
     if not isinstance(value, dict):
         raise UnreadableBodyError(f"{name} is not an object but a JSON {type(value).__name__}")
     return value
 
 
-def lead_page(body: Any) -> list[Row]:
+def lead_page_rows(body: Any) -> list[Row]:
     """Return the rows of `{count, next, previous, results}` (SquadStack "Get Leads", v4 and v1)."""
     page = mapping(body, "the body")
     rows = objects(page.get("results"), "`results`")
@@ -61,15 +61,15 @@ def lead_page(body: Any) -> list[Row]:
     return rows
 
 
-def portal_list(value: Any, name: str) -> list[Row]:
-    """Return a list of the contact center's; it is written in Go, which spells an empty one `null`."""
+def contact_center_list(value: Any, name: str) -> list[Row]:
+    """Return a list of the contact center, which is written in Go and writes an empty list as `null`."""
     return [] if value is None else objects(value, name)
 
 
-def portal_page(body: Any, name: str) -> list[Row]:
-    """Return the rows of a page in an envelope, which has them under `name`.
+def contact_center_page(body: Any, name: str) -> list[Row]:
+    """Return the rows of a page that has them under `name`, beside the key of the next page.
 
-    `null` beside a key to go on with is no empty list: there would be nothing to go on from.
+    `null` beside such a key is not an empty list but a broken page: rows would be skipped.
     """
     page = mapping(body, "the body")
     key = page.get("next_start_key")
@@ -77,45 +77,45 @@ def portal_page(body: Any, name: str) -> list[Row]:
         raise UnreadableBodyError("`next_start_key` is neither text nor a number")
     if name not in page or (page[name] is None and key not in (None, "")):
         raise UnreadableBodyError(f"`{name}` is missing")
-    return portal_list(page[name], f"`{name}`")
+    return contact_center_list(page[name], f"`{name}`")
 
 
-def status_report(body: Any) -> list[Row]:
-    """Return one row a campaign of an object keyed by campaign, the key as `id` ("Get Campaigns status")."""
+def status_report_rows(body: Any) -> list[Row]:
+    """Return one row per campaign from an object keyed by campaign id ("Get Campaigns status")."""
     report = {} if body is None else mapping(body, "the body")
     return [{**mapping(row, "a campaign"), "id": key} for key, row in report.items()]
 
 
-def campaign_leads(body: Any) -> list[Row]:
+def campaign_lead_rows(body: Any) -> list[Row]:
     """Return the rows of `{data, next_start_key}` (contact center "Leads status by Campaign")."""
-    return portal_page(body, "data")
+    return contact_center_page(body, "data")
 
 
-def queues(body: Any) -> list[Row]:
+def queue_rows(body: Any) -> list[Row]:
     """Return the rows of a bare array (contact center "Queues Status")."""
-    return portal_list(body, "the body")
+    return contact_center_list(body, "the body")
 
 
-def queue_agents(body: Any) -> list[Row]:
-    """Return one row an agent of a queue, with the queue's id, of the same array."""
+def queue_agent_rows(body: Any) -> list[Row]:
+    """Return one row per agent of a queue, with the queue's id, from the same array."""
     return [
         {**agent, "queue_id": queue.get("id")}
-        for queue in queues(body)
-        for agent in portal_list(queue.get("agents"), "`agents`")
+        for queue in queue_rows(body)
+        for agent in contact_center_list(queue.get("agents"), "`agents`")
     ]
 
 
-def activity(body: Any) -> list[Row]:
+def activity_rows(body: Any) -> list[Row]:
     """Return the rows of a bare array (documented) or of `data` or `cdrs` in an envelope (seen in public clients)."""
     if not isinstance(body, dict):
-        return portal_list(body, "the body")
-    return portal_page(body, "cdrs" if "data" not in body and "cdrs" in body else "data")
+        return contact_center_list(body, "the body")
+    return contact_center_page(body, "cdrs" if "data" not in body and "cdrs" in body else "data")
 
 
-def webhook_events(body: Any) -> list[Row]:
+def webhook_event_rows(body: Any) -> list[Row]:
     """Return the rows of `{data, next_cursor}` (docs/webhooks.md), which must come in the order of `sequence`.
 
-    The state is the greatest sequence read: a row that came behind a greater one would be skipped for ever.
+    The state is the greatest `sequence` read: a row that came after a greater one would be skipped for ever.
     """
     page = mapping(body, "the body")
     rows = objects(page.get("data"), "`data`")
@@ -133,13 +133,13 @@ def webhook_events(body: Any) -> list[Row]:
 
 
 SHAPES: Mapping[str, Callable[[Any], list[Row]]] = {
-    "lead_page": lead_page,
-    "status_report": status_report,
-    "campaign_leads": campaign_leads,
-    "queues": queues,
-    "queue_agents": queue_agents,
-    "activity": activity,
-    "webhook_events": webhook_events,
+    "lead_page": lead_page_rows,
+    "status_report": status_report_rows,
+    "campaign_leads": campaign_lead_rows,
+    "queues": queue_rows,
+    "queue_agents": queue_agent_rows,
+    "activity": activity_rows,
+    "webhook_events": webhook_event_rows,
 }
 
 
@@ -153,11 +153,11 @@ class Body:
 
 
 def read_body(response: requests.Response, shape: str) -> Body:
-    """Return a response's body in the shape of its endpoint, parsed once however often it is asked for.
+    """Return the body of a response in the shape of its endpoint; it is parsed once only.
 
     Raises:
         UnreadableBodyError: the body does not have that shape. The CDK's decoder would take it for an empty page and
-            end the stream early, with a state that skips what was not read.
+            end the stream early, with a state that skips the rest.
     """
     body: Body | None = getattr(response, "read_body", None)
     if body is None:
@@ -169,14 +169,17 @@ def read_body(response: requests.Response, shape: str) -> Body:
 
 
 def requested_page(response: requests.Response) -> int:
-    """Return the page number a response was asked for."""
+    """Return the page number that was requested."""
     pages = parse_qs(urlsplit(response.request.url or "").query).get("page", ["1"])
     return int(pages[0])
 
 
 @dataclass
 class BodyExtractor(RecordExtractor):
-    """The rows of a body. The native extractors yield nothing for an unreadable one, and drop the key of a row."""
+    """Extracts the rows of a body.
+
+    The CDK's extractors yield nothing for an unreadable body, and lose the keys of an object of rows.
+    """
 
     shape: str
     parameters: InitVar[Mapping[str, Any]]
@@ -190,8 +193,8 @@ class BodyExtractor(RecordExtractor):
 
 
 def rows_for(stream: str, response: requests.Response, shape: str) -> list[Row]:
-    """Return a body's rows to a stream, whose user is told once of what was changed in them."""
+    """Return the rows of a body for a stream; the log says once that values were changed."""
     body = read_body(response, shape)
     if body.had_constants:
-        say_once(f"Stream {stream}: an answer holds NaN or Infinity, which are no values in JSON: taken as null.")
+        warn_once(f"Stream {stream}: an answer holds NaN or Infinity, which are no values in JSON: taken as null.")
     return body.rows

@@ -1,4 +1,4 @@
-"""How long a 429 is waited out, and when it is not."""
+"""The wait after a 429, and the 429 that is not waited for."""
 
 import time
 
@@ -11,17 +11,17 @@ from squadstack_common.retry_after import stated_wait
 
 
 def asks_too_much(response: requests.Response) -> bool:
-    """Tell whether a 429 asks for a longer wait than a sync has."""
+    """Tell whether a 429 asks for a longer wait than a sync allows."""
     stated = wait_of(response)
     return stated is not None and stated > LONGEST_THROTTLED
 
 
 def throttle_wait(response: requests.Response, times: int, vendor: str, *, checking: bool) -> float:
-    """Return the seconds to wait after a 429, which came so many times in a row.
+    """Return the seconds to wait after a 429, the `times`-th in a row.
 
     Raises:
-        AirbyteTracedException: the answer asks to wait for more than an hour; or `check` has waited already, and the
-            user waits for it.
+        AirbyteTracedException: the response asks to wait more than an hour; or `check` has waited once, and someone
+            waits for its result.
     """
     stated = wait_of(response)
     if stated is not None and stated > LONGEST_THROTTLED:
@@ -43,5 +43,5 @@ def throttle_wait(response: requests.Response, times: int, vendor: str, *, check
 
 
 def wait_of(response: requests.Response) -> float | None:
-    """Return the seconds that a 429 asks to wait, `None` where it does not."""
+    """Return the seconds that a 429 asks to wait, `None` if it names none."""
     return stated_wait(response.headers, response.content, time.time())

@@ -1,4 +1,4 @@
-"""Rows of SquadStack's API v1: call attempts under dynamic keys, and the names that v4 has for the same facts."""
+"""Leads of SquadStack's API v1: call attempts under dynamic keys, and v4's names for the same facts."""
 
 from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any
@@ -13,7 +13,7 @@ ATTEMPT_FIELDS = frozenset(
 
 
 def call_attempts(row: Mapping[str, Any]) -> Iterable[tuple[str, Row]]:
-    """Yield (key, attempt) of a v1 row: the keys that `call_attempt_keys` lists, and any other with the prefix."""
+    """Yield (key, attempt) for the keys that `call_attempt_keys` lists and any other key with the prefix."""
     listed = row.get("call_attempt_keys")
     keys = [key for key in listed if isinstance(key, str)] if isinstance(listed, list) else []
     for key in dict.fromkeys(
@@ -26,7 +26,7 @@ def call_attempts(row: Mapping[str, Any]) -> Iterable[tuple[str, Row]]:
 
 
 def add_v4_names(row: MutableMapping[str, Any]) -> None:
-    """Give a v1 row the names that v4 has for the same facts, so that models downstream need not care."""
+    """Add v4's names for the same facts, so that models downstream work with both versions."""
     row.setdefault("lead_outcome", row.get("outcome_name"))
     called = [attempt for _, attempt in call_attempts(row) if parse_time(attempt.get("called_at"))]
     latest = max(called, key=lambda attempt: parse_time(attempt["called_at"]) or EPOCH, default={})
@@ -37,5 +37,5 @@ def add_v4_names(row: MutableMapping[str, Any]) -> None:
 
 
 def answers(attempt: Mapping[str, Any]) -> Row:
-    """Return the answers of a call attempt: all that is not one of its documented fields."""
+    """Return the answers of a call attempt: every field except the documented ones."""
     return {key: value for key, value in attempt.items() if key not in ATTEMPT_FIELDS}

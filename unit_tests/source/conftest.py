@@ -16,7 +16,7 @@ from source_squadstack.cdk_fast_path.page import Page
 from source_squadstack.cli import PagedSource
 from source_squadstack.components.contact_center_auth import portal_session
 from source_squadstack.components.host_health import health_of
-from source_squadstack.components.log import LOGGER, say_once
+from source_squadstack.components.log import LOGGER, warn_once
 
 
 class Server:
@@ -91,7 +91,7 @@ def server():
 
 def forget():
     """Let the process forget logins, outages and what it has said once."""
-    for remembered in (portal_session, health_of, say_once):
+    for remembered in (portal_session, health_of, warn_once):
         remembered.cache_clear()
 
 

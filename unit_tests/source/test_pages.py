@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from source_squadstack.components.errors import UnreadableBodyError
-from source_squadstack.components.log import say_once
+from source_squadstack.components.log import warn_once
 from source_squadstack.components.pagination import NextPageNumber
 from source_squadstack.components.response_body import BodyExtractor, read_body
 from source_squadstack.components.retrievers.passes import Passes
@@ -164,7 +164,7 @@ def test_nan_and_infinity_become_null_and_the_other_rows_come():
 
 
 def test_nan_is_told_of_once_a_stream_and_never_with_its_row(caplog):
-    say_once.cache_clear()
+    warn_once.cache_clear()
     body = b'{"count": 1, "next": null, "results": [{"contact_name": "Canary", "score": NaN}]}'
     extractors = [BodyExtractor(shape="lead_page", parameters={"name": name}) for name in ("leads", "leads", "others")]
     for extractor in extractors:

@@ -4,7 +4,7 @@ import pytest
 from airbyte_cdk.sources.declarative.incremental.concurrent_partition_cursor import ConcurrentPerPartitionCursor
 
 from source_squadstack.components import state_migrations
-from source_squadstack.components.log import say_once
+from source_squadstack.components.log import warn_once
 from source_squadstack.components.state_migrations import PerCampaignState, ReadableState
 
 STATES = [{"partition": {"campaign_id": "0PT711"}, "cursor": {"processed_at": "2024-02-01T00:00:00.000000Z"}}]
@@ -22,7 +22,7 @@ def cursor_of(campaign, processed_at):
 
 
 def test_campaigns_that_are_gone_leave_room_for_all_that_are_configured(monkeypatch):
-    monkeypatch.setattr(state_migrations, "MOST_CURSORS", 4)
+    monkeypatch.setattr(state_migrations, "MAX_CURSORS", 4)
     gone = [cursor_of(f"GONE{month}", f"2024-0{month}-01") for month in (3, 1, 2)]
     read = cursor_of("READ", "2023-01-01")
     migration = PerCampaignState(config={"squadstack": {"campaign_ids": ["READ", "ADDED"]}})
@@ -30,7 +30,7 @@ def test_campaigns_that_are_gone_leave_room_for_all_that_are_configured(monkeypa
 
 
 def test_the_limit_of_cursors_is_the_one_beyond_which_the_cdk_takes_its_global_cursor():
-    assert ConcurrentPerPartitionCursor.SWITCH_TO_GLOBAL_LIMIT == state_migrations.MOST_CURSORS
+    assert ConcurrentPerPartitionCursor.SWITCH_TO_GLOBAL_LIMIT == state_migrations.MAX_CURSORS
 
 
 def test_the_global_cursor_stays_where_it_is_the_only_one():
@@ -91,7 +91,7 @@ def test_a_state_of_no_campaigns_is_read_as_none():
     ],
 )
 def test_a_cursor_in_the_future_is_warned_of_once(caplog, migration, state, what):
-    say_once.cache_clear()
+    warn_once.cache_clear()
     for _ in range(2):
         migration().should_migrate(state)
     assert [record.getMessage().split(" lies in the future")[0] for record in caplog.records] == [

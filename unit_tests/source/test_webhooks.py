@@ -5,7 +5,7 @@ from airbyte_cdk.models import AirbyteMessage, AirbyteRecordMessage, Type
 
 from source_squadstack.checkpoints import EVENTS_A_STATE, with_checkpoints
 from source_squadstack.components.errors import UnreadableBodyError
-from source_squadstack.components.response_body import parse_json, webhook_events
+from source_squadstack.components.response_body import parse_json, webhook_event_rows
 
 
 def page(*sequences, **keys):
@@ -25,7 +25,7 @@ def page(*sequences, **keys):
     ],
 )
 def test_a_page_in_the_order_of_its_sequences_is_read(body):
-    assert webhook_events(body) == body["data"]
+    assert webhook_event_rows(body) == body["data"]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_page_in_the_order_of_its_sequences_is_read(body):
 )
 def test_a_page_that_could_lose_an_event_or_go_round_for_ever_is_refused(body, difference):
     with pytest.raises(UnreadableBodyError) as caught:
-        webhook_events(body)
+        webhook_event_rows(body)
     assert str(caught.value) == difference
 
 

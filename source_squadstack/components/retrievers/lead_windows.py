@@ -8,7 +8,7 @@ import requests
 from airbyte_cdk.sources.types import StreamSlice
 
 from source_squadstack.components.cursor_times import STATE_FORMAT
-from source_squadstack.components.log import say_once
+from source_squadstack.components.log import warn_once
 from source_squadstack.components.response_body import read_body
 from source_squadstack.components.retrievers.window_sizer import DAY, SECOND
 from squadstack_common.timestamps import EPOCH, format_time, microseconds, parse_time
@@ -55,13 +55,13 @@ def server_until(response: requests.Response, read_until: int) -> int:
         return read_until
     until = microseconds(told if told.tzinfo else told.replace(tzinfo=UTC)) - MINUTE
     if until < read_until - DAY:
-        say_once(
+        warn_once(
             "SquadStack's answers carry a date that is more than a day in the past; this machine's clock is taken "
             "instead. If that one is wrong, set it: leads may be missed."
         )
         return read_until
     if until < read_until - MINUTE:
-        say_once(
+        warn_once(
             f"SquadStack's clock is {round((read_until - until) / MINUTE)} minutes behind this machine's, so leads are "
             f"read until {format_time(EPOCH + timedelta(microseconds=until))}; later ones belong to the next sync."
         )

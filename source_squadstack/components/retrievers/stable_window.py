@@ -13,7 +13,7 @@ from airbyte_cdk.sources.types import Record, StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_squadstack.components.errors import WindowChangedError
-from source_squadstack.components.log import LOGGER, say_once
+from source_squadstack.components.log import LOGGER, warn_once
 from source_squadstack.components.pagination import page_size_of
 from source_squadstack.components.requester import REQUEST_PARAMETERS
 from source_squadstack.components.retrievers.lead_windows import (
@@ -189,7 +189,7 @@ class StableWindowRetriever(SimpleRetriever):
 
     @staticmethod
     def _name_the_filter(window: StreamSlice) -> None:
-        say_once(
+        warn_once(
             f"SquadStack sends leads of campaign {window.partition.get('campaign_id')} that were processed before or "
             "after the time asked for, as if it did not know the time filter. Test the connection to verify "
             "`squadstack.timestamp_unit`. The leads that were not asked for are left out."
