@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import NamedTuple
 
 from squadstack_emulator.scenario import Api
@@ -55,7 +56,7 @@ class Post(NamedTuple):
 
     Attributes:
         event: Number of the event, from 1, in the order in which they happened.
-        kind: What it tells of.
+        kind: The kind of event.
         lead_id: Whose it is.
         body: What was posted.
         status: Status of the answer, None where there was none.
@@ -90,7 +91,6 @@ class RequestLog:
         self._violations: list[str] = []
         self._overlapping: list[LeadKey] = []
         self._open: set[int] = set()
-        self._holders: dict[LeadKey, list[int]] = {}
         self._held: dict[int, frozenset[LeadKey]] = {}
 
     @property
@@ -170,21 +170,17 @@ class RequestLog:
             if seq not in self._open:
                 return
             self._open.remove(seq)
-            for key in self._held.pop(seq, ()):
-                self._holders[key].remove(seq)
-                if not self._holders[key]:
-                    del self._holders[key]
+            self._held.pop(seq, None)
             if seq in self._calls:
                 self._calls[seq] = replace(self._calls[seq], status=status, fault=fault, leads=leads)
 
     def hold(self, seq: int, keys: Iterable[LeadKey]) -> frozenset[LeadKey]:
         """Enter the leads of a call; gives those that an earlier call is still working on, which are overlapping."""
         with self._lock:
-            held = self._held[seq] = frozenset(keys)
-            overlapping = held & self._holders.keys()
+            held = frozenset(keys)
+            overlapping = held.intersection(chain.from_iterable(self._held.values()))
             self._overlapping += sorted(overlapping)
-            for key in held:
-                self._holders.setdefault(key, []).append(seq)
+            self._held[seq] = held
             return overlapping
 
     def applied_operation(self, call_seq: int, ref_id: str, operation: str, lead_id: str) -> None:

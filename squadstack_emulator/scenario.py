@@ -115,7 +115,7 @@ class Scenario:
         portal_token_uses: After so many calls an access token is dead; None is never. 0 refuses fresh tokens too.
         portal_page_cap: The contact center silently gives no more leads a page than this; None is no cap.
         portal_last_key: What `next_start_key` of a body is on the last page.
-        portal_repeats_key: Every page names itself as the next one, and whoever follows its key goes round for ever.
+        portal_repeats_key: Every page names itself as the next one, and a client that follows its key never ends.
         activity_shape: How a page of activities comes: the documented bare array, which has no place for a next key, so
             that the rows beyond the page are not to be had; an object with the rows in `data` or `cdrs` and the key
             in `next_start_key`; or a bare array with the key in a header of that name, which the last page lacks

@@ -70,8 +70,8 @@ def activity_times(campaign: PortalCampaign) -> Iterator[int]:
     span = (campaign.seed_to - campaign.seed_from) // _SECOND
     first = _unix(campaign.seed_from)
     for number in range(campaign.activities):
-        place = number - 1 if number % _SAME_SECOND_EVERY == _SAME_SECOND_EVERY - 1 else number
-        yield first + span * place // campaign.activities
+        position = number - 1 if number % _SAME_SECOND_EVERY == _SAME_SECOND_EVERY - 1 else number
+        yield first + span * position // campaign.activities
 
 
 def activity_row(campaign: PortalCampaign, seed: int, number: int, timestamp: int) -> Row:
@@ -88,13 +88,13 @@ def activity_row(campaign: PortalCampaign, seed: int, number: int, timestamp: in
         "agent_name": f"Jim Jones{agent}",
         "agent_extension": f"10{agent:02d}",
         "lead_history": [
-            _history_event(campaign, seed, number, place, timestamp) for place in range(1 + drawn // 80 % 2)
+            _history_event(campaign, seed, number, position, timestamp) for position in range(1 + drawn // 80 % 2)
         ],
     }
 
 
-def _history_event(campaign: PortalCampaign, seed: int, number: int, place: int, timestamp: int) -> Row:
-    drawn = pseudo_random(seed, campaign.id, "history", number, place)
+def _history_event(campaign: PortalCampaign, seed: int, number: int, position: int, timestamp: int) -> Row:
+    drawn = pseudo_random(seed, campaign.id, "history", number, position)
     agent, fraction = drawn % 80, drawn // 80 % 1_000_000 / 1_000_000
     first_name = _FIRST_NAMES[drawn % 10]
     event: Row = {
@@ -120,14 +120,14 @@ def _history_event(campaign: PortalCampaign, seed: int, number: int, place: int,
         "type": "dial agent",
     }
     if number % _WITHOUT_UUID_EVERY != _WITHOUT_UUID_EVERY - 1:
-        event["uuid"] = f"{hexadecimal(seed, campaign.id, number, place, digits=36)}-clicktocall"
+        event["uuid"] = f"{hexadecimal(seed, campaign.id, number, position, digits=36)}-clicktocall"
     return event
 
 
 def queue_row(seed: int, number: int) -> Row:
     """The portal's queue of this number, from 0; its counts are those of its agents."""
     drawn = pseudo_random(seed, "queue", number)
-    agents = [_agent(seed, number, place) for place in range(drawn % 4)]
+    agents = [_agent(seed, number, position) for position in range(drawn % 4)]
 
     def count(key: str, value: object) -> int:
         return sum(agent[key] == value for agent in agents)
@@ -151,14 +151,14 @@ def queue_row(seed: int, number: int) -> Row:
     }
 
 
-def _agent(seed: int, queue: int, place: int) -> Row:
-    drawn = pseudo_random(seed, "agent", queue, place)
+def _agent(seed: int, queue: int, position: int) -> Row:
+    drawn = pseudo_random(seed, "agent", queue, position)
     logged_in = drawn % 2 == 1
     tag = {"id": hexadecimal(seed, "tag", queue), "name": f"Batch-{queue}", "color": f"#{drawn % 2**24:06x}"}
     return {
-        "id": hexadecimal(seed, "agent", queue, place),
-        "name": f"Agent{place} Name",
-        "extension": str(5800 + 10 * queue + place),
+        "id": hexadecimal(seed, "agent", queue, position),
+        "name": f"Agent{position} Name",
+        "extension": str(5800 + 10 * queue + position),
         "extension_is_valid": drawn // 2 % 8 > 0,
         "delay": 0,
         "timeout": 15,

@@ -20,20 +20,20 @@ class FaultPlan:
             path: Its path.
         """
         due = [
-            place
-            for place, fault in enumerate(self._faults)
-            if _concerns(fault, traffic, names, path) and self._is_due(place, fault)
+            position
+            for position, fault in enumerate(self._faults)
+            if _concerns(fault, traffic, names, path) and self._is_due(position, fault)
         ]
         if not due:
             return None
         self._struck[due[0]] += 1
         return self._faults[due[0]]
 
-    def _is_due(self, place: int, fault: Fault) -> bool:
-        self._matched[place] += 1
-        beyond = self._matched[place] - fault.skip
+    def _is_due(self, position: int, fault: Fault) -> bool:
+        self._matched[position] += 1
+        beyond = self._matched[position] - fault.skip
         is_turn = beyond > 0 and beyond % fault.every == 0
-        return is_turn and (fault.times is None or self._struck[place] < fault.times)
+        return is_turn and (fault.times is None or self._struck[position] < fault.times)
 
 
 def _concerns(fault: Fault, traffic: Traffic, names: frozenset[str], path: str) -> bool:

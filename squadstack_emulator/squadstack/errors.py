@@ -31,7 +31,6 @@ def throttled(scenario: Scenario, wait: float) -> ApiResponse:
     text, headers = "Request was throttled.", {}
     if scenario.throttle_answer == "documented":
         text += f" Please try after {math.ceil(scenario.window_seconds)} seconds"
-        text = text.rstrip(".")
     elif scenario.throttle_answer == "retry_after":
         headers = {"Retry-After": str(max(1, math.ceil(wait)))}
     return ApiResponse(HTTPStatus.TOO_MANY_REQUESTS, {"detail": text}, headers)

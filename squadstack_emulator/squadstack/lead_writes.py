@@ -7,7 +7,7 @@ convert, 400 with the specific error, 404 for a lead_id that "doesn't exist on o
 Undocumented, decided here:
 
 * The words of a refusal are those of the bulk page, in the framework's spelling: a field's under its name, in a list at
-  its lead's place; anything else as `detail`. The first lead that is refused is the one that is named.
+  its lead's position; anything else as `detail`. The first lead that is refused is the one that is named.
 * What else is done of a list that is refused is `Scenario.refused_list_applies`.
 * A lead that "another request" works on is a 409, as in CRM v2; a campaign that does not exist a 404 "Not found.", as
   in Get Leads; a lead that cannot be created, changed or disabled a 400.
@@ -118,16 +118,16 @@ def _refusal(
     write: LeadWrite,
     name: str,
     entries: list[dict[str, object]],
-    place: int,
+    position: int,
     why: Problem | FieldError,
 ) -> ApiResponse:
     if isinstance(why, FieldError):
         errors: list[dict[str, object]] = [{} for _ in entries]
-        errors[place] = {why.field: [why.wrong.value]}
+        errors[position] = {why.field: [why.wrong.value]}
         return ApiResponse(HTTPStatus.BAD_REQUEST, errors if isinstance(context.body, list) else errors[0])
     if why in {Problem.UNKNOWN, Problem.DELETED} and not write.takes_list:
         return ApiResponse(HTTPStatus.NOT_FOUND, NOT_WITH_US)
-    error = bulk_error(name, why, text_of(entries[place].get("lead_id")), context.target)
+    error = bulk_error(name, why, text_of(entries[position].get("lead_id")), context.target)
     status = HTTPStatus.CONFLICT if why is Problem.BUSY else HTTPStatus.BAD_REQUEST
     return ApiResponse(status, {"detail": error.content["error_msg"]})
 

@@ -30,7 +30,7 @@ Row = dict[str, object]
 
 _PLAIN_INTEGER = re.compile(r"0|[1-9][0-9]*")
 _STATE_CODES = ("KA", "MH", "DL", "TN", "TS", "GJ", "WB", "UP")
-_OUTCOME_IDS = {outcome.text: 101 + place for place, outcome in enumerate(OUTCOMES)}
+_OUTCOME_IDS = {outcome.text: 101 + position for position, outcome in enumerate(OUTCOMES)}
 _OTHER_OUTCOME_ID = 100
 _NO_ANSWER = "Not Connected : No Answer"
 _CENTS_PER_CALL = 85
@@ -111,7 +111,7 @@ def attempts_of(lead: Lead, campaign: Campaign, went: Journey, *, is_last: bool)
     # A question never hides a key of the attempt.
     attempts.append(last | {key: value for key, value in answers.items() if key not in {"reference_id", *last}})
     who = f"{campaign.id}-{v1_lead_id(lead.lead_id)}-{went.drawn:08x}"
-    return [{"reference_id": f"{who}-{place}", **attempt} for place, attempt in enumerate(attempts)]
+    return [{"reference_id": f"{who}-{position}", **attempt} for position, attempt in enumerate(attempts)]
 
 
 def _attempt(outcome: str, called_at: datetime) -> Row:

@@ -28,7 +28,7 @@ _MESSAGES: dict[str, EventKind] = {"sms_welcome": "sms", "ivr_reminder": "ivr", 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event: what it tells of, whose it is, and what is posted."""
+    """One event: its kind, its lead and the body that is posted."""
 
     kind: EventKind
     lead_id: str
@@ -56,19 +56,19 @@ def _happened(lead: Lead, campaign: Campaign, seed: int, style: TimeStyle) -> It
     }
     *earlier, calls = _journeys(lead, campaign, seed)
     before = sum(map(len, earlier))
-    for place, attempt in enumerate(calls, start=1):
+    for position, attempt in enumerate(calls, start=1):
         yield (
             "call",
             {
                 "phone_number": lead.phone_number,
                 "lead_id": lead.lead_id,
-                "recording_url": lead.latest_recording_url if place == len(calls) else None,
+                "recording_url": lead.latest_recording_url if position == len(calls) else None,
                 "campaign_id": campaign.id,
                 "called_at": _respelt(attempt["called_at"], style),
                 "call_outcome": attempt["outcome_name"],
                 "contact_name": lead.contact_name,
                 "created_at": shared["created_at"],
-                "call_attempt_number": before + place,
+                "call_attempt_number": before + position,
             },
         )
     processed = lead_content(lead, campaign.id, style)

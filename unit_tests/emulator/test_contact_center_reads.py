@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from squadstack_emulator import Portal, PortalCampaign
-from squadstack_emulator.contact_center.seeds import PortalLead, queue_row
+from squadstack_emulator.contact_center.seeds import queue_row
 from squadstack_emulator.request_log import Call
 
 STATUS = "/api/v2/reports/campaigns/leads/status"
@@ -51,32 +51,6 @@ def test_the_status_report_is_an_object_by_campaign_id(call: Callable[..., Any])
         "leads_by_status": {"new": counted["new"], "success": counted["success"], "failed": counted["failed"]},
     }
     assert sum(report["c2"]["leads_by_status"].values()) == report["c2"]["total_leads"] == 3
-
-
-def test_a_lead_is_the_documents_example() -> None:
-    lead = PortalLead(
-        created=1665762498,
-        campaign_id=CAMPAIGN,
-        number="+12131204",
-        status="new",
-        retries=11,
-        first_name="Piper",
-        last_name="Huffman",
-        priority=4,
-        id="210ea5d942f41744f1ef37e84a59878d",
-        serial=0,
-    )
-    assert list(lead.row().items()) == [
-        ("created", 1665762498),
-        ("campaign_id", CAMPAIGN),
-        ("number", "+12131204"),
-        ("status", "new"),
-        ("retries", 11),
-        ("first_name", "Piper"),
-        ("last_name", "Huffman"),
-        ("priority", 4),
-        ("id", "210ea5d942f41744f1ef37e84a59878d"),
-    ]
 
 
 def test_seeded_leads_are_like_the_example_and_no_two_share_an_id_or_a_number(call: Callable[..., Any]) -> None:
@@ -146,24 +120,10 @@ def test_a_call_is_logged_with_its_campaign_its_query_and_its_rows(call: Callabl
     )
 
 
-def test_a_queue_has_the_documents_keys_and_counts_its_agents(call: Callable[..., Any]) -> None:
+def test_a_queue_counts_its_agents(call: Callable[..., Any]) -> None:
     queues = call(portal=portal(queues=40)).portal(QUEUES).content
     assert queues == [queue_row(1, number) for number in range(40)]
-    assert {tuple(queue) for queue in queues} == {
-        (
-            *("id", "name", "extension", "max_time_caller_in_queue", "strategy", "agents", "calls", "total_agents"),
-            *("logged_in_agents", "logged_out_agents", "idle_agents", "misconfigured_agents", "agents_registered"),
-            "agents_on_call",
-        )
-    }
     agents = [agent for queue in queues for agent in queue["agents"]]
-    assert {tuple(agent) for agent in agents} == {
-        (
-            *("id", "name", "extension", "extension_is_valid", "delay", "timeout", "logged_in", "status"),
-            *("registered", "tags"),
-        )
-    }
-    assert {tuple(tag) for agent in agents for tag in agent["tags"]} == {("id", "name", "color")}
     assert len({queue["id"] for queue in queues}) == 40
     for queue in queues:
         here = queue["agents"]

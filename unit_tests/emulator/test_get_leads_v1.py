@@ -102,24 +102,10 @@ def test_no_lead_was_called_before_it_arrived() -> None:
     assert len(row_of(lead)["call_attempt_Loans_1"]) == 1
 
 
-@pytest.mark.parametrize(
-    ("prefix", "keys"),
-    [
-        ("sms_", ("status", "cost", "body", "sent_at")),
-        (
-            "ivr_",
-            (
-                *("status", "cost", "text_to_speak", "multi_text_to_speak", "dtmf_response", "duration"),
-                "sent_at",
-            ),
-        ),
-        ("gmail_", ("cost", "google_email", "subject", "to", "from", "sent_at")),
-    ],
-)
-def test_some_leads_got_a_message_and_some_of_its_costs_are_pending(prefix: str, keys: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("prefix", ["sms_", "ivr_", "gmail_"])
+def test_some_leads_got_a_message_and_some_of_its_costs_are_pending(prefix: str) -> None:
     messages = values(many(), prefix)
     assert 100 < len(messages) < 400
-    assert {tuple(message) for message in messages} == {keys}
     pending = [message for message in messages if message["cost"] == PENDING]
     assert 0 < len(pending) < len(messages) / 2
     assert {message.get("status", PENDING) for message in pending} == {PENDING}

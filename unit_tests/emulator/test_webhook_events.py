@@ -30,29 +30,16 @@ def judged(number: int = 0, seed: int = 1) -> Lead:
     return judge(lead(number), seed=seed, at=NOW)
 
 
-def test_the_lead_processed_webhook_has_the_keys_of_the_pages_example_in_its_order():
+def test_the_lead_processed_webhook_tells_how_the_journey_ended():
     ((kind, body),) = told(judged(), "lead_processed")
-    assert (kind, list(body)) == (
-        "lead_processed",
-        [
-            *("phone_number", "lead_id", "latest_recording_url", "campaign_id", "latest_called_at", "lead_outcome"),
-            *("processed_at", "contact_name", "created_at", "lead_responses"),
-        ],
-    )
-    assert body["processed_at"] == "2026-11-20T12:00:00+00:00"
+    assert (kind, body["processed_at"]) == ("lead_processed", "2026-11-20T12:00:00+00:00")
     assert body["lead_outcome"] == judged().lead_outcome
 
 
-def test_a_call_event_has_the_keys_of_the_pages_example_and_a_number_of_its_own():
+def test_calls_are_numbered_from_1_in_the_order_of_their_times():
     seen = [told(judged(number), "call") for number in range(50)]
     for calls in seen:
         assert [body["call_attempt_number"] for _, body in calls] == list(range(1, len(calls) + 1))
-        assert {tuple(body) for _, body in calls} == {
-            (
-                *("phone_number", "lead_id", "recording_url", "campaign_id", "called_at", "call_outcome"),
-                *("contact_name", "created_at", "call_attempt_number"),
-            )
-        }
         times = [datetime.fromisoformat(body["called_at"]) for _, body in calls]
         assert times == sorted(times)
     assert {len(calls) for calls in seen} == {1, 2, 3}
@@ -79,24 +66,6 @@ def test_calls_come_before_the_journeys_end_and_messages_behind_it():
     kinds = [kind for kind, _ in told(judged(2))]
     assert kinds.index("judgement") == kinds.count("call") == kinds.index("lead_processed") - 1
     assert set(kinds[kinds.index("lead_processed") + 1 :]) <= {"sms", "whatsapp", "ivr", "email"}
-
-
-def test_what_the_pages_only_name_shares_the_keys_of_what_they_show():
-    found: dict[str, dict[str, Any]] = {}
-    for number in range(50):
-        found |= dict(told(judged(number), "sms", "whatsapp", "ivr", "email"))
-    shared = ["phone_number", "lead_id", "campaign_id", "contact_name", "created_at"]
-    assert {kind: [key for key in body if key in shared] for kind, body in found.items()} == dict.fromkeys(
-        found, shared
-    )
-    assert {kind: set(body) - set(shared) for kind, body in found.items()} == {
-        "sms": {"status", "cost", "body", "sent_at"},
-        "whatsapp": {"event_type", "status", "cost", "body", "sent_at"},
-        "ivr": {
-            *("status", "cost", "text_to_speak", "multi_text_to_speak", "dtmf_response", "duration", "sent_at"),
-        },
-        "email": {"cost", "google_email", "subject", "to", "from", "sent_at"},
-    }
 
 
 def test_a_second_journey_goes_on_numbering_calls_and_brings_no_messages_again():
