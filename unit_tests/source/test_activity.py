@@ -15,10 +15,10 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from source_squadstack.components.activity_records import ActivityFilter, activity_id, normalize_activity
-from source_squadstack.components.errors import RefusedError, UnreadableBodyError
+from source_squadstack.components.activity_records import ActivityFilter
+from source_squadstack.components.errors import RefusedError
 from source_squadstack.components.pagination import page_size_of
-from source_squadstack.components.response_body import BodyExtractor, read_body
+from source_squadstack.components.response_body import BodyExtractor
 from source_squadstack.components.retrievers.activity import ActivityRetriever
 
 START, END = 1_700_000_000, 1_700_000_000 + 30 * 86_400 - 1
@@ -297,59 +297,3 @@ def test_seconds_that_fit_a_page_are_read_though_their_neighbours_fill_it(shape,
 def test_a_second_that_fits_a_page_alone_is_read_alone(bounds):
     portal = Portal(sorted([START + 5, START + 6, START + 7, START + 8] * 60), 100, "bare", bounds)
     assert read(portal) == once(portal)
-
-
-@pytest.mark.parametrize(
-    ("body", "is_empty"),
-    [
-        (b"null", True),
-        (b'{"data": null}', True),
-        (b'{"cdrs": null, "next_start_key": ""}', True),
-        (b'{"data": null, "next_start_key": "k"}', False),
-        (b'{"next_start_key": null}', False),
-        (b"{}", False),
-        (b"0", False),
-        (b'{"data": [], "next_start_key": true}', False),
-    ],
-)
-def test_null_is_an_empty_list_where_it_stands_for_one(body, is_empty):
-    answer = SimpleNamespace(content=body)
-    if is_empty:
-        assert read_body(answer, "activity").rows == []
-    else:
-        with pytest.raises(UnreadableBodyError):
-            read_body(answer, "activity")
-
-
-def test_an_activity_is_known_by_its_first_uuid_and_its_time():
-    row = {"timestamp": 1666222318, "lead_history": [{"event": "x"}, {"uuid": "a"}, {"uuid": "b"}]}
-    assert activity_id(row) == "a:1666222318"
-
-
-def test_an_activity_without_a_uuid_is_known_by_what_tells_it_apart():
-    row = {
-        "timestamp": 1666222318,
-        "campaign_name": "c",
-        "lead_number": "+1",
-        "agent_name": "a",
-        "agent_extension": "1",
-    }
-    assert activity_id(row) == activity_id({**row, "lead_history": [], "note": "x"})
-    assert activity_id(row) != activity_id({**row, "lead_number": "+2"})
-
-
-@pytest.mark.parametrize(
-    ("timestamp", "seconds", "kept"),
-    [
-        (1666222318, 1666222318, 1666222318),
-        ("1666222318", 1666222318, 1666222318),
-        (1666222318220, 1666222318, 1666222318),
-        (None, None, None),
-        ("soon", None, "soon"),
-        ({"at": 1}, None, '{"at": 1}'),
-    ],
-)
-def test_a_timestamp_is_whole_seconds_or_stays_as_text(timestamp, seconds, kept):
-    row = {"timestamp": timestamp, "datetime": "2022-10-19 23:31:58 +0000 UTC", "agent_extension": 1071}
-    assert normalize_activity(row) == seconds
-    assert (row["timestamp"], row["datetime"], row["agent_extension"]) == (kept, "2022-10-19T23:31:58Z", "1071")
