@@ -48,8 +48,8 @@ def problem(config: Config, api: CheckClient, clock: Clock) -> str | None:
 
 
 def _problems(config: Config, api: CheckClient, clock: Clock) -> Iterator[str]:
-    if (trouble := storage.problem(config.store, clock)) is not None:
-        yield str(trouble)
+    if (error := storage.problem(config.store, clock)) is not None:
+        yield str(error)
     logged_in = False
     for lane in campaign_operations(config):
         if lane.operation.api == CONTACT_CENTER:
@@ -57,8 +57,8 @@ def _problems(config: Config, api: CheckClient, clock: Clock) -> Iterator[str]:
             logged_in = True
         else:
             answer = _probed(api, lane, clock)
-        if answer is not None and (said := _explain(lane, answer)):
-            yield said
+        if answer is not None and (sentence := _explain(lane, answer)):
+            yield sentence
 
 
 def _probed(api: ApiClient, lane: CampaignOperation, clock: Clock) -> Response:
@@ -83,42 +83,42 @@ def _asked(ask: Callable[[], Response], clock: Clock) -> Response:
 def _explain(lane: CampaignOperation, answer: Response) -> str | None:
     endpoint, service = lane.operation.endpoint, lane.operation.service
     address = "contact_center.portal_url" if lane.operation.api == CONTACT_CENTER else "squadstack.base_url"
-    said: str | None = None
+    sentence: str | None = None
     operation = OPERATIONS[V4, "disable"] if lane.operation.api == V4 else lane.operation
     match classify_response([ProbeLead()], answer, operation):
         case RowResults() if lane.operation.api == CONTACT_CENTER:
             pass  # the login was accepted
         case RowResults(row_errors):
-            said = _explain_row(lane, row_errors[0] if row_errors else None)
+            sentence = _explain_row(lane, row_errors[0] if row_errors else None)
         case BatchRejected():
             pass  # refused for the missing id, only less politely
         case ConfigProblem(what, detail):
-            said = fix_message(what, detail, lane.where)
+            sentence = fix_message(what, detail, lane.fix_context)
         case Throttled():
-            said = (
+            sentence = (
                 f"{service}'s allowance of calls is used up, a minute later too: "
                 "stop other clients of the business, or try again later."
             )
         case OutcomeUnknown(problem=problem) as unclear if problem:
-            said = fix_message(problem, unclear.what, lane.where)
+            sentence = fix_message(problem, unclear.what, lane.fix_context)
         case OutcomeUnknown(what, _, True):
-            said = f"{address} answers {endpoint} with {what}: {service} has a problem, or this is not its API."
+            sentence = f"{address} answers {endpoint} with {what}: {service} has a problem, or this is not its API."
         case OutcomeUnknown(what):
-            said = (
+            sentence = (
                 f"{address} cannot be reached ({what}). "
                 f"Check the address, the network and {service}'s list of allowed IP addresses."
             )
         case Mismatch():
-            said = f"SquadStack's answer to {endpoint} names a lead that was not sent."
-    return said
+            sentence = f"SquadStack's answer to {endpoint} names a lead that was not sent."
+    return sentence
 
 
 def _explain_row(lane: CampaignOperation, row_error: RowError | None) -> str | None:
     endpoint = lane.operation.endpoint
     if row_error is None:
-        return f"SquadStack accepted a lead without an id at {endpoint}: {lane.ref_at} is not safe to use."
+        return f"SquadStack accepted a lead without an id at {endpoint}: {lane.campaign_field} is not safe to use."
     if (problem := config_problem(row_error.status, row_error.reason.cause)) is not None:
-        return fix_message(problem, row_error.reason.text, lane.where)
+        return fix_message(problem, row_error.reason.text, lane.fix_context)
     if row_error.status in _REACHED:
         return None
     return f"SquadStack refused the trial call to {endpoint} with status {row_error.status}: {row_error.reason.text}"

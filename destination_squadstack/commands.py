@@ -93,9 +93,9 @@ def _sync(
     config: Config, routes: list[Route], read: Callable[[int], bytes], emitter: Emitter, *, is_replay: bool = False
 ) -> Sync:
     clock = SystemClock()
-    if not config.dry_run and (trouble := storage.problem(config.store, clock)) is not None:
+    if not config.dry_run and (error := storage.problem(config.store, clock)) is not None:
         # Found out when the first row is rejected, it would cost what has been sent until then its states.
-        raise trouble
+        raise error
     # What has been imported is here to stay, and of what the flow makes little waits for a collector: looking through
     # both as often as Python does by itself would take a fifth of the time.
     gc.freeze()

@@ -103,7 +103,8 @@ class Operation:
     endpoint: str
     sync_mode: str
     template: str
-    # Leads are told apart by this field, within this pool: two calls for one lead are never under way together.
+    # Two calls for one lead are never under way together. Leads are identified by this field, in this namespace of a
+    # campaign.
     lead_namespace: str
     key: str = "lead_id"
     method: str = "POST"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
-from destination_squadstack.api.fix_messages import Where
+from destination_squadstack.api.fix_messages import FixContext
 from destination_squadstack.config import Config, StreamEntry, Target, operation_of
 from destination_squadstack.errors import ConfigError
 from destination_squadstack.mapping import Rename
@@ -19,25 +19,35 @@ _BY_SYNC_MODE = {"append_dedup": "upsert", "update": "update", "soft_delete": "d
 _WITHOUT_CATALOG = {CRM_V2: "upsert", V4: "disable", V1: "disable"}
 
 
+# A kind of id, and the campaign that knows leads by it.
+LeadNamespace = tuple[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class CampaignOperation:
-    """One operation on one campaign: records of any stream that share it also share its calls.
+    """One operation on one campaign, a lane: records of any stream that share it also share its calls.
 
-    Leads are told apart within a `scope`: two lanes of one campaign must keep the order of a lead between them, also
-    those of v4 and v1. `ref_at` is the config's field that names the campaign.
+    Leads are told apart within a `lead_namespace`: two lanes of one campaign, also those of v4 and v1, must keep the
+    order of a lead between them. `config_entry` is the entry of the config that it comes from, `campaign_field` the
+    config's field that names the campaign.
     """
 
     index: int
-    lead_namespace: int
+    lead_namespace: LeadNamespace
     operation: Operation
     path: str
-    at: str
-    ref_at: str
+    config_entry: str
+    campaign_field: str
 
     @property
-    def where(self) -> Where:
+    def fix_context(self) -> FixContext:
         """What a message has to name."""
-        return Where(api=self.operation.api, endpoint=self.operation.endpoint, at=self.at, ref_at=self.ref_at)
+        return FixContext(
+            api=self.operation.api,
+            endpoint=self.operation.endpoint,
+            config_entry=self.config_entry,
+            campaign_field=self.campaign_field,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +75,8 @@ class Route:
 class _Choice:
     operation: Operation
     target: str
-    at: str
-    ref_at: str
+    config_entry: str
+    campaign_field: str
 
 
 def plan(config: Config, catalog: Any, *, whole: bool = True) -> list[Route]:
@@ -272,21 +282,12 @@ def _lane(choice: _Choice, lanes: dict[tuple[str, str, str], CampaignOperation])
     operation = choice.operation
     key = (operation.api, choice.target, operation.name)
     if key not in lanes:
-        lead_namespace = (operation.lead_namespace, choice.target)
-        neighbour = next(
-            (
-                lane
-                for (_, target, _), lane in lanes.items()
-                if (lane.operation.lead_namespace, target) == lead_namespace
-            ),
-            None,
-        )
         lanes[key] = CampaignOperation(
             index=len(lanes),
-            lead_namespace=neighbour.lead_namespace if neighbour else len(lanes),
+            lead_namespace=(operation.lead_namespace, choice.target),
             operation=operation,
             path=operation.path(choice.target),
-            at=choice.at,
-            ref_at=choice.ref_at,
+            config_entry=choice.config_entry,
+            campaign_field=choice.campaign_field,
         )
     return lanes[key]

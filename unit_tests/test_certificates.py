@@ -11,7 +11,7 @@ import requests
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from destination_squadstack.api.fix_messages import Where, fix_message
+from destination_squadstack.api.fix_messages import FixContext, fix_message
 from destination_squadstack.api.outcomes import NotLoggedIn, classify_response
 from destination_squadstack.api.transport import Transport
 from destination_squadstack.operations import Request
@@ -111,7 +111,7 @@ def test_the_destination_names_an_untrusted_certificate_and_the_way_to_trust_it(
     assert answer == NotLoggedIn("certificate", "self-signed certificate")
     refused = classify_response([], answer)
     for api, field in (("crm_v2", "squadstack.base_url"), ("contact_center", "contact_center.portal_url")):
-        said = fix_message(refused.problem, refused.detail, Where(api, "e", "default", "default.ref_id"))
+        said = fix_message(refused.problem, refused.detail, FixContext(api, "e", "default", "default.ref_id"))
         assert said.startswith(f"The certificate at {field} is not trusted (self-signed certificate).")
         assert "REQUESTS_CA_BUNDLE" in said
 

@@ -25,7 +25,7 @@ from squadstack_common.contact_center_session import (
 )
 from squadstack_common.secrets import mask
 
-# All calls wait for it, and one that stays silent is tried as often as a call: with a call's minute, for a quarter of
+# All calls wait for it, and one without a response is tried as often as a call: with a call's minute, for a quarter of
 # an hour.
 LOGIN_SECONDS = 20.0
 _OTHER_METHOD = {"PUT": "POST", "POST": "PUT"}

@@ -85,47 +85,47 @@ class Reason:
     text: str
 
 
-def read_reason(said: Any, field_names: Collection[str] = ()) -> Reason:
+def read_reason(error: Any, field_names: Collection[str] = ()) -> Reason:
     """Read an error of the API.
 
     Args:
-        said: The error as it came: an `error_msg`, a `data` object, a whole body.
+        error: The error as it came: an `error_msg`, a `data` object, a whole body.
         field_names: Names of the record's fields; only these and the documented ones are repeated from what was said.
     """
     # The documented fields are no lead's data: a reason may name one even if the record lacks it, most of all then.
     field_names = documented_fields().union(field_names)
-    statements = list(_statements(said, "", 0))
+    statements = list(_statements(error, "", 0))
     for _, text in statements:
         for pattern, cause, sentence in _KNOWN:
             if pattern.search(text):
                 return Reason(cause, sentence)
     words = dict.fromkeys(_clean(field, text, field_names) for field, text in statements)
-    told = [text for text in words if any(map(str.isalpha, text))]
-    return Reason(Cause.OTHER, "; ".join(told)[:_LONGEST] or (UNREPEATED if words else NOTHING_SAID))
+    readable = [text for text in words if any(map(str.isalpha, text))]
+    return Reason(Cause.OTHER, "; ".join(readable)[:_LONGEST] or (UNREPEATED if words else NOTHING_SAID))
 
 
-def seconds_said(said: Any) -> float | None:
+def seconds_said(error: Any) -> float | None:
     """Return how many seconds an error asks to wait, as in "try after 60 seconds"; None if it names none."""
-    waits = (wait_in_words(text) for _, text in _statements(said, "", 0))
+    waits = (wait_in_words(text) for _, text in _statements(error, "", 0))
     return next((wait for wait in waits if wait is not None), None)
 
 
-def _statements(said: Any, field: str, depth: int) -> Iterator[tuple[str, str]]:
+def _statements(error: Any, field: str, depth: int) -> Iterator[tuple[str, str]]:
     """Take apart whatever the API wrapped its words in: (field, words)."""
     if depth > _NESTED:
         return
-    if isinstance(said, Mapping):
-        for key, value in said.items():
+    if isinstance(error, Mapping):
+        for key, value in error.items():
             if key == "error_type":
                 continue
             yield from _statements(value, field if _is_wrapping(key, value) else str(key), depth + 1)
-    elif isinstance(said, list):
-        for value in said:
+    elif isinstance(error, list):
+        for value in error:
             yield from _statements(value, field, depth + 1)
-    elif isinstance(said, str):
-        unpacked = _unpack(said)
+    elif isinstance(error, str):
+        unpacked = _unpack(error)
         if unpacked is None:
-            yield field, said
+            yield field, error
         else:
             yield from _statements(unpacked, field, depth + 1)
 

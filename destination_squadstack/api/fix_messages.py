@@ -8,13 +8,13 @@ from squadstack_common.certificates import NO_CERTIFICATES_FILE, untrusted_certi
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class FixContext:
     """What a call was for: the endpoint, its API, the entry of the config, and its field that names the campaign."""
 
     api: str
     endpoint: str
-    at: str
-    ref_at: str
+    config_entry: str
+    campaign_field: str
 
 
 _PROXY = (
@@ -29,11 +29,12 @@ _SQUADSTACK = {
     "Copy it again from Settings, Integrations in SquadStack's customer portal.",
     "permission": "squadstack.token may not use {endpoint}{more}. Ask SquadStack to allow it for this token, "
     "and to put the IP addresses of this connector on their list.",
-    "unknown_ref": "{ref_at} names no active integration of SquadStack. "
+    "unknown_ref": "{campaign_field} names no active integration of SquadStack. "
     "Copy the reference ID of the campaign again, or ask your SquadStack contact for it.",
-    "not_enabled": "{at}.operation uses {endpoint}, which is not enabled in the integration that {ref_at} names. "
-    "Ask SquadStack to enable it, or choose another operation.",
-    "not_found": "{ref_at} or squadstack.base_url is wrong: SquadStack has nothing under that address (HTTP 404).",
+    "not_enabled": "{config_entry}.operation uses {endpoint}, which is not enabled in the integration that "
+    "{campaign_field} names. Ask SquadStack to enable it, or choose another operation.",
+    "not_found": "{campaign_field} or squadstack.base_url is wrong: SquadStack has nothing under that address "
+    "(HTTP 404).",
     "not_allowed": "squadstack.base_url does not lead to the CRM v2 API: it refuses the method POST (HTTP 405).",
     "redirect": "squadstack.base_url answers with a redirect (HTTP {detail}), which is not followed "
     "because the token would travel with it. Enter the address it leads to.",
@@ -44,7 +45,7 @@ _V4_AND_V1 = _SQUADSTACK | {
     "permission": "squadstack.token is not accepted by SquadStack for {endpoint} (HTTP 403){more}. Copy it again from "
     "Settings, Integrations in SquadStack's customer portal, and ask SquadStack to put the IP addresses of this "
     "connector on their list.",
-    "unknown_campaign": "{ref_at} names no campaign of SquadStack, or squadstack.base_url is wrong (HTTP 404). "
+    "unknown_campaign": "{campaign_field} names no campaign of SquadStack, or squadstack.base_url is wrong (HTTP 404). "
     "Copy the campaign's id again, or ask your SquadStack contact for it.",
     "not_allowed": "squadstack.base_url does not lead to this API: it refuses the method of {endpoint} (HTTP 405).",
 }
@@ -71,13 +72,13 @@ _CONTACT_CENTER = {
 }
 
 
-def fix_message(problem: str, detail: str, where: Where) -> str:
+def fix_message(problem: str, detail: str, context: FixContext) -> str:
     """Say which config field to put right, and how."""
-    table = {CRM_V2: _SQUADSTACK, CONTACT_CENTER: _CONTACT_CENTER}.get(where.api, _V4_AND_V1)
+    table = {CRM_V2: _SQUADSTACK, CONTACT_CENTER: _CONTACT_CENTER}.get(context.api, _V4_AND_V1)
     return table[problem].format(
         detail=detail,
         more="" if detail in ("", NOTHING_SAID) else f" ({detail})",
-        endpoint=where.endpoint,
-        at=where.at,
-        ref_at=where.ref_at,
+        endpoint=context.endpoint,
+        config_entry=context.config_entry,
+        campaign_field=context.campaign_field,
     )

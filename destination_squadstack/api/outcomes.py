@@ -1,4 +1,7 @@
-"""What an answer means for the records of a call. Pure: it decides, the engine acts.
+"""What a response means for the records of a call. Pure: it decides, the engine acts.
+
+Start at `classify_response`: a 2xx goes to `_classify_rows` (CRM v2) or `_classify_whole_call`, a 404 to
+`_classify_not_found`, any other status to `_classify_status`, the entry of one lead to `_row_error`.
 
 CRM v2 answers a bulk call row by row. Rows are matched to records by position, because a failed row carries no lead id.
 An answer that cannot be matched for sure is ambiguous: it may have been applied, in full or in part. The other APIs
@@ -53,7 +56,7 @@ class NoResponse:
 
 @dataclass(frozen=True, slots=True)
 class NotLoggedIn:
-    """The call could not even be made: the proxy or the portal wants a login. `problem` is a key in `advice`."""
+    """The call could not even be made: the proxy or the portal wants a login. `problem` is a key in `fix_messages`."""
 
     problem: str
     detail: str = ""
@@ -62,7 +65,7 @@ class NotLoggedIn:
 Response = ApiResponse | NoResponse | NotLoggedIn
 
 
-class Sent(Protocol):
+class SentRecord(Protocol):
     """What the classification needs of a record that was sent."""
 
     @property
@@ -104,7 +107,7 @@ class RowResults:
 class OutcomeUnknown:
     """The call may or may not have been applied: the same records have to be sent again.
 
-    `wait` is how long the API asks to wait. `problem` is a key of the messages in `advice`: what is wrong with the
+    `wait` is how long the API asks to wait. `problem` is a key of `fix_messages`: what is wrong with the
     config if the API answers no call otherwise.
     """
 
@@ -135,7 +138,7 @@ class Throttled:
 
 @dataclass(frozen=True, slots=True)
 class ConfigProblem:
-    """The config has to change. `problem` is a key of the messages in `advice`."""
+    """The config has to change. `problem` is a key of `fix_messages`."""
 
     problem: str
     detail: str = ""
@@ -147,7 +150,7 @@ class Mismatch:
 
 
 def config_problem(status: int, cause: Cause) -> str | None:
-    """Return the key in `advice` of what a refusal of any lead whatever says of the config; None if it says nothing."""
+    """Return the key in `fix_messages` of what the refusal of any lead says of the config; None if nothing."""
     return _WRONG_REF.get(cause, _PROBLEMS[status] if status in (_UNAUTHORIZED, _FORBIDDEN) else None)
 
 
@@ -155,31 +158,33 @@ Outcome = RowResults | OutcomeUnknown | BatchRejected | Throttled | ConfigProble
 
 
 def classify_response(
-    records: Sequence[Sent],
-    answer: Response,
+    records: Sequence[SentRecord],
+    response: Response,
     operation: Operation = OPERATIONS[CRM_V2, "upsert"],
     *,
     lane_has_accepted: bool = False,
 ) -> Outcome:
     """Decide what an answer to an operation means; `proved` is an address where other records were accepted."""
-    if isinstance(answer, NotLoggedIn):
-        return ConfigProblem(answer.problem, answer.detail)
-    if isinstance(answer, NoResponse):
+    if isinstance(response, NotLoggedIn):
+        return ConfigProblem(response.problem, response.detail)
+    if isinstance(response, NoResponse):
         return OutcomeUnknown(
-            answer.what, may_be_applied=answer.may_be_applied, answered=False, timed_out=answer.timed_out
+            response.what, may_be_applied=response.may_be_applied, answered=False, timed_out=response.timed_out
         )
-    if _OK <= answer.status < _REDIRECTS:
-        return _judge_rows(records, answer) if operation.has_row_results else _judge_whole(answer)
-    return _judge_missing(records, answer, operation, lane_has_accepted) or _judge_status(records, answer, operation)
+    if _OK <= response.status < _REDIRECTS:
+        return _classify_rows(records, response) if operation.has_row_results else _classify_whole_call(response)
+    return _classify_not_found(records, response, operation, lane_has_accepted) or _classify_status(
+        records, response, operation
+    )
 
 
 _PROBLEMS = {_UNAUTHORIZED: "token", _FORBIDDEN: "permission", _NOT_FOUND: "not_found", _NOT_ALLOWED: "not_allowed"}
 
 
-def _judge_status(records: Sequence[Sent], reply: ApiResponse, operation: Operation) -> Outcome:
-    status, reason = reply.status, read_reason(reply.body)
+def _classify_status(records: Sequence[SentRecord], response: ApiResponse, operation: Operation) -> Outcome:
+    status, reason = response.status, read_reason(response.body)
     by_cause = _WRONG_REF.get(reason.cause) if operation.has_row_results else None
-    if status == _FORBIDDEN and _is_a_web_page(reply):
+    if status == _FORBIDDEN and _is_a_web_page(response):
         # A firewall that takes offence at one lead, or at this connector: only other calls can tell.
         what = "HTTP 403 with a web page instead of the API's answer"
         return OutcomeUnknown(what, may_be_applied=False, answered=True, problem="permission")
@@ -189,71 +194,75 @@ def _judge_status(records: Sequence[Sent], reply: ApiResponse, operation: Operat
     if status in _REFUSES_THE_LIST:
         # v4 and v1 may have taken a part of a list that they refuse.
         partly = may_be_applied and not operation.has_row_results and len(records) > 1
-        return BatchRejected(status, _said(status, reply.body, records[0]), partly)
+        return BatchRejected(status, _reason_of(status, response.body, records[0]), partly)
     if status == TOO_MANY_REQUESTS:
-        return Throttled(reply.retry_after)
+        return Throttled(response.retry_after)
     if status in _COMES_BACK or status >= _SERVER_ERROR:
         # What must not be sent twice is not sent again on the strength of a status that a proxy may have made up.
         may_be_applied = may_be_applied or not operation.repeatable
-        return OutcomeUnknown(f"HTTP {status}", may_be_applied=may_be_applied, answered=True, wait=reply.retry_after)
+        return OutcomeUnknown(f"HTTP {status}", may_be_applied=may_be_applied, answered=True, wait=response.retry_after)
     return ConfigProblem("redirect" if _REDIRECTS <= status < _BAD_REQUEST else "unexpected", str(status))
 
 
-def _judge_missing(
-    records: Sequence[Sent], reply: ApiResponse, operation: Operation, lane_has_accepted: bool
+def _classify_not_found(
+    records: Sequence[SentRecord], response: ApiResponse, operation: Operation, lane_has_accepted: bool
 ) -> Outcome | None:
-    """Decide what a 404 means where the documents have one for a lead; None where `_judge_status` knows.
+    """Decide what a 404 means where the documents have one for a lead; None where `_classify_status` knows.
 
     v4 says "404 if the given lead_id doesn't exist" of the calls for one lead, and of no list; the contact center has
     leads and calls in its paths. Their words are not documented: JSON, or nothing, is the API speaking and means the
     lead, unless it names the campaign and no lead; a web page is no API at all. A wrong campaign_id that says neither
     rejects its first records and stops at the 200th.
     """
-    somebody_else = reply.unreadable is not None and bool(reply.body)
-    if reply.status not in (_NOT_FOUND, _GONE) or operation.has_row_results or somebody_else:
+    is_not_the_api = response.unreadable is not None and bool(response.body)
+    if response.status not in (_NOT_FOUND, _GONE) or operation.has_row_results or is_not_the_api:
         return None
-    reason = read_reason(reply.body, records[0].field_names)
+    reason = read_reason(response.body, records[0].field_names)
     if reason.cause in (Cause.UNKNOWN_LEAD, Cause.DELETED):
-        return BatchRejected(reply.status, reason)
+        return BatchRejected(response.status, reason)
     if operation.api == CONTACT_CENTER and operation.body is not Body.IN_PATH:
         # Its address is that of all leads: a 404 is one lead's only where it was good for others.
-        return BatchRejected(reply.status, _said(reply.status, reply.body, records[0])) if lane_has_accepted else None
+        return (
+            BatchRejected(response.status, _reason_of(response.status, response.body, records[0]))
+            if lane_has_accepted
+            else None
+        )
     words = reason.text.lower()
     if operation.batch_size > 1 or ("campaign" in words and "lead" not in words):
         return ConfigProblem("not_found" if operation.api == CONTACT_CENTER else "unknown_campaign", reason.text)
-    said = f"The {_NAMED[operation.key]} does not exist (HTTP {reply.status}: {reason.text})."
-    return BatchRejected(reply.status, Reason(Cause.UNKNOWN_LEAD, said))
+    text = f"The {_NAMED[operation.key]} does not exist (HTTP {response.status}: {reason.text})."
+    return BatchRejected(response.status, Reason(Cause.UNKNOWN_LEAD, text))
 
 
 _NAMED = {"lead_id": "lead", "cdr_id": "call"}
 
 
-def _is_a_web_page(reply: ApiResponse) -> bool:
-    return reply.unreadable is not None and str(reply.body or "").lstrip().startswith("<")
+def _is_a_web_page(response: ApiResponse) -> bool:
+    return response.unreadable is not None and str(response.body or "").lstrip().startswith("<")
 
 
-def _judge_whole(reply: ApiResponse) -> Outcome:
+def _classify_whole_call(response: ApiResponse) -> Outcome:
     """Any 2xx is success, with whatever body, unless that is a page of somebody else or was cut short."""
-    if reply.unreadable is not None and str(reply.body or "").lstrip().startswith(_BROKEN):
-        return OutcomeUnknown(f"HTTP {reply.status} with {reply.unreadable}", may_be_applied=True, answered=True)
+    if response.unreadable is not None and str(response.body or "").lstrip().startswith(_BROKEN):
+        return OutcomeUnknown(f"HTTP {response.status} with {response.unreadable}", may_be_applied=True, answered=True)
     return RowResults(None)
 
 
-def _judge_rows(records: Sequence[Sent], reply: ApiResponse) -> Outcome:
-    body = reply.body
+def _classify_rows(records: Sequence[SentRecord], response: ApiResponse) -> Outcome:
+    body = response.body
     rows = body.get("result") if isinstance(body, dict) else None
-    if reply.unreadable is not None or not isinstance(rows, list):
-        what = reply.unreadable or "a body without a result list"
-        return OutcomeUnknown(f"HTTP {reply.status} with {what}", may_be_applied=True, answered=True)
+    if response.unreadable is not None or not isinstance(rows, list):
+        what = response.unreadable or "a body without a result list"
+        return OutcomeUnknown(f"HTTP {response.status} with {what}", may_be_applied=True, answered=True)
     if len(rows) != len(records):
         what = "a result of another length than was sent"
-        return OutcomeUnknown(f"HTTP {reply.status} with {what}", may_be_applied=True, answered=True)
+        return OutcomeUnknown(f"HTTP {response.status} with {what}", may_be_applied=True, answered=True)
     try:
         for record, row in zip(records, rows, strict=True):
             if row["status_code"] != _OK or row["data"]["lead_id"] != record.lead_id:
-                return _judge_each(records, rows, body, reply.retry_after)
+                return _classify_each_row(records, rows, body, response.retry_after)
     except (KeyError, TypeError):
-        return _judge_each(records, rows, body, reply.retry_after)
+        return _classify_each_row(records, rows, body, response.retry_after)
     return RowResults(None) if _metadata_agrees(body, len(rows), len(rows)) else _CONTRADICTION
 
 
@@ -262,7 +271,9 @@ _CONTRADICTION = OutcomeUnknown(
 )
 
 
-def _judge_each(records: Sequence[Sent], rows: Sequence[Any], body: dict[str, Any], wait: float | None) -> Outcome:
+def _classify_each_row(
+    records: Sequence[SentRecord], rows: Sequence[Any], body: dict[str, Any], wait: float | None
+) -> Outcome:
     row_errors: list[RowError | None] = []
     for record, row in zip(records, rows, strict=True):
         status = row.get("status_code") if isinstance(row, dict) else None
@@ -272,16 +283,16 @@ def _judge_each(records: Sequence[Sent], rows: Sequence[Any], body: dict[str, An
         echoed = data.get("lead_id") if isinstance(data, dict) else None
         if echoed is not None and str(echoed).strip() != record.lead_id.strip():
             return Mismatch()
-        row_errors.append(None if _OK <= status < _REDIRECTS else _refusal(record, status, data, wait))
+        row_errors.append(None if _OK <= status < _REDIRECTS else _row_error(record, status, data, wait))
     if not _metadata_agrees(body, len(rows), row_errors.count(None)):
         return _CONTRADICTION
     return RowResults(row_errors)
 
 
-def _refusal(record: Sent, status: int, data: object, wait: float | None) -> RowError:
-    reason = _said(status, data, record)
-    if status == TOO_MANY_REQUESTS and (said := seconds_said(data)) is not None:
-        wait = max(said, wait or 0.0)
+def _row_error(record: SentRecord, status: int, data: object, wait: float | None) -> RowError:
+    reason = _reason_of(status, data, record)
+    if status == TOO_MANY_REQUESTS and (text := seconds_said(data)) is not None:
+        wait = max(text, wait or 0.0)
     broken = status >= _SERVER_ERROR
     return RowError(
         status=status,
@@ -292,9 +303,9 @@ def _refusal(record: Sent, status: int, data: object, wait: float | None) -> Row
     )
 
 
-def _said(status: int, said: object, record: Sent) -> Reason:
+def _reason_of(status: int, text: object, record: SentRecord) -> Reason:
     """Read why a lead was refused; where none of the words can be repeated, the status is all there is to tell."""
-    reason = read_reason(said, record.field_names)
+    reason = read_reason(text, record.field_names)
     return replace(reason, text=f"Refused (HTTP {status}): {UNREPEATED}") if reason.text == UNREPEATED else reason
 
 

@@ -1,4 +1,4 @@
-"""One HTTP call: a request out, an answer or a silence back. Never raises for anything the network does."""
+"""One HTTP call: a request out, a response or none back. Never raises for anything the network does."""
 
 import contextlib
 import math
@@ -117,7 +117,7 @@ class Transport:
                 # Of an answer that was not read to its end the connection is of no more use; else it is back already.
                 response.close()
         except (HTTPError, OSError) as error:
-            return _silence(error)
+            return _no_response(error)
 
     def close(self) -> None:
         """Close the connection of the calling thread."""
@@ -133,7 +133,7 @@ class Transport:
         return connection
 
     def _read(self, response: BaseHTTPResponse, read_timeout: float) -> ApiResponse | NoResponse | NotLoggedIn:
-        """Read the whole body; one that trickles in for ever is a silence too."""
+        """Read the whole body; one that trickles in for ever counts as no response too."""
         deadline = self._clock.monotonic() + 2 * read_timeout
         body = bytearray()
         for chunk in response.stream(_CHUNK, decode_content=True):
@@ -153,7 +153,7 @@ def _connect(base_url: str) -> _Connection:
     pool = adapter.get_connection_with_tls_context(address, found["verify"], proxies=found["proxies"])
     adapter.cert_verify(pool, base_url, found["verify"], None)  # type: ignore[no-untyped-call]
     pool = cast("HTTPConnectionPool", pool)
-    pool.ConnectionCls = type("TellingConnection", (_Telling, pool.ConnectionCls), {})
+    pool.ConnectionCls = type("TellingConnection", (_ConnectionWithPhases, pool.ConnectionCls), {})
     return _Connection(pool, adapter.request_url(address, found["proxies"]).rstrip("/"))
 
 
@@ -161,7 +161,7 @@ class NotConnectedError(HTTPError):
     """There was no connection on which anything of the call could have left; the cause says why."""
 
 
-class _Telling:
+class _ConnectionWithPhases:
     """A connection that tells what fails before the first byte of a call from what fails later.
 
     urllib3 has one exception for both where TLS or a proxy is involved: a timeout or a reset in the handshake looks
@@ -193,7 +193,7 @@ def read_reply(status: int, headers: Mapping[str, str], body: bytes, now: float)
     parsed, unreadable = _parse(body)
     if unreadable is not None and body:
         parsed = body[:_ERROR_CHARACTERS].decode("utf-8", "replace")
-    # The header alone may speak of other answers: of maintenance, or of rows that are throttled.
+    # The header alone belongs to other responses as well: maintenance, or of rows that are throttled.
     wait = stated_wait(headers, body if status == TOO_MANY_REQUESTS else b"", now)
     return ApiResponse(status=status, body=parsed, unreadable=unreadable, retry_after=wait)
 
@@ -207,7 +207,7 @@ def _parse(body: bytes) -> tuple[Any, str | None]:
         return None, "a body that is not JSON"
 
 
-def _silence(error: Exception) -> NoResponse | NotLoggedIn:
+def _no_response(error: Exception) -> NoResponse | NotLoggedIn:
     """Say what happened to a call without an answer; never with the error's own text, which holds addresses."""
     if reason := certificate_problem(error):
         return NotLoggedIn("certificate", reason)

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 
 from destination_squadstack.api.error_text import Reason
 from destination_squadstack.engine.checkpoint import Segment
-from destination_squadstack.routing import CampaignOperation, Route
+from destination_squadstack.routing import CampaignOperation, LeadNamespace, Route
 from squadstack_common.lossless_json import load
 
 MAX_OPEN_BATCHES_PER_LANE = 16
 # No limit of a body's size is documented; 100 leads of a megabyte each were refused, or took the memory of three calls.
 MAX_BYTES_PER_CALL = 8 * 1024 * 1024
-# What a record costs beside its texts: objects, its id, its place in a batch. Measured: 470 bytes.
+# What a record costs beside its texts: objects, its id, its position in a batch. Measured: 470 bytes.
 RECORD_OVERHEAD = 512
 
 
@@ -105,7 +105,7 @@ class Batcher:
             lane.index: min(lane.operation.batch_size, largest or lane.operation.batch_size) for lane in lanes
         }
         self._open: dict[int, list[Batch]] = {lane.index: [] for lane in lanes}
-        self._newest: dict[int, dict[str, Batch]] = {lane.lead_namespace: {} for lane in lanes}
+        self._newest: dict[LeadNamespace, dict[str, Batch]] = {lane.lead_namespace: {} for lane in lanes}
         self._by_age: dict[int, Batch] = {}
         self._unsettled: dict[int, dict[int, Batch]] = {lane.index: {} for lane in lanes}
         self._ready: deque[Batch] = deque()

@@ -118,7 +118,7 @@ class Ledger:
         return ReleasableState(line, None if theirs is None or theirs == ours else (int(theirs), ours), refused)
 
     def _take_counts(self, stream: StreamKey | None) -> tuple[int, int]:
-        """Return and forget what was counted: a STREAM state speaks for its stream, any other for all of them."""
+        """Return and forget what was counted: a STREAM state covers its stream, any other all of them."""
         if stream is not None:
             written, rejected = self._since_state.pop(stream, (0, 0))
             return written, rejected

@@ -1,9 +1,9 @@
 """Stops a sync whose config cannot be right: the first 200 records of a lane all fail for one and the same reason.
 
 First in order of reading: records that fail our own validation have their outcome at once, and records that were read
-before them only when the API has answered. Until a lane has proved itself or its evidence has aged, states are held
-back, so that none of those records is acknowledged. At the end of the input fewer are enough, if what the API said of
-all of them is about the config.
+before them only when the API has answered. Until a lane has had a record accepted or its evidence has aged, states are
+held back, so that none of those records is acknowledged. At the end of the input fewer are enough, if what the API said
+of all of them is about the config.
 """
 
 import math
@@ -32,7 +32,7 @@ class _Suspicion:
     reason: str
     failures: int
     until: float
-    # The key in `advice` of what the reason says of the config.
+    # The key in `fix_messages` of what the reason says of the config.
     problem: str | None
     # The newest batch that was open when the last of the failures was read.
     batch: float = 0
@@ -130,9 +130,9 @@ class CircuitBreaker:
             if acknowledged
             else "none of these records has been acknowledged"
         )
-        what = f"Check {lane.at} and its field_map, then sync again"
+        what = f"Check {lane.config_entry} and its field_map, then sync again"
         if suspicion.problem is not None:
-            what = fix_message(suspicion.problem, "", lane.where).rstrip(".")
+            what = fix_message(suspicion.problem, "", lane.fix_context).rstrip(".")
         return ConfigError(f"{what_happened} for one reason: {suspicion.reason.rstrip('.')}. {what}; {fate}.")
 
     def acknowledged(self, lane: CampaignOperation, count: int) -> None:

@@ -5,8 +5,8 @@ follows what the API lets through.
 
 The allowance belongs to the whole business. A 429 means that others call as well: this connector then goes on with a
 smaller share, in even steps instead of all at once, and its share grows with every call that the API takes, until the
-next 429. Who has much loses much and all grow alike, so connectors that never hear of each other end up with like
-shares. The factors are those with which `test_support/rate_simulation.py` keeps its bounds.
+next 429: additive increase, multiplicative decrease (AIMD), so that connectors that know nothing of each other end up
+with like shares. The factors are those with which `test_support/rate_simulation.py` keeps its bounds.
 """
 
 import random

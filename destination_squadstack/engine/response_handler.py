@@ -98,7 +98,7 @@ class ResponseHandler:
             records, response, call.lane.operation, lane_has_accepted=self._settlement.has_accepted(call.lane)
         )
         if isinstance(outcome, ConfigProblem):
-            raise ConfigError(fix_message(outcome.problem, outcome.detail, call.lane.where))
+            raise ConfigError(fix_message(outcome.problem, outcome.detail, call.lane.fix_context))
         if isinstance(outcome, Throttled):
             self._throttled(call, outcome.wait, now)
             if isinstance(call, Call):
@@ -216,7 +216,7 @@ class ResponseHandler:
     def _outcome_unknown(self, call: Call, outcome: OutcomeUnknown, now: float) -> None:
         history = self._history(call)
         if outcome.problem and call.api == CONTACT_CENTER and not history.completions:
-            raise ConfigError(fix_message(outcome.problem, outcome.what, call.lane.where))
+            raise ConfigError(fix_message(outcome.problem, outcome.what, call.lane.fix_context))
         self._scheduler.queue_of(call).unusable_response(call)
         call.row_by_row = False
         if call.tries == 1:
@@ -319,7 +319,7 @@ class ResponseHandler:
         call = probe.call
         if isinstance(outcome, OutcomeUnknown):
             if outcome.problem:
-                raise ConfigError(fix_message(outcome.problem, outcome.what, call.lane.where))
+                raise ConfigError(fix_message(outcome.problem, outcome.what, call.lane.fix_context))
             what, wait = outcome.what, outcome.wait
         elif (
             isinstance(outcome, RowResults)

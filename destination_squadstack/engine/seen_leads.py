@@ -13,12 +13,13 @@ from collections.abc import Iterable
 from typing import IO
 
 from destination_squadstack.operations import Fact
+from destination_squadstack.routing import LeadNamespace
 
 _CHUNK = 1 << 20
 _EVEN = (1 << 64) - 2
 
 
-def _fingerprint(lead_namespace: int, fact: Fact, lead_id: str) -> int:
+def _fingerprint(lead_namespace: LeadNamespace, fact: Fact, lead_id: str) -> int:
     """Return an even number; the odd one after it stands for "no longer".
 
     Python's own hash of a text has 64 bits and a key of its own in each process, and nothing here outlives the process.
@@ -32,11 +33,11 @@ class SeenLeads:
     def __init__(self, events: IO[bytes]) -> None:
         self._events = events
 
-    def add(self, lead_namespace: int, fact: Fact, lead_ids: Iterable[str]) -> None:
+    def add(self, lead_namespace: LeadNamespace, fact: Fact, lead_ids: Iterable[str]) -> None:
         """Remember that a fact holds for these leads of a campaign."""
         self._write(array("Q", [_fingerprint(lead_namespace, fact, lead_id) for lead_id in lead_ids]))
 
-    def discard(self, lead_namespace: int, fact: Fact, lead_ids: Iterable[str]) -> None:
+    def discard(self, lead_namespace: LeadNamespace, fact: Fact, lead_ids: Iterable[str]) -> None:
         """Remember that it no longer does."""
         self._write(array("Q", [_fingerprint(lead_namespace, fact, lead_id) | 1 for lead_id in lead_ids]))
 
@@ -44,7 +45,7 @@ class SeenLeads:
         self._events.seek(0, 2)
         self._events.write(events.tobytes())
 
-    def among(self, lead_namespace: int, fact: Fact, lead_ids: Iterable[str]) -> set[str]:
+    def among(self, lead_namespace: LeadNamespace, fact: Fact, lead_ids: Iterable[str]) -> set[str]:
         """Return those of the leads for which the fact is known to hold."""
         wanted = {_fingerprint(lead_namespace, fact, lead_id): lead_id for lead_id in lead_ids}
         known: set[str] = set()

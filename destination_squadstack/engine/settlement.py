@@ -21,7 +21,7 @@ from destination_squadstack.errors import ConfigError
 from destination_squadstack.mapping import InvalidRecord
 from destination_squadstack.operations import FACT_OF_CAUSE, Cause, Fact
 from destination_squadstack.progress import Progress
-from destination_squadstack.routing import CampaignOperation, Route
+from destination_squadstack.routing import CampaignOperation, LeadNamespace, Route
 
 MIN_RECORDS_FOR_PERCENT = 1_000
 _AS_THE_API_WOULD_SAY = 400
@@ -57,7 +57,7 @@ class Settlement:
         self._lanes = {route.key: route.lane for route in routes}
         lanes = list(self._lanes.values())
         # Only what an operation of the same campaign may ask for is remembered.
-        self._facts_asked_for: dict[int, set[Fact]] = {lane.lead_namespace: set() for lane in lanes}
+        self._facts_asked_for: dict[LeadNamespace, set[Fact]] = {lane.lead_namespace: set() for lane in lanes}
         for lane in lanes:
             self._facts_asked_for[lane.lead_namespace] |= {
                 FACT_OF_CAUSE[cause] for cause in lane.operation.done_after_unknown_outcome

@@ -22,7 +22,7 @@ from destination_squadstack.rejected_records.storage import is_final
 from squadstack_common.lossless_json import dump, load, member
 
 ENDING = ".jsonl.gz"
-# What else the connector keeps in a store: no rejected rows.
+# What else the connector keeps beside them: no rejected rows.
 _OTHER_FILES = "/.squadstack/"
 _PIECE_BYTES = 1 << 16
 _TRIES = 3
@@ -32,7 +32,7 @@ _MODES = {"upsert": "append_dedup", "update": "update", "disable": "soft_delete"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What lies at the place: the streams with the operation that they were rejected from, and how much of it."""
+    """What lies at the address: the streams with the operation that they were rejected from, and how much of it."""
 
     operations: Mapping[StreamKey, str]
     rows_of: Mapping[StreamKey, int]
@@ -74,17 +74,17 @@ class Found:
 class RejectedRows:
     """The rows below a folder or an s3:// address, in the order in which they were read by the runs that kept them."""
 
-    def __init__(self, place: str, store: Store | None, *, only_retryable: bool = False) -> None:
-        in_bucket = place.startswith("s3://")
-        if in_bucket and not isinstance(store, S3Store):
+    def __init__(self, address: str, storage: Store | None, *, only_retryable: bool = False) -> None:
+        in_bucket = address.startswith("s3://")
+        if in_bucket and not isinstance(storage, S3Store):
             raise ConfigError("--from names a bucket, but object_storage_config does not say how to get there.")
-        options = store.options() if in_bucket and isinstance(store, S3Store) else {}
+        options = storage.options() if in_bucket and isinstance(storage, S3Store) else {}
         self._only_retryable = only_retryable
         try:
-            self._files, root = fsspec.core.url_to_fs(place, skip_instance_cache=True, **options)
+            self._files, root = fsspec.core.url_to_fs(address, skip_instance_cache=True, **options)
             self._files.retries = _TRIES
             names = [root] if self._files.isfile(root) else self._files.find(root)
-        except Exception as error:  # noqa: BLE001 - each kind of store raises what its own library raises
+        except Exception as error:  # noqa: BLE001 - each kind of storage raises what its own library raises
             raise _unreadable("--from", error) from None
         self._names = sorted(
             cast("str", name) for name in names if str(name).endswith(ENDING) and _OTHER_FILES not in str(name)
@@ -158,13 +158,13 @@ def _over_all_runs(by_run: ExternalSort) -> ExternalSort:
     The runs alone would not do: one that replayed old rows and kept some again is newer than what they say.
     """
     merged, this_run, latest = ExternalSort(), None, 0.0
-    for place, (key, line) in enumerate(by_run):
+    for position, (key, line) in enumerate(by_run):
         run, _, emitted, rejected, _ = cast("tuple[str, int, float, float, int]", key)
         if run != this_run:
             this_run, latest = run, 0.0
         # No record is emitted after it was rejected: such a time is in another unit.
         latest = max(latest, min(emitted or rejected, rejected or emitted))
-        merged.add((latest, place), line)
+        merged.add((latest, position), line)
     return merged
 
 

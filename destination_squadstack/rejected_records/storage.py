@@ -65,7 +65,7 @@ class LocalFolderStorage:
         self._root = Path(root)
         self._draft = self._root / f".{run_id}{_DRAFT}"
         self._lock: int | None = None
-        with contextlib.suppress(OSError):  # whoever writes to it is told why
+        with contextlib.suppress(OSError):  # the error of the first write says why
             self._enter()
 
     def put(self, path: str, content: bytes) -> None:
@@ -196,7 +196,7 @@ def _as_os_error(seconds: float) -> Iterator[None]:
         raise OSError(errno.ETIMEDOUT, f"no answer in {seconds:.0f} s") from None
     except OSError:
         raise
-    except Exception as error:  # noqa: BLE001 - each kind of store raises what its own library raises
+    except Exception as error:  # noqa: BLE001 - each kind of storage raises what its own library raises
         raise OSError(errno.EIO, type(error).__name__) from None
 
 
@@ -229,7 +229,7 @@ def open_storage(store: Store | None, run_id: str) -> RejectedRecordStorage | No
 
 
 def problem(store: Store | None, clock: Clock) -> SyncError | None:
-    """Say why rows cannot be kept in a store. It is tried, since nothing else proves it, and nothing stays behind."""
+    """Say why rows cannot be kept. It is tried, since nothing else proves it, and nothing stays behind."""
     match store:
         case LocalStore(path):
             return _folder_problem(Path(path))

@@ -165,7 +165,7 @@ def test_a_single_lead_that_is_busy_as_a_whole_goes_again(create, kit):
     assert b.progress.written == 1
 
 
-def test_a_state_that_could_not_leave_because_of_the_store_is_not_lost(create, kit, monkeypatch):
+def test_a_state_that_could_not_leave_because_of_the_storage_is_not_lost(create, kit, monkeypatch):
     b = create()
     b.feed(kit.record(None), kit.state(1))
     b.end()

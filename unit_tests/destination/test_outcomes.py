@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from destination_squadstack.api.fix_messages import Where, fix_message
+from destination_squadstack.api.fix_messages import FixContext, fix_message
 from destination_squadstack.api.outcomes import (
     ApiResponse,
     BatchRejected,
@@ -255,7 +255,7 @@ def test_a_404_is_about_the_lead_the_campaign_or_the_address(operation, body, un
 @pytest.mark.parametrize("status", [301, 401, 402, 403, 404, 405])
 def test_every_problem_has_a_sentence_for_every_operation(row, status):
     outcome = classify_response(LEADS[:1], ApiResponse(status, "<html>", "a body that is not JSON"), row)
-    said = fix_message(outcome.problem, "x", Where(row.api, row.endpoint, "default", "default.ref_id"))
+    said = fix_message(outcome.problem, "x", FixContext(row.api, row.endpoint, "default", "default.ref_id"))
     assert said.endswith(".")
     assert "{" not in said
 

@@ -44,7 +44,7 @@ def test_a_progress_line_tells_the_whole_account(report, said):
     ]
 
 
-def test_the_time_left_is_told_once_the_input_has_ended(report, said):
+def test_the_time_left_is_logged_once_the_input_has_ended(report, said):
     report.written = 1_000
     tick(report, 1_030.0, waiting=9_000)
     tick(report, 1_060.0, waiting=9_000, input_ended=True)

@@ -192,7 +192,7 @@ class Stumbling:
         return f"field_of_{type(error).__name__}"
 
 
-def test_a_store_that_stumbles_is_tried_again(kit, route):
+def test_a_storage_that_fails_for_a_moment_is_tried_again(kit, route):
     clock, place = kit.clock(), Stumbling(OSError("EndpointConnectionError"), 4)
     rejected_records = RejectedRecordWriter(place, run_id="run-1", clock=clock)
     rejected_records.add(rejection(route(), {"n": 1}))
@@ -211,7 +211,7 @@ def test_a_store_that_stumbles_is_tried_again(kit, route):
         (FileNotFoundError(2, "The specified bucket does not exist"), "config_error", 0.0),
     ],
 )
-def test_a_store_that_stays_away_fails_the_sync_and_one_that_says_no_at_once(kit, route, error, kind, waited):
+def test_a_storage_that_stays_unreachable_fails_the_sync_and_one_that_refuses_at_once(kit, route, error, kind, waited):
     clock = kit.clock()
     rejected_records = RejectedRecordWriter(Stumbling(error, 99), run_id="run-1", clock=clock)
     rejected_records.add(rejection(route(), {"n": 1}))
@@ -223,7 +223,7 @@ def test_a_store_that_stays_away_fails_the_sync_and_one_that_says_no_at_once(kit
     assert says.startswith(f"rejected records cannot be stored there ({error.strerror}).")
 
 
-def test_a_store_that_answers_nothing_holds_the_sync_for_a_minute_at_most(kit, route):
+def test_a_storage_that_does_not_answer_holds_the_sync_for_a_minute_at_most(kit, route):
     class Silent(Stumbling):
         def put(self, path, content):
             clock.sleep(ATTEMPT_SECONDS)
@@ -248,7 +248,7 @@ class Mute(fsspec.asyn.AsyncFileSystem):
     _call_s3 = _pipe_file
 
 
-def test_a_try_to_reach_an_object_store_ends(kit):
+def test_a_try_to_reach_an_object_storage_ends(kit):
     fsspec.register_implementation("mute", Mute, clobber=True)
     bucket = ObjectStorage("mute://bucket/rejects", seconds=0.01)
     for attempt in (lambda: bucket.put("a", b""), bucket.try_out):
@@ -304,7 +304,7 @@ def test_an_error_of_s3_is_transient_or_names_the_field_to_change(kit, code, sta
     assert len(tries) == (1 if kind is ConfigError else 2)
 
 
-def test_a_store_that_has_failed_is_not_asked_again_on_the_way_out(kit, route):
+def test_a_storage_that_has_failed_is_not_tried_again_on_the_way_out(kit, route):
     clock, place = kit.clock(), Stumbling(OSError("EndpointConnectionError"), 99)
     rejected_records = RejectedRecordWriter(place, run_id="run-1", clock=clock)
     rejected_records.add(rejection(route(), {"n": 1}))
@@ -378,7 +378,7 @@ def test_a_folder_that_cannot_be_written_to_is_found_out_even_by_root(tmp_path, 
     assert str(said) == f"object_storage_config.bucket_path names a folder that cannot be written to ({why})."
 
 
-def test_an_object_store_gets_whole_objects(kit, route):
+def test_an_object_storage_gets_whole_objects(kit, route):
     rejected_records = RejectedRecordWriter(ObjectStorage("memory://bucket/rejects"), run_id="run-1", clock=kit.clock())
     rejected_records.add(rejection(route(), {"n": 1}))
     rejected_records.commit()
@@ -386,7 +386,7 @@ def test_an_object_store_gets_whole_objects(kit, route):
     assert json.loads(gzip.decompress(content))["data"] == {"n": 1}
 
 
-def test_without_a_place_rows_are_only_counted_elsewhere(kit, route):
+def test_without_a_storage_rows_are_only_counted_elsewhere(kit, route):
     rejected_records = RejectedRecordWriter(None, run_id="run-1", clock=kit.clock())
     rejected_records.add(rejection(route(), {}))
     rejected_records.commit()

@@ -128,7 +128,7 @@ def test_other_files_of_the_connector_are_no_rejected_rows(tmp_path):
     assert sent(tmp_path) == [1]
 
 
-def test_a_store_that_is_away_is_a_transient_error(tmp_path):
+def test_a_storage_that_is_unreachable_is_a_transient_error(tmp_path):
     fsspec.register_implementation("away", Away, clobber=True)
     with pytest.raises(TransientError, match=r"^--from cannot be read \(ConnectionRefusedError\)"):
         RejectedRows("away://bucket", None)

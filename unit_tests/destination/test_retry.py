@@ -50,7 +50,7 @@ def feed(b, kit, count, mark=1):
 
 
 @pytest.mark.parametrize("said", [ISSUES, (503, "maintenance"), THROTTLED, BUSY])
-def test_an_outage_told_row_by_row_is_waited_for_and_rejects_nobody(bench, kit, said):
+def test_an_outage_reported_row_by_row_is_waited_for_and_rejects_nobody(bench, kit, said):
     b = bench()
     feed(b, kit, 500)
 
@@ -64,7 +64,7 @@ def test_an_outage_told_row_by_row_is_waited_for_and_rejects_nobody(bench, kit, 
 
 
 @pytest.mark.parametrize("said", [ISSUES, THROTTLED, BUSY])
-def test_an_outage_told_row_by_row_that_does_not_end_fails_the_sync_before_its_states(bench, kit, said):
+def test_an_outage_reported_row_by_row_that_does_not_end_fails_the_sync_before_its_states(bench, kit, said):
     b = bench()
     feed(b, kit, 500)
     with pytest.raises(TransientError, match="SquadStack gave no usable answer to lead-upserted in 12 tries; the last"):
@@ -277,7 +277,7 @@ def test_a_poisonous_lead_of_the_contact_center_is_found_when_it_is_the_first(be
     assert (b.rejected_records.lead_ids, b.progress.written) == (["L0"], 19)
 
 
-def test_one_batch_in_trouble_does_not_hold_up_the_others(bench, kit):
+def test_one_failing_batch_does_not_hold_up_the_others(bench, kit):
     b = bench(kit.config(workers=1), largest=1)
     feed(b, kit, 50)
     play(b, lambda call: LOST if call.records and call.records[0].lead_id == "L0" else kit.rows(call), seconds=1)
@@ -368,7 +368,7 @@ def test_an_allowance_that_is_used_up_for_an_hour_ends_the_sync(bench, kit):
     assert (b.progress.written, b.marks()) == (0, [])
 
 
-def test_a_portal_whose_login_stays_silent_ends_the_sync_in_minutes_once_the_other_api_is_done(bench, kit):
+def test_a_portal_whose_login_gets_no_response_ends_the_sync_in_minutes_once_the_other_api_is_done(bench, kit):
     config = kit.config(
         streams=[{"stream": "dials", "operation": "set_status", "api": "contact_center"}], contact_center=PORTAL
     )

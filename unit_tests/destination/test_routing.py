@@ -68,7 +68,7 @@ def test_an_entry_takes_what_it_leaves_out_from_the_default(kit):
         kit, kit.catalog("leads"), default={"ref_id": "d"}, streams=[{"stream": "leads", "operation": "create"}]
     )
     assert route.lane.path == "/voice/crm-integration-v2/d/lead-created"
-    assert (route.lane.at, route.lane.ref_at) == ("streams[0]", "default.ref_id")
+    assert (route.lane.config_entry, route.lane.campaign_field) == ("streams[0]", "default.ref_id")
 
 
 def test_streams_with_one_operation_on_one_campaign_share_a_lane(kit):

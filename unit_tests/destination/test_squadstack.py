@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from destination_squadstack.api.dry_run import DryRun
-from destination_squadstack.api.fix_messages import Where, fix_message
+from destination_squadstack.api.fix_messages import FixContext, fix_message
 from destination_squadstack.api.outcomes import ApiResponse, NoResponse, NotLoggedIn
 from destination_squadstack.api.squadstack import SquadStackClient
 from destination_squadstack.api.transport import Transport, read_reply
@@ -152,7 +152,7 @@ def test_a_file_of_certificates_that_is_not_there_is_a_problem_of_the_environmen
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/there/is/no/such.pem")
     answer = send("https://127.0.0.1:1")
     assert answer == NotLoggedIn("certificates_file")
-    where = Where(api=api, endpoint="e", at="default", ref_at="default.ref_id")
+    where = FixContext(api=api, endpoint="e", config_entry="default", campaign_field="default.ref_id")
     assert fix_message(answer.problem, answer.detail, where).startswith("The environment variable REQUESTS_CA_BUNDLE")
 
 
@@ -244,8 +244,10 @@ def test_a_proxy_that_wants_a_login_for_plain_http_is_named_too(monkeypatch):
 
 
 @pytest.mark.parametrize("api", ["crm_v2", "v4", "v1", "contact_center"])
-def test_the_advice_about_a_proxy_names_the_environment(api):
-    said = fix_message("proxy", "", Where(api=api, endpoint="e", at="default", ref_at="default.ref_id"))
+def test_the_fix_message_about_a_proxy_names_the_environment(api):
+    said = fix_message(
+        "proxy", "", FixContext(api=api, endpoint="e", config_entry="default", campaign_field="default.ref_id")
+    )
     assert said.startswith("The proxy that the environment names (HTTPS_PROXY) asks for a login (HTTP 407).")
 
 
