@@ -111,7 +111,7 @@ test-busy: venv  ## Run every test ten times, each time in a new order, while ot
 	@.venv/bin/python -m tools.busy --runs $(RUNS) -- $(ON_ALL_CORES) $(PYTEST_ARGS)
 
 .PHONY: soak
-soak: venv  ## Test the destination's endurance: every fault at once, and kill -9, in a quarter of an hour; SOAK_ARGS=--quick is short.
+soak: venv  ## Test the destination's endurance: every fault at once, and kill -9, in half an hour; SOAK_ARGS=--quick is short.
 	@.venv/bin/python -m endurance_tests.tools.soak $(SOAK_ARGS)
 
 .PHONY: webhooks-load

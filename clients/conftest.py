@@ -1,6 +1,5 @@
 """Runs clients that others wrote, each in an environment of its own, with the connectors of this one on the PATH."""
 
-import gzip
 import os
 import re
 import subprocess
@@ -15,6 +14,8 @@ import orjson
 import pytest
 
 from squadstack_emulator import Campaign, Emulator, Portal, PortalCampaign, Scenario
+from test_support import configs
+from test_support.messages import kept_rows
 
 ROOT = Path(__file__).parents[1]
 CONNECTORS = Path(sys.executable).parent
@@ -109,42 +110,17 @@ def kept(tmp_path: Path) -> Callable[[str, Any], Path]:
 @pytest.fixture
 def source_config(emulator: Emulator) -> dict[str, Any]:
     """Both accounts, as a user fills them in."""
-    portal = emulator.scenario.portal
-    return {
-        "squadstack": {
-            "token": emulator.scenario.token,
-            "campaign_ids": ["0PT711"],
-            "start_date": "2026-01-01T00:00:00Z",
-            "base_url": emulator.url,
-            "calls_per_minute": 100_000,
-        },
-        "contact_center": {
-            "portal_url": emulator.url,
-            "username": portal.username,
-            "password": portal.password,
-            "domain": portal.domain,
-            "account_id": portal.account_id,
-            "start_date": "2026-01-01T00:00:00Z",
-        },
-    }
+    return configs.both_accounts(emulator)
 
 
 @pytest.fixture
 def destination_config(emulator: Emulator, tmp_path: Path) -> dict[str, Any]:
     """Upserts, rejected rows kept in a folder."""
-    return {
-        "squadstack": {"token": emulator.scenario.token, "base_url": emulator.url, "calls_per_minute": 100_000},
-        "default": {"operation": "upsert", "api": "crm_v2", "ref_id": "ref-0PT711"},
-        "object_storage_config": {"storage_type": "Local", "bucket_path": str(tmp_path / "rejected")},
-    }
+    return configs.destination(emulator, tmp_path / "rejected")
 
 
 @pytest.fixture
 def rejected(tmp_path: Path) -> Callable[[], list[dict[str, Any]]]:
     """Return what reads the rows in the rejected store."""
 
-    return lambda: [
-        orjson.loads(line)
-        for path in sorted((tmp_path / "rejected").rglob("*.jsonl.gz"))
-        for line in gzip.decompress(path.read_bytes()).splitlines()
-    ]
+    return lambda: kept_rows(tmp_path / "rejected")

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from squadstack_emulator import Emulator
+from test_support import configs
+from test_support.catalogs import everything_of
 from test_support.connectors import Connector
-from test_support.every_stream import SCENARIO, catalog, config_of, everything_of, final_states, records
+from test_support.every_stream import SCENARIO, catalog, final_states, records
 from test_support.fake_receiver import Receiver, stored
 from tools.builder_manifest import main as write_builder_files
 
@@ -24,7 +26,7 @@ CDKS = {"builder_cdk": "the Builder's", "airbyte_cdk": "the newest"}
 def config() -> Iterator[dict[str, Any]]:
     """A config as Airbyte's form saves it, in which every stream exists."""
     with Emulator(SCENARIO) as emulator, Receiver(stored(2500)) as receiver:
-        sections = {**config_of(emulator, "v1"), **receiver.config}
+        sections = {**configs.both_accounts(emulator, api_version="v1"), **receiver.config}
         yield {name: {**section, "mode": "enabled"} for name, section in sections.items()}
         emulator.assert_clean()
 

@@ -16,7 +16,9 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from squadstack_emulator import Campaign, Emulator, Portal, PortalCampaign, Scenario
-from test_support.connectors import Connector, configured
+from test_support import configs
+from test_support.catalogs import configured
+from test_support.connectors import Connector
 from test_support.project import project
 
 ROOT = Path(__file__).parents[1]
@@ -83,27 +85,6 @@ def directory(tmp_path: Path) -> Iterator[Path]:
     shutil.rmtree(tmp_path)
 
 
-def config(emulator: Emulator) -> dict:
-    portal = emulator.scenario.portal
-    return {
-        "squadstack": {
-            "token": emulator.scenario.token,
-            "campaign_ids": ["0PT711"],
-            "start_date": "2026-01-01T00:00:00Z",
-            "base_url": emulator.url,
-            "calls_per_minute": 100_000,
-        },
-        "contact_center": {
-            "portal_url": emulator.url,
-            "username": portal.username,
-            "password": portal.password,
-            "domain": portal.domain,
-            "account_id": portal.account_id,
-            "start_date": "2026-01-01T00:00:00Z",
-        },
-    }
-
-
 def held(emulator: Emulator) -> dict[str, int]:
     """Return how many rows of each stream the emulator has."""
     queues = emulator.portal_queues()
@@ -122,10 +103,10 @@ def held(emulator: Emulator) -> dict[str, int]:
 def test_check_and_read_work_on_both_ends_of_the_range_of_cdks(bound: Callable[[], str], directory):
     source = source_on(bound(), directory)
     with Emulator(SCENARIO) as emulator:
-        checked = source.run_anew("check", config=config(emulator))
+        checked = source.run_anew("check", config=configs.both_accounts(emulator))
         streams = held(emulator)
         catalog = configured(*streams, incremental={"lead_responses", "contact_center_activity"})
-        read = source.run_anew("read", config=config(emulator), catalog=catalog)
+        read = source.run_anew("read", config=configs.both_accounts(emulator), catalog=catalog)
         emulator.assert_clean()
     assert checked.status == {"status": "SUCCEEDED"}
     assert read.code == 0, read.errors

@@ -2,9 +2,9 @@
 
 import threading
 from collections import Counter
-from typing import Any
 
-from test_support.connectors import Connector, Outcome, configured
+from test_support.catalogs import configured
+from test_support.connectors import Connector
 from test_support.processes import HANG
 from test_support.webhook_loop import committed, posted, webhook_loop
 
@@ -26,8 +26,8 @@ def loses_and_doubles_nothing(source, emulator, receiver):
 
     killing = threading.Thread(target=kill_and_start)
     killing.start()
-    reads: list[Outcome] = []
-    states: list[Any] = []
+    reads = []
+    states = []
     for _ in range(4):
         emulator.call_leads(limit=100)  # posted while the sync runs
         reads.append(source.run("read", config=receiver.config, catalog=catalog, state=states[-1:]))

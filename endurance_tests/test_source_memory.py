@@ -4,24 +4,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from squadstack_emulator import Campaign, Emulator, Scenario
-from test_support.connectors import Connector, configured
+from test_support import configs
+from test_support.catalogs import configured
+from test_support.connectors import Connector
 
 SEEDED = {"seed_from": datetime(2026, 1, 1, tzinfo=UTC), "seed_to": datetime(2026, 3, 1, tzinfo=UTC)}
 
 
 def peak_megabytes(source: Connector, emulator: Emulator) -> float:
     """Read everything and return the peak of the connector's resident memory, as the kernel counted it."""
-    section = {
-        "token": emulator.scenario.token,
-        "campaign_ids": ["0PT711"],
-        "start_date": "2026-01-01T00:00:00Z",
-        "base_url": emulator.url,
-        "page_size": 1000,
-        "calls_per_minute": 1_000_000,
-    }
     catalog = configured("lead_responses", incremental=["lead_responses"])
     peak = 0
-    with source.start_anew("read", config={"squadstack": section}, catalog=catalog) as process:
+    with source.start_anew("read", config=configs.source(emulator, page_size=1000), catalog=catalog) as process:
         for number, _ in enumerate(process.stdout):
             # The kernel forgets the figure with the process: it is looked at while records still come.
             if number % 5000 == 0:

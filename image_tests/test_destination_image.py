@@ -1,6 +1,5 @@
 """The destination's image writes to the emulator: read-only root, no rights, an unknown user, records on stdin."""
 
-import gzip
 import itertools
 import signal
 import time
@@ -12,6 +11,9 @@ import orjson
 import pytest
 
 from squadstack_emulator import Campaign, Emulator, Scenario
+from test_support import configs
+from test_support.catalogs import written
+from test_support.messages import kept_rows, record, state
 from tools.images.container import LIMIT_OF_256_MIB, Image, Message, lines
 
 TOKEN = "emulator-token-canary"
@@ -24,41 +26,22 @@ def scenario(**fields: Any) -> Scenario:
     return Scenario(**{"token": TOKEN, "campaigns": (Campaign(),), "calls_per_minute": None, **fields})
 
 
-def config(emulator: Emulator, **changes: Any) -> dict[str, Any]:
-    return {
-        "squadstack": {"token": TOKEN, "base_url": emulator.url, "calls_per_minute": 1_000_000},
-        "default": {"operation": "upsert", "ref_id": REF},
-        "object_storage_config": {"storage_type": "Local", "bucket_path": STORE},
-        **changes,
-    }
+def config(emulator: Emulator) -> dict[str, Any]:
+    return configs.destination(emulator, configs.local_store(STORE))
 
 
-CATALOG = {
-    "streams": [
-        {
-            "stream": {"name": "leads", "json_schema": {}, "supported_sync_modes": ["incremental"]},
-            "sync_mode": "incremental",
-            "destination_sync_mode": "append_dedup",
-            "sync_id": 7,
-        }
-    ]
-}
+CATALOG = written()
 
 
-def record(number: int, **changes: Any) -> Message:
+def lead(number: int, **changes: Any) -> Message:
     data = {"lead_id": f"lead{number}", "phone_number": f"98{number:08d}", "contact_name": f"Name {number}", **changes}
-    return {"type": "RECORD", "record": {"stream": "leads", "emitted_at": 1, "data": data}}
-
-
-def state(mark: int) -> Message:
-    descriptor = {"stream_descriptor": {"name": "leads"}, "stream_state": {"mark": mark}}
-    return {"type": "STATE", "state": {"type": "STREAM", "stream": descriptor, "id": mark}}
+    return record(data)
 
 
 def numbered(count: int) -> Iterator[Message]:
     """So many leads, a state after each thousand, whose id is how many leads stand before it."""
     for number in range(count):
-        yield record(number)
+        yield lead(number)
         if (number + 1) % RECORDS_A_STATE == 0:
             yield state(number + 1)
 
@@ -93,11 +76,6 @@ def volume(rejects: Path) -> tuple[str, str]:
     return "--volume", f"{rejects}:{STORE}"
 
 
-def stored(rejects: Path) -> list[dict[str, Any]]:
-    files = sorted(rejects.rglob("*.jsonl.gz"))
-    return [orjson.loads(line) for path in files for line in gzip.decompress(path.read_bytes()).splitlines()]
-
-
 def test_check_succeeds_with_a_mounted_config(destination: Image, rejects: Path):
     with Emulator(scenario()) as emulator:
         checked = destination.run("check", *volume(rejects), config=config(emulator))
@@ -125,18 +103,22 @@ def test_discover_lists_the_operations(destination: Image):
 def test_piped_records_are_written_and_refused_ones_lie_whole_on_the_mounted_volume(
     destination: Image, rejects: Path, piped: Callable[..., IO[bytes]]
 ):
-    refused = record(2_500, phone_number=None)
+    refused = lead(2_500, phone_number=None)
     messages = itertools.chain(numbered(2_500), [refused, state(2_501)])
     with Emulator(scenario()) as emulator:
         written = destination.run(
-            "write", *volume(rejects), stdin=piped(messages), config=config(emulator), catalog=CATALOG
+            "write",
+            *volume(rejects),
+            stdin=piped(messages),
+            config=config(emulator),
+            catalog=CATALOG,
         )
         leads = emulator.leads()
         emulator.assert_clean()
 
     assert written.code == 0, written.stderr.decode()
     assert set(leads) == {f"lead{number}" for number in range(2_500)}
-    assert [row["data"] for row in stored(rejects)] == [refused["record"]["data"]]
+    assert [row["data"] for row in kept_rows(rejects)] == [refused["record"]["data"]]
     assert [each["id"] for each in written.of("state")] == [1_000, 2_000, 2_501]
     assert written.of("state")[-1]["destinationStats"] == {"recordCount": 500, "rejectedRecordCount": 1}
 
@@ -173,7 +155,12 @@ def test_200_000_records_are_written_within_256_mib(
     with Emulator(scenario()) as emulator:
         began = time.monotonic()
         container = destination.start(
-            "write", *LIMIT_OF_256_MIB, *volume(rejects), stdin=stdin, config=config(emulator), catalog=CATALOG
+            "write",
+            *LIMIT_OF_256_MIB,
+            *volume(rejects),
+            stdin=stdin,
+            config=config(emulator),
+            catalog=CATALOG,
         )
         marks, peak = [], 0.0
         for line in container.stdout:

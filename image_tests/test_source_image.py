@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from squadstack_emulator import Campaign, Emulator, Scenario
+from test_support import configs
+from test_support.catalogs import configured
 from tools.images.container import LIMIT_OF_256_MIB, Image
 
 TOKEN = "emulator-token-canary"
@@ -19,28 +21,10 @@ def scenario(responses: int = 250, **fields: Any) -> Scenario:
 
 
 def config(emulator: Emulator, **section: Any) -> dict[str, Any]:
-    return {
-        "squadstack": {
-            "token": TOKEN,
-            "campaign_ids": ["0PT711"],
-            "start_date": "2026-01-01T00:00:00Z",
-            "base_url": emulator.url,
-            "calls_per_minute": 1_000_000,
-            "page_size": 1000,
-            **section,
-        }
-    }
+    return configs.source(emulator, **{"page_size": 1000, **section})
 
 
-CATALOG = {
-    "streams": [
-        {
-            "stream": {"name": "lead_responses", "json_schema": {}, "supported_sync_modes": ["incremental"]},
-            "sync_mode": "incremental",
-            "destination_sync_mode": "append_dedup",
-        }
-    ]
-}
+CATALOG = configured("lead_responses", incremental=["lead_responses"])
 
 
 def test_check_succeeds_with_a_mounted_config(source: Image):

@@ -1,19 +1,19 @@
 """The connectors by their console scripts."""
 
-from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from test_support.connectors import Connector, Message, configured
-
-
-@pytest.fixture(scope="session")
-def catalog_of() -> Callable[..., Message]:
-    """Return what makes a configured catalog of streams, incremental ones by their names."""
-    return configured
+from test_support.connectors import Connector
 
 
 @pytest.fixture(scope="session")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Connector:
     """Return the console script `source-squadstack`."""
     return Connector("source-squadstack", tmp_path_factory.mktemp("source"))
+
+
+@pytest.fixture
+def destination(tmp_path: Path) -> Connector:
+    """Return the console script `destination-squadstack`; it waits as long as it says."""
+    return Connector("destination-squadstack", tmp_path, waits=True)

@@ -1,13 +1,10 @@
 """v4, v1 and the contact center by the console script against the emulator: each operation, and what can go wrong."""
 
-import gzip
-import json
-
-import orjson
 import pytest
 
 from squadstack_emulator import Campaign, Emulator, Fault, FaultKind, Portal, PortalCampaign, Scenario
-from test_support import processes
+from test_support import catalogs, configs
+from test_support.messages import global_state, kept_rows, lines, record
 
 TOKEN = "emulator-token-canary"
 PASSWORD = "canary-password"
@@ -37,95 +34,46 @@ def emulator():
             emulator.assert_clean()
 
 
-class Run:
-    """What the console script printed and how it ended."""
+@pytest.fixture
+def run(destination):
+    """Run the console script; no lead data and no secret may be in what it says."""
 
-    def __init__(self, arguments, text):
-        done = processes.run("destination-squadstack", arguments, text)
-        self.code = done.returncode
-        self.messages = [json.loads(line) for line in done.stdout.splitlines()]
-        said = b"".join(line for line in done.stdout.splitlines() if b'"STATE"' not in line) + done.stderr
-        for secret in (b"canary", b"Canary", b"98000", b"portal-access-token"):
-            assert secret not in said, said
+    def run(command, *messages, **files):
+        done = destination.run(command, stdin=lines(*messages), **files)
+        done.assert_silent("canary", "Canary", "98000", "portal-access-token")
+        return done
 
-    def of(self, kind):
-        return [message[kind.lower()] for message in self.messages if message["type"] == kind]
-
-    @property
-    def marks(self):
-        return [state["id"] for state in self.of("STATE")]
-
-    @property
-    def error(self):
-        (trace,) = self.of("TRACE")
-        return trace["error"]
-
-    @property
-    def status(self):
-        (status,) = [each["connectionStatus"] for each in self.messages if each["type"] == "CONNECTION_STATUS"]
-        return status
-
-
-def section(emulator, **more):
-    portal = emulator.scenario.portal
-    return {
-        "portal_url": emulator.url,
-        "username": portal.username,
-        "password": PASSWORD,
-        "domain": portal.domain,
-        "account_id": portal.account_id,
-        **more,
-    }
+    return run
 
 
 @pytest.fixture
-def go(tmp_path):
+def go(run, tmp_path):
     """Run `write`, or `check` where there is no input, with an entry for each stream."""
 
-    def run(emulator, entries, records=None, **changes):
-        uses_portal = any(entry["api"] == "contact_center" for entry in entries)
+    def go(emulator, entries, records=None, **changes):
         config = {
             "streams": [{"stream": entry["operation"], **entry} for entry in entries],
-            "object_storage_config": {"storage_type": "Local", "bucket_path": str(tmp_path / "rejects")},
-            **({"contact_center": section(emulator)} if uses_portal else {}),
-            **changes,
+            "object_storage_config": configs.local_store(tmp_path / "rejects"),
         }
+        if any(entry["api"] == "contact_center" for entry in entries):
+            config["contact_center"] = configs.portal_login(emulator)
         if any(entry["api"] != "contact_center" for entry in entries):
-            squadstack = {"token": TOKEN, "base_url": emulator.url, "calls_per_minute": 1_000_000}
-            config["squadstack"] = {**squadstack, **config.get("squadstack", {})}
-        path = tmp_path / "config.json"
-        path.write_bytes(orjson.dumps(config))
+            config |= configs.account(emulator, **changes.pop("squadstack", {}))
+        config |= changes
         if records is None:
-            return Run(["check", "--config", str(path)], b"")
-        streams = [
-            {"stream": {"name": entry["operation"]}, "destination_sync_mode": "append", "sync_id": 1}
-            for entry in entries
-        ]
-        catalog = tmp_path / "catalog.json"
-        catalog.write_bytes(orjson.dumps({"streams": streams}))
-        messages = [
-            {"type": "RECORD", "record": {"stream": stream, "emitted_at": 1, "data": data}} for stream, data in records
-        ]
-        messages.append({"type": "STATE", "state": {"type": "GLOBAL", "global": {"shared_state": {}}, "id": 1}})
-        text = b"".join(orjson.dumps(message) + b"\n" for message in messages)
-        return Run(["write", "--config", str(path), "--catalog", str(catalog)], text)
+            return run("check", config=config)
+        catalog = catalogs.written(*(entry["operation"] for entry in entries), mode="append")
+        messages = [record(data, stream) for stream, data in records]
+        return run("write", *messages, global_state(1), config=config, catalog=catalog)
 
-    return run
+    return go
 
 
 @pytest.fixture
 def rejected(tmp_path):
     """Return the rejected rows, by what their lead is told apart by."""
 
-    def rows():
-        found = [
-            json.loads(line)
-            for path in sorted((tmp_path / "rejects").rglob("*.gz"))
-            for line in gzip.decompress(path.read_bytes()).splitlines()
-        ]
-        return {row["lead_id"]: row for row in found}
-
-    return rows
+    return lambda: {row["lead_id"]: row for row in kept_rows(tmp_path / "rejects")}
 
 
 def lead(lead_id, **more):
@@ -143,7 +91,7 @@ def portal(*names, **more):
 ALL_V4 = ("create", "update", "convert", "disable", "delete")
 
 
-def test_a_stream_that_the_platform_has_mapped_goes_by_its_catalog(emulator, tmp_path):
+def test_a_stream_that_the_platform_has_mapped_goes_by_its_catalog(run, emulator):
     server = emulator(campaigns=(Campaign(unprocessed=1),))
     names = ("lead_id", "phone_number", "contact_name", "city")
     mapped = {
@@ -162,19 +110,9 @@ def test_a_stream_that_the_platform_has_mapped_goes_by_its_catalog(emulator, tmp
         "sync_id": 7,
         "destination_object_name": "crm_v2.upsert",
     }
-    config = {
-        "squadstack": {"token": TOKEN, "base_url": server.url, "calls_per_minute": 1_000_000},
-        "default": {"operation": "disable", "ref_id": "ref-0PT711"},
-    }
-    for name, content in {"config": config, "catalog": {"streams": [mapped]}}.items():
-        (tmp_path / f"{name}.json").write_bytes(orjson.dumps(content))
-    record = {**lead("canary1", city="Pune"), "updated_at": "2026-11-20"}
-    messages = [
-        {"type": "RECORD", "record": {"stream": "customers", "namespace": "public", "emitted_at": 1, "data": record}},
-        {"type": "STATE", "state": {"type": "GLOBAL", "global": {"shared_state": {}}, "id": 1}},
-    ]
-    arguments = ["write", "--config", str(tmp_path / "config.json"), "--catalog", str(tmp_path / "catalog.json")]
-    written = Run(arguments, b"".join(orjson.dumps(message) + b"\n" for message in messages))
+    config = configs.destination(server, default={"operation": "disable", "ref_id": "ref-0PT711"})
+    row = record({**lead("canary1", city="Pune"), "updated_at": "2026-11-20"}, "customers", namespace="public")
+    written = run("write", row, global_state(1), config=config, catalog={"streams": [mapped]})
     assert (written.code, written.marks) == (0, [1])
     assert [(done.operation, done.lead_id) for done in server.request_log.applied] == [("upsert", "canary1")]
     assert server.leads()["canary1"].custom == {"city": "Pune"}
@@ -376,7 +314,10 @@ def test_a_login_that_is_refused_is_a_config_error(go, emulator, changed, fields
     server = emulator(**fields)
     entries = portal("set_status")
     written = go(
-        server, entries, [("set_status", {"lead_id": "x", "status": "new"})], contact_center=section(server, **changed)
+        server,
+        entries,
+        [("set_status", {"lead_id": "x", "status": "new"})],
+        contact_center=configs.portal_login(server, **changed),
     )
     assert written.error["failure_type"] == "config_error"
     assert written.error["message"].startswith(message)
@@ -388,7 +329,7 @@ def test_check_of_the_contact_center_is_a_login_and_no_more(go, emulator):
     entries = [*portal("set_status", "voicemail_disposition"), *portal("add_lead", campaign_id="pc1")]
     assert go(server, entries).status == {"status": "SUCCEEDED"}
     assert [call.path for call in server.request_log.calls] == ["/api/v2/login"]
-    wrong = go(server, entries, contact_center=section(server, password="canary-wrong"))
+    wrong = go(server, entries, contact_center=configs.portal_login(server, password="canary-wrong"))
     assert wrong.status["message"].startswith("contact_center.username, contact_center.password")
 
 

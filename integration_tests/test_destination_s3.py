@@ -10,12 +10,12 @@ import requests
 from moto.server import ThreadedMotoServer
 
 from squadstack_emulator import Campaign, Emulator, Scenario
-from test_support import processes
+from test_support import catalogs, configs
+from test_support.messages import global_state, lines, record
 
 TOKEN = "emulator-token-canary"
 REF = "ref-0PT711"
 KEYS = {"access_key_id": "canary-key-id", "secret_access_key": "canary-secret-key"}
-CANARIES = (b"canary", b"98000")
 
 
 @pytest.fixture(scope="module")
@@ -42,42 +42,23 @@ def s3_store(url, path, bucket="rejected-leads"):
     return {"storage_type": "S3", **names, **KEYS}
 
 
-def config(emulator, store, **changes):
-    return {
-        "squadstack": {"token": TOKEN, "base_url": emulator.url, "calls_per_minute": 1_000_000},
-        "default": {"operation": "upsert", "ref_id": REF},
-        "object_storage_config": store,
-        **changes,
-    }
-
-
-CATALOG = {"streams": [{"stream": {"name": "leads"}, "destination_sync_mode": "append_dedup", "sync_id": 7}]}
+CATALOG = catalogs.written()
 
 
 def lead(number, phone=None):
     data = {"lead_id": f"canary{number}", "phone_number": phone or f"98{number:08d}", "contact_name": "canary"}
-    return {"type": "RECORD", "record": {"stream": "leads", "emitted_at": 1, "data": data}}
-
-
-def state(mark):
-    return {"type": "STATE", "state": {"type": "GLOBAL", "global": {"mark": mark}, "id": mark}}
+    return record(data)
 
 
 @pytest.fixture
-def destination(tmp_path):
+def run(destination):
     """Run a command of the console script; no lead data and no secret may be in what it says."""
 
-    def run(command, *arguments, messages=(), **files):
-        call = [command, *arguments]
-        for option, content in files.items():
-            path = tmp_path / f"{option}.json"
-            path.write_text(json.dumps(content))
-            call += [f"--{option}", str(path)]
-        text = b"".join(json.dumps(message).encode() + b"\n" for message in messages)
-        done = processes.run("destination-squadstack", call, text)
-        assert done.stderr == b""
-        assert not [canary for canary in CANARIES if canary in done.stdout]
-        return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+    def run(command, *flags, messages=(), **files):
+        done = destination.run(command, *flags, stdin=lines(*messages), **files)
+        done.assert_silent("canary", "98000")
+        assert done.stderr == ""
+        return done
 
     return run
 
@@ -103,23 +84,11 @@ def stored(s3, path):
     }
 
 
-def logs(messages):
-    return [message["log"]["message"] for message in messages if message["type"] == "LOG"]
-
-
-def ids(messages):
-    return [message["state"]["id"] for message in messages if message["type"] == "STATE"]
-
-
-def errors(messages):
-    return [message["trace"]["error"] for message in messages if message["type"] == "TRACE"]
-
-
-def test_rejected_rows_are_in_the_bucket_before_the_state_that_covers_them(destination, emulator, s3):
-    settings = config(emulator, s3_store(s3, "writes"))
+def test_rejected_rows_are_in_the_bucket_before_the_state_that_covers_them(run, emulator, s3):
+    settings = configs.destination(emulator, s3_store(s3, "writes"))
     messages = [lead(number, "12" if number % 50 == 0 else None) for number in range(300)]
-    code, printed = destination("write", config=settings, catalog=CATALOG, messages=[*messages, state(1)])
-    assert (code, ids(printed)) == (0, [1])
+    done = run("write", config=settings, catalog=CATALOG, messages=[*messages, global_state(1)])
+    assert (done.code, done.marks) == (0, [1])
     ((name, rows),) = stored(s3, "writes").items()
     assert name.startswith("7/_/leads/")
     assert {row["data"]["lead_id"] for row in rows} == {f"canary{number}" for number in range(0, 300, 50)}
@@ -127,44 +96,40 @@ def test_rejected_rows_are_in_the_bucket_before_the_state_that_covers_them(desti
     assert len(emulator.leads()) == 294
 
 
-def test_a_bucket_that_does_not_exist_is_found_out_by_check_and_by_write_before_anything_is_sent(
-    destination, emulator, s3
-):
-    settings = config(emulator, s3_store(s3, "x", bucket="no-such-bucket"))
-    code, printed = destination("write", config=settings, catalog=CATALOG, messages=[lead(1), state(1)])
-    assert (code, ids(printed), emulator.request_log.calls) == (1, [], [])
+def test_a_bucket_that_does_not_exist_is_found_out_by_check_and_by_write_before_anything_is_sent(run, emulator, s3):
+    settings = configs.destination(emulator, s3_store(s3, "x", bucket="no-such-bucket"))
+    done = run("write", config=settings, catalog=CATALOG, messages=[lead(1), global_state(1)])
+    assert (done.code, done.marks, emulator.request_log.calls) == (1, [], [])
     sentence = "object_storage_config.s3_bucket_name names no bucket."
-    assert [(error["failure_type"], error["message"]) for error in errors(printed)] == [("config_error", sentence)]
-    code, (checked,) = destination("check", config=settings)
-    assert checked["connectionStatus"] == {"status": "FAILED", "message": sentence}
+    assert [(error["failure_type"], error["message"]) for error in done.errors] == [("config_error", sentence)]
+    done = run("check", config=settings)
+    assert done.status == {"status": "FAILED", "message": sentence}
 
 
-def test_a_store_that_nobody_answers_for_is_named_by_its_endpoint(destination, emulator):
-    settings = config(emulator, s3_store("http://127.0.0.1:9", "x"))
-    code, printed = destination("write", config=settings, catalog=CATALOG, messages=[lead(1), state(1)])
-    assert (code, ids(printed), emulator.request_log.calls) == (1, [], [])
-    assert errors(printed)[0]["message"].startswith("object_storage_config.s3_endpoint: the bucket cannot be reached (")
+def test_a_store_that_nobody_answers_for_is_named_by_its_endpoint(run, emulator):
+    settings = configs.destination(emulator, s3_store("http://127.0.0.1:9", "x"))
+    done = run("write", config=settings, catalog=CATALOG, messages=[lead(1), global_state(1)])
+    assert (done.code, done.marks, emulator.request_log.calls) == (1, [], [])
+    assert done.errors[0]["message"].startswith("object_storage_config.s3_endpoint: the bucket cannot be reached (")
 
 
-def test_check_and_write_try_the_bucket_and_leave_nothing_in_it(destination, emulator, s3):
-    settings = config(emulator, s3_store(s3, "checks"))
-    code, (checked,) = destination("check", config=settings)
-    assert (code, checked["connectionStatus"]) == (0, {"status": "SUCCEEDED"})
-    assert destination("write", config=settings, catalog=CATALOG, messages=[lead(1), state(1)])[0] == 0
+def test_check_and_write_try_the_bucket_and_leave_nothing_in_it(run, emulator, s3):
+    settings = configs.destination(emulator, s3_store(s3, "checks"))
+    done = run("check", config=settings)
+    assert (done.code, done.status) == (0, {"status": "SUCCEEDED"})
+    assert run("write", config=settings, catalog=CATALOG, messages=[lead(1), global_state(1)]).code == 0
     assert stored(s3, "checks") == {}
     begun = bucket_of(s3).call_s3("list_multipart_uploads", Bucket="rejected-leads")
     assert begun.get("Uploads", []) == []
 
 
 @pytest.mark.parametrize("kind", ["folder", "bucket"])
-def test_rejected_rows_are_sent_again_and_those_that_fail_again_are_kept_anew(
-    destination, emulator, s3, tmp_path, kind
-):
+def test_rejected_rows_are_sent_again_and_those_that_fail_again_are_kept_anew(run, emulator, s3, tmp_path, kind):
     store = s3_store(s3, "replays")
     root = "s3://rejected-leads/replays"
     if kind == "folder":
         root = str(tmp_path / "rejected")
-        store = {"storage_type": "Local", "bucket_path": root}
+        store = configs.local_store(root)
 
     def kept():
         if kind == "bucket":
@@ -174,24 +139,22 @@ def test_rejected_rows_are_sent_again_and_those_that_fail_again_are_kept_anew(
             for path in Path(root).rglob("*.gz")
         }
 
-    settings = config(emulator, store, default={"operation": "update", "ref_id": REF})
-    messages = [lead(1), lead(2), lead(3, "12"), state(1)]
-    code, printed = destination("write", config=settings, catalog=CATALOG, messages=messages)
-    assert (code, ids(printed), dict(emulator.leads())) == (0, [1], {})
+    settings = configs.destination(emulator, store, default={"operation": "update", "ref_id": REF})
+    messages = [lead(1), lead(2), lead(3, "12"), global_state(1)]
+    done = run("write", config=settings, catalog=CATALOG, messages=messages)
+    assert (done.code, done.marks, dict(emulator.leads())) == (0, [1], {})
     original = kept()
     assert sorted(row["lead_id"] for rows in original.values() for row in rows) == ["canary1", "canary2", "canary3"]
 
-    leads_are_there = config(emulator, {"storage_type": "None"})
-    destination("write", config=leads_are_there, catalog=CATALOG, messages=[lead(1), lead(2), lead(3), state(1)])
-    code, printed = destination("replay", "--from", f"{root}/7", "--only-retryable", config=settings)
-    assert (code, errors(printed)) == (0, [])
-    assert logs(printed)[0].startswith(
-        "None of the 3 rejected rows at --from is retryable, so there is nothing to send."
-    )
+    leads_are_there = configs.destination(emulator)
+    run("write", config=leads_are_there, catalog=CATALOG, messages=[lead(1), lead(2), lead(3), global_state(1)])
+    done = run("replay", "--from", f"{root}/7", "--only-retryable", config=settings)
+    assert (done.code, done.errors) == (0, [])
+    assert done.logs[0].startswith("None of the 3 rejected rows at --from is retryable, so there is nothing to send.")
 
-    code, printed = destination("replay", "--from", f"{root}/7", config=settings)
-    assert code == 3
-    assert logs(printed)[0] == "Sending 3 rejected rows of 1 files again; the files stay as they are."
+    done = run("replay", "--from", f"{root}/7", config=settings)
+    assert done.code == 3
+    assert done.logs[0] == "Sending 3 rejected rows of 1 files again; the files stay as they are."
     assert [applied.lead_id for applied in emulator.request_log.applied if applied.operation == "update"] == [
         "canary1",
         "canary2",
@@ -201,29 +164,29 @@ def test_rejected_rows_are_sent_again_and_those_that_fail_again_are_kept_anew(
     assert row["data"] == messages[2]["record"]["data"]
     assert {name: rows for name, rows in kept().items() if name in original} == original
     run_id = name.partition("/")[0]
-    assert logs(printed)[-1] == f"1 of 3 rows were rejected again; they are kept under {run_id}."
+    assert done.logs[-1] == f"1 of 3 rows were rejected again; they are kept under {run_id}."
     assert row["run_id"] == run_id
 
-    code, printed = destination("replay", "--from", f"{root}/{run_id}", config=settings, catalog=CATALOG)
-    assert code == 3
-    assert logs(printed)[0].startswith("Sending 1 rejected rows of 1 files again")
+    done = run("replay", "--from", f"{root}/{run_id}", config=settings, catalog=CATALOG)
+    assert done.code == 3
+    assert done.logs[0].startswith("Sending 1 rejected rows of 1 files again")
 
 
-def test_a_dry_replay_sends_and_keeps_nothing(destination, emulator, tmp_path):
+def test_a_dry_replay_sends_and_keeps_nothing(run, emulator, tmp_path):
     root = tmp_path / "rejected"
-    settings = config(emulator, {"storage_type": "Local", "bucket_path": str(root)})
-    without_id = {"type": "RECORD", "record": {"stream": "leads", "emitted_at": 1, "data": {"contact_name": "canary"}}}
-    assert destination("write", config=settings, catalog=CATALOG, messages=[without_id, state(1)])[0] == 0
+    settings = configs.destination(emulator, root)
+    without_id = record({"contact_name": "canary"})
+    assert run("write", config=settings, catalog=CATALOG, messages=[without_id, global_state(1)]).code == 0
     kept = sorted(root.rglob("*.gz"))
-    code, printed = destination("replay", "--from", str(root), config={**settings, "dry_run": True})
-    assert (code, logs(printed)[-1]) == (3, "1 of 1 rows were rejected again.")
+    done = run("replay", "--from", str(root), config={**settings, "dry_run": True})
+    assert (done.code, done.logs[-1]) == (3, "1 of 1 rows were rejected again.")
     assert (sorted(root.rglob("*.gz")), len(kept), emulator.request_log.calls) == (kept, 1, [])
 
 
-def test_a_replay_that_cannot_begin_says_why_and_sends_nothing(destination, emulator, tmp_path):
-    settings = config(emulator, {"storage_type": "None"})
-    code, printed = destination("replay", "--from", str(tmp_path / "nowhere"), config=settings)
-    assert code == 1
-    assert errors(printed)[0]["message"].startswith("--from leads to no rejected rows")
-    assert errors(printed)[0]["failure_type"] == "config_error"
+def test_a_replay_that_cannot_begin_says_why_and_sends_nothing(run, emulator, tmp_path):
+    settings = configs.destination(emulator)
+    done = run("replay", "--from", str(tmp_path / "nowhere"), config=settings)
+    assert done.code == 1
+    assert done.errors[0]["message"].startswith("--from leads to no rejected rows")
+    assert done.errors[0]["failure_type"] == "config_error"
     assert emulator.request_log.calls == []

@@ -1,6 +1,5 @@
 """`destination-squadstack` by its console script against the emulator: a true account of every record."""
 
-import gzip
 import itertools
 import json
 import random
@@ -9,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,9 @@ import orjson
 import pytest
 
 from squadstack_emulator import Campaign, Emulator, Fault, FaultKind, Scenario
-from test_support.processes import HANG, Process
+from test_support import catalogs, configs
+from test_support.messages import kept_rows, lines, outcome, record, state
+from test_support.processes import HANG
 
 TOKEN = "emulator-token-canary"
 REF = "ref-0PT711"
@@ -25,28 +25,6 @@ REF = "ref-0PT711"
 
 def scenario(**fields):
     return Scenario(**{"token": TOKEN, "campaigns": (Campaign(),), "calls_per_minute": None, **fields})
-
-
-def config(emulator, rejects=None, **changes):
-    store = {"storage_type": "None"} if rejects is None else {"storage_type": "Local", "bucket_path": str(rejects)}
-    return {
-        "squadstack": {"token": TOKEN, "base_url": emulator.url, "calls_per_minute": 1_000_000},
-        "default": {"operation": "upsert", "ref_id": REF},
-        "object_storage_config": store,
-        **changes,
-    }
-
-
-def catalog(*names, mode="append_dedup"):
-    streams = [
-        {"name": name, "json_schema": {}, "supported_sync_modes": ["incremental"]} for name in names or ("leads",)
-    ]
-    return {
-        "streams": [
-            {"stream": stream, "sync_mode": "incremental", "destination_sync_mode": mode, "sync_id": 7}
-            for stream in streams
-        ]
-    }
 
 
 def lead(number: int, **more: Any) -> dict[str, Any]:
@@ -58,100 +36,14 @@ def lead(number: int, **more: Any) -> dict[str, Any]:
     }
 
 
-def record(data, stream="leads"):
-    return {"type": "RECORD", "record": {"stream": stream, "emitted_at": 1, "data": data}}
-
-
-def state(mark, stream="leads", **more):
-    descriptor = {"stream_descriptor": {"name": stream}, "stream_state": {"mark": mark}}
-    return {"type": "STATE", "state": {"type": "STREAM", "stream": descriptor, "id": mark, **more}}
-
-
-def lines(*messages):
-    return b"".join(json.dumps(message, separators=(",", ":")).encode() + b"\n" for message in messages)
-
-
-def stored(rejects: Path) -> list[dict[str, Any]]:
-    return [
-        json.loads(line)
-        for path in sorted(rejects.rglob("*.jsonl.gz"))
-        for line in gzip.decompress(path.read_bytes()).splitlines()
-    ]
-
-
-@dataclass
-class Written:
-    """What one `write` printed and how it ended."""
-
-    code: int
-    stdout: bytes
-    stderr: bytes
-
-    @property
-    def messages(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.stdout.splitlines(keepends=True) if line.endswith(b"\n")]
-
-    @property
-    def states(self) -> list[dict[str, Any]]:
-        return [message["state"] for message in self.messages if message["type"] == "STATE"]
-
-    @property
-    def marks(self) -> list[int]:
-        return [each["id"] for each in self.states]
-
-    @property
-    def logs(self) -> list[str]:
-        return [message["log"]["message"] for message in self.messages if message["type"] == "LOG"]
-
-    @property
-    def status(self) -> dict[str, Any]:
-        (status,) = [each["connectionStatus"] for each in self.messages if each["type"] == "CONNECTION_STATUS"]
-        return status
-
-    @property
-    def error(self) -> dict[str, Any]:
-        (trace,) = [message["trace"] for message in self.messages if message["type"] == "TRACE"]
-        return trace["error"]
-
-
-class Connector:
-    """The console script, with its files in a directory of the test's own."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._numbers = itertools.count()
-
-    def start(self, command: str, **files: Any) -> Process:
-        arguments = [command]
-        for option, content in files.items():
-            path = self._directory / f"{option}-{next(self._numbers)}.json"
-            path.write_bytes(orjson.dumps(content))
-            arguments += [f"--{option}", str(path)]
-        return Process("destination-squadstack", arguments)
-
-    def run(self, command: str, **files: Any) -> Written:
-        process = self.start(command, **files)
-        stdout, stderr = process.communicate()
-        return Written(process.wait(), stdout, stderr)
-
-
-@pytest.fixture
-def destination(tmp_path):
-    return Connector(tmp_path)
-
-
 @pytest.fixture
 def write(destination):
     """Run `write` on some input; everything is checked for lead data and the token on the way out."""
 
     def run(settings, text, streams=None, *, canaries=True):
-        process = destination.start("write", config=settings, catalog=streams or catalog())
-        stdout, stderr = process.communicate(text)
-        written = Written(process.wait(), stdout, stderr)
-        said = b"".join(line for line in stdout.splitlines(keepends=True) if b'"type":"STATE"' not in line) + stderr
+        written = destination.run("write", stdin=text, config=settings, catalog=streams or catalogs.written())
         if canaries:
-            for secret in (b"canary", b"Canary", b"98000", TOKEN.encode()):
-                assert secret not in said, said
+            written.assert_silent("canary", "Canary", "98000", TOKEN)
         return written
 
     return run
@@ -167,7 +59,7 @@ def test_two_thousand_leads_with_a_state_after_every_ten(write):
         if number % 10 == 9:
             messages.append(state(number // 10 + 1, sourceStats={"recordCount": 10}, more={"kept": None}))
     with Emulator(scenario(calls_per_minute=100)) as emulator:
-        settings = config(emulator)
+        settings = configs.destination(emulator)
         settings["squadstack"]["calls_per_minute"] = 100
         written = write(settings, lines(*messages))
         assert written.code == 0
@@ -184,7 +76,9 @@ def test_two_thousand_leads_with_a_state_after_every_ten(write):
 
 def test_states_arrive_while_the_input_is_open(destination):
     with Emulator(scenario()) as emulator:
-        process = destination.start("write", config=config(emulator, linger_seconds=1), catalog=catalog())
+        process = destination.start(
+            "write", config=configs.destination(emulator, linger_seconds=1), catalog=catalogs.written()
+        )
         process.stdin.write(lines(record(lead(1)), state(1)))
         process.stdin.flush()
         for line in process.stdout:
@@ -203,14 +97,14 @@ def test_every_record_is_written_or_in_the_store_and_counted(write, tmp_path):
     bad = [lead(900, lead_id=None), lead(901, phone_number="12"), lead(902, contact_name=""), lead(903, lead_id=5.5)]
     mixed = [*good[:70], *bad, *good[70:]]
     with Emulator(scenario()) as emulator:
-        written = write(config(emulator, rejects), lines(*map(record, mixed), state(1)))
+        written = write(configs.destination(emulator, rejects), lines(*map(record, mixed), state(1)))
         assert written.code == 0
         leads = emulator.leads()
         assert sorted(leads) == sorted(each["lead_id"] for each in good)
         assert dict(leads["canarylead0"].custom) == {"city": "Pune", "big": 2**70}
         emulator.assert_clean()
     assert written.states[0]["destinationStats"] == {"recordCount": 150, "rejectedRecordCount": 4}
-    rows = stored(rejects)
+    rows = kept_rows(rejects)
     assert [path.relative_to(rejects).parts[:3] for path in rejects.rglob("*.gz")] == [("7", "_", "leads")]
     by_data = {json.dumps(row["data"], sort_keys=True): row["reason"] for row in rows}
     assert [by_data[json.dumps(each, sort_keys=True)] for each in bad] == [
@@ -226,7 +120,7 @@ def test_every_record_is_written_or_in_the_store_and_counted(write, tmp_path):
 
 def test_without_a_store_a_warning_says_at_the_start_that_rejected_records_are_only_counted(write):
     with Emulator(scenario()) as emulator:
-        written = write(config(emulator), lines(record(lead(1, phone_number="12")), state(1)))
+        written = write(configs.destination(emulator), lines(record(lead(1, phone_number="12")), state(1)))
     assert (written.code, written.marks) == (0, [1])
     warnings = [m["log"]["message"] for m in written.messages if m["type"] == "LOG" and m["log"]["level"] == "WARN"]
     assert warnings == [
@@ -238,14 +132,14 @@ def test_without_a_store_a_warning_says_at_the_start_that_rejected_records_are_o
 def test_ids_that_are_numbers_arrive_as_text(write):
     with Emulator(scenario()) as emulator:
         data = [{"lead_id": number, "phone_number": 9800000000, "contact_name": "A"} for number in (7, 2**64, 10**30)]
-        assert write(config(emulator), lines(*map(record, data)), canaries=False).code == 0
+        assert write(configs.destination(emulator), lines(*map(record, data)), canaries=False).code == 0
         assert set(emulator.leads()) == {"7", str(2**64), str(10**30)}
         emulator.assert_clean()
 
 
 def test_a_field_map_and_several_streams_reach_their_endpoints(write):
     with Emulator(scenario()) as emulator:
-        settings = config(
+        settings = configs.destination(
             emulator,
             streams=[
                 {"stream": "people", "operation": "create", "field_map": [{"to": "lead_id", "from": "id"}]},
@@ -265,7 +159,9 @@ def test_a_field_map_and_several_streams_reach_their_endpoints(write):
             record(lead(3), "purged"),
             state(1, "people"),
         )
-        assert write(settings, text, catalog("people", "gone", "won", "changed", "purged", mode="append")).marks == [1]
+        assert write(
+            settings, text, catalogs.written("people", "gone", "won", "changed", "purged", mode="append")
+        ).marks == [1]
         leads = emulator.leads()
         assert [leads[f"canarylead{number}"].state for number in range(4)] == [
             "disabled",
@@ -279,7 +175,7 @@ def test_a_field_map_and_several_streams_reach_their_endpoints(write):
 
 def test_duplicates_are_rejected_and_a_second_run_of_creates_changes_nothing(write, tmp_path):
     with Emulator(scenario()) as emulator:
-        settings = config(emulator, tmp_path / "rejects", default={"operation": "create", "ref_id": REF})
+        settings = configs.destination(emulator, tmp_path / "rejects", default={"operation": "create", "ref_id": REF})
         text = lines(*(record(lead(number)) for number in range(300)), state(1))
         assert write(settings, text).states[0]["destinationStats"] == {"recordCount": 300, "rejectedRecordCount": 0}
         again = write(settings, text)
@@ -288,14 +184,14 @@ def test_duplicates_are_rejected_and_a_second_run_of_creates_changes_nothing(wri
         ignored = write({**settings, "on_duplicate": "ignore"}, text)
         assert ignored.states[0]["destinationStats"] == {"recordCount": 300, "rejectedRecordCount": 0}
         assert len(emulator.request_log.applied) == 300
-    assert {row["reason"] for row in stored(tmp_path / "rejects")} == {
+    assert {row["reason"] for row in kept_rows(tmp_path / "rejects")} == {
         "A lead with this lead_id is already present in the campaign."
     }
 
 
 def test_a_dry_run_sends_and_acknowledges_nothing_and_says_how_long_it_would_take(write, tmp_path):
     with Emulator(scenario()) as emulator:
-        settings = config(emulator, tmp_path / "rejects", dry_run=True)
+        settings = configs.destination(emulator, tmp_path / "rejects", dry_run=True)
         settings["squadstack"]["calls_per_minute"] = 2
         written = write(settings, lines(*(record(lead(number)) for number in range(300)), record({}), state(1)))
         assert emulator.request_log.calls == []
@@ -318,14 +214,14 @@ def test_spoilt_answers_lose_and_double_nothing(write, tmp_path, operation):
     faults = tuple(Fault(kind, on="write", every=2 + step, times=2) for step, kind in enumerate(kinds))
     faults += (Fault(FaultKind.HTTP_502, on="write", every=3, times=2, applied=True),)
     with Emulator(scenario(faults=faults)) as emulator:
-        settings = config(emulator, tmp_path / "rejects", default={"operation": operation, "ref_id": REF})
+        settings = configs.destination(emulator, tmp_path / "rejects", default={"operation": operation, "ref_id": REF})
         messages = []
         for number in range(1_000):
             messages += [record(lead(number)), state(number)] if number % 50 == 49 else [record(lead(number))]
         written = write(settings, lines(*messages))
         assert written.code == 0
         assert len(written.marks) == 20
-        assert stored(tmp_path / "rejects") == []
+        assert kept_rows(tmp_path / "rejects") == []
         assert len(emulator.leads()) == 1_000
         if operation == "create":
             assert len(emulator.request_log.applied) == 1_000
@@ -337,7 +233,7 @@ def test_spoilt_answers_lose_and_double_nothing(write, tmp_path, operation):
 
 def test_busy_leads_are_sent_again_alone(write, tmp_path):
     with Emulator(scenario(busy_leads={"canarylead5": 2})) as emulator:
-        written = write(config(emulator), lines(*(record(lead(number)) for number in range(50)), state(1)))
+        written = write(configs.destination(emulator), lines(*(record(lead(number)) for number in range(50)), state(1)))
         assert written.states[0]["destinationStats"] == {"recordCount": 50, "rejectedRecordCount": 0}
         assert [call.leads for call in emulator.request_log.calls] == [50, 1, 1]
 
@@ -346,7 +242,8 @@ def test_a_429_is_waited_out(write):
     faults = (Fault(FaultKind.THROTTLE, on="write", every=3, times=3),)
     with Emulator(scenario(faults=faults, window_seconds=1.0, throttle_answer="retry_after")) as emulator:
         written = write(
-            config(emulator, workers=8), lines(*(record(lead(number)) for number in range(1_500)), state(1))
+            configs.destination(emulator, workers=8),
+            lines(*(record(lead(number)) for number in range(1_500)), state(1)),
         )
         assert (written.code, written.marks) == (0, [1])
         assert emulator.request_log.throttled == 3
@@ -372,7 +269,7 @@ def test_a_429_is_waited_out(write):
 )
 def test_write_and_check_name_what_the_user_has_to_fix(write, destination, changes, fields, sentence):
     with Emulator(scenario(**fields)) as emulator:
-        settings = config(emulator)
+        settings = configs.destination(emulator)
         settings["squadstack"]["token"] = changes.get("token", TOKEN)
         settings["default"]["ref_id"] = changes.get("ref", REF)
         written = write(settings, lines(state(1), *(record(lead(number)) for number in range(150)), state(2)))
@@ -383,13 +280,13 @@ def test_write_and_check_name_what_the_user_has_to_fix(write, destination, chang
         checked = destination.run("check", config=settings)
         assert (checked.code, checked.status["status"]) == (0, "FAILED")
         assert checked.status["message"].startswith(sentence)
-        assert b"canary" not in checked.stdout + checked.stderr
+        assert "canary" not in checked.stdout + checked.stderr
         assert emulator.leads() == {}
 
 
 def test_check_changes_nothing(destination):
     with Emulator(scenario()) as emulator:
-        settings = config(
+        settings = configs.destination(
             emulator,
             streams=[
                 {"stream": operation, "operation": operation}
@@ -415,7 +312,7 @@ def test_check_changes_nothing(destination):
 )
 def test_input_that_cannot_be_understood_is_named_by_its_line(write, text, message):
     with Emulator(scenario()) as emulator:
-        written = write(config(emulator), lines(state(1), record(lead(1))) + text + lines(state(2)))
+        written = write(configs.destination(emulator), lines(state(1), record(lead(1))) + text + lines(state(2)))
     assert written.code == 1
     assert written.error["message"].startswith(message)
     assert written.marks == [1]
@@ -424,21 +321,25 @@ def test_input_that_cannot_be_understood_is_named_by_its_line(write, text, messa
 @pytest.mark.parametrize(
     ("settings", "streams", "message"),
     [
-        ({"squadstack": {"token": TOKEN}}, catalog(), "default and streams are both empty"),
+        ({"squadstack": {"token": TOKEN}}, catalogs.written(), "default and streams are both empty"),
         (
             {"squadstack": {"token": "canary x"}, "default": {"ref_id": "r"}},
-            catalog(),
+            catalogs.written(),
             "squadstack.token must look like this",
         ),
-        ({"squadstack": {"token": 5}, "default": {"ref_id": "r"}}, catalog(), "squadstack.token must be a string."),
+        (
+            {"squadstack": {"token": 5}, "default": {"ref_id": "r"}},
+            catalogs.written(),
+            "squadstack.token must be a string.",
+        ),
         (
             {"squadstack": {"token": TOKEN}, "default": {"ref_id": "r"}},
-            catalog(mode="overwrite"),
+            catalogs.written(mode="overwrite"),
             "The stream 'leads' is set to",
         ),
         (
             {"squadstack": {"token": TOKEN}, "streams": [{"stream": "x", "ref_id": "r"}]},
-            catalog(),
+            catalogs.written(),
             "The stream 'leads' has no entry in streams and there is no default",
         ),
         (
@@ -447,7 +348,7 @@ def test_input_that_cannot_be_understood_is_named_by_its_line(write, text, messa
                 "default": {"ref_id": "r"},
                 "object_storage_config": {"storage_type": "Local", "bucket_path": "/proc/rejects"},
             },
-            catalog(),
+            catalogs.written(),
             "object_storage_config.bucket_path names a folder that cannot be written to",
         ),
     ],
@@ -502,8 +403,10 @@ def test_kill_9_at_a_random_moment_loses_nothing_that_was_acknowledged(destinati
     rejects = tmp_path / "rejects"
     faults = (Fault(FaultKind.HTTP_500, on="write", every=13, applied=True),)
     with Emulator(scenario(latency_seconds=0.02, faults=faults)) as emulator:
-        settings = config(emulator, rejects, default={"operation": chance.choice(["create", "upsert"]), "ref_id": REF})
-        process = destination.start("write", config=settings, catalog=catalog())
+        settings = configs.destination(
+            emulator, rejects, default={"operation": chance.choice(["create", "upsert"]), "ref_id": REF}
+        )
+        process = destination.start("write", config=settings, catalog=catalogs.written())
         feeder = feed(process, numbered(20_000))
         printed = []
         stop_after = chance.randrange(1, 150)
@@ -514,10 +417,10 @@ def test_kill_9_at_a_random_moment_loses_nothing_that_was_acknowledged(destinati
                 break
         printed.append(rest(process)[0])
         feeder.join(HANG)
-        marks = Written(process.returncode, b"".join(printed), b"").marks
+        marks = outcome(process.returncode, b"".join(printed)).marks
         assert process.returncode == -signal.SIGKILL
         assert marks == list(range(10, marks[-1] + 1, 10))
-        refused = {row["data"]["lead_id"] for row in stored(rejects)}
+        refused = {row["data"]["lead_id"] for row in kept_rows(rejects)}
         for number in range(marks[-1]):
             lead_id = f"canarylead{number}"
             assert lead_id in emulator.leads() or lead_id in refused
@@ -526,17 +429,17 @@ def test_kill_9_at_a_random_moment_loses_nothing_that_was_acknowledged(destinati
 
 def test_sigterm_finishes_what_is_under_way_and_says_what_is_done(destination, tmp_path):
     with Emulator(scenario(latency_seconds=0.3)) as emulator:
-        settings = config(emulator, tmp_path / "rejects", workers=2)
-        process = destination.start("write", config=settings, catalog=catalog())
+        settings = configs.destination(emulator, tmp_path / "rejects", workers=2)
+        process = destination.start("write", config=settings, catalog=catalogs.written())
         feed(process, numbered(5_000))
         printed = list(itertools.islice(process.stdout, 12))
         process.send_signal(signal.SIGTERM)
         tail, stderr = rest(process)  # its stdin stays open: it ends of itself
         printed.append(tail)
         assert process.returncode == 143
-        written = Written(143, b"".join(printed), stderr)
+        written = outcome(143, b"".join(printed), stderr)
         assert stderr == b""
-        done = len(emulator.leads()) + len(stored(tmp_path / "rejects"))
+        done = len(emulator.leads()) + len(kept_rows(tmp_path / "rejects"))
         assert written.marks[-1] in (done, done - done % 10)
         assert "Signal 15: finishing the calls under way, then stopping." in written.logs
         assert sum(call.status == 200 for call in emulator.request_log.calls) == len(emulator.request_log.calls)
@@ -544,7 +447,7 @@ def test_sigterm_finishes_what_is_under_way_and_says_what_is_done(destination, t
 
 def test_a_reader_that_goes_away_stops_the_writing(destination):
     with Emulator(scenario(latency_seconds=0.05)) as emulator:
-        process = destination.start("write", config=config(emulator), catalog=catalog())
+        process = destination.start("write", config=configs.destination(emulator), catalog=catalogs.written())
         feeder = feed(process, numbered(100_000))
         for line in process.stdout:
             if b'"STATE"' in line:
@@ -579,15 +482,15 @@ def test_without_stdout_nothing_is_sent_and_stderr_says_why(tmp_path, command, r
 def test_a_closed_stdin_is_no_empty_input(tmp_path):
     with Emulator(scenario()) as emulator:
         done = in_a_shell("write", "<&-", emulator, tmp_path)
-    written = Written(done.returncode, done.stdout, done.stderr)
-    assert (written.code, written.stderr) == (1, b"")
+    written = outcome(done.returncode, done.stdout, done.stderr)
+    assert (written.code, written.stderr) == (1, "")
     assert written.error["message"] == "The input cannot be read (Bad file descriptor): stdin has to be open."
 
 
 def in_a_shell(command, redirection, emulator, directory):
     arguments = [str(Path(sys.executable).with_name("destination-squadstack")), command]
     if command == "write":
-        for option, content in {"config": config(emulator), "catalog": catalog()}.items():
+        for option, content in {"config": configs.destination(emulator), "catalog": catalogs.written()}.items():
             path = directory / option
             path.write_bytes(orjson.dumps(content))
             arguments += [f"--{option}", str(path)]

@@ -8,23 +8,13 @@ from itertools import product
 import pytest
 
 from squadstack_emulator import Campaign, Emulator, Fault, FaultKind, Scenario
+from test_support import configs
+from test_support.catalogs import configured
 from test_support.clock import SleptClock
 
 TOKEN = "emulator-token-canary"
 SEEDED = Campaign(responses=250, seed_from=datetime(2026, 1, 1, tzinfo=UTC), seed_to=datetime(2026, 3, 1, tzinfo=UTC))
-CATALOG = {
-    "streams": [
-        {
-            "stream": {
-                "name": "lead_responses",
-                "json_schema": {},
-                "supported_sync_modes": ["full_refresh", "incremental"],
-            },
-            "sync_mode": "incremental",
-            "destination_sync_mode": "append_dedup",
-        }
-    ]
-}
+CATALOG = configured("lead_responses", incremental=["lead_responses"])
 
 
 def scenario(*campaigns: Campaign, **fields) -> Scenario:
@@ -32,16 +22,8 @@ def scenario(*campaigns: Campaign, **fields) -> Scenario:
 
 
 def config(emulator: Emulator, **section) -> dict:
-    return {
-        "squadstack": {
-            "token": TOKEN,
-            "campaign_ids": ["0PT711"],
-            "start_date": "2026-01-01T00:00:00Z",
-            "base_url": emulator.url,
-            "window_days": 30,
-            **section,
-        }
-    }
+    """The allowance is the documented one: of one campaign, whatever others there are."""
+    return configs.source(emulator, **{"campaign_ids": ["0PT711"], "calls_per_minute": 100, **section})
 
 
 def keys(records) -> Counter:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from squadstack_emulator import Campaign, Emulator, Scenario
-from test_support.connectors import configured
+from test_support import configs
+from test_support.catalogs import configured
 
 PAGE = (Path(__file__).parents[1] / "docs/performance.md").read_text(encoding="utf-8")
 TABLE = [
@@ -26,17 +27,7 @@ def campaigns(number: int, **fields) -> tuple[Campaign, ...]:
 
 
 def config(emulator: Emulator, **section) -> dict:
-    return {
-        "squadstack": {
-            "token": emulator.scenario.token,
-            "campaign_ids": [campaign.id for campaign in emulator.scenario.campaigns],
-            "start_date": "2024-01-01T00:00:00Z",
-            "base_url": emulator.url,
-            "calls_per_minute": 1_000_000,
-            "lookback_minutes": 0,
-            **section,
-        }
-    }
+    return configs.source(emulator, **{"start_date": "2024-01-01T00:00:00Z", "lookback_minutes": 0, **section})
 
 
 def state_of(emulator: Emulator, newest: datetime) -> dict:

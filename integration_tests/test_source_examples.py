@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from squadstack_emulator import Campaign, Emulator, Portal, PortalCampaign, Scenario, Webhook
+from test_support import configs
+from test_support.catalogs import configured
 from test_support.receiver_process import KEY, ReceiverProcess
 
 PAGE = (Path(__file__).parents[1] / "docs/sources/squadstack.md").read_text(encoding="utf-8")
@@ -30,30 +32,8 @@ OF_V1_AND_PORTAL = (
 )
 
 
-def config(emulator: Emulator, version: str) -> dict:
-    portal = SCENARIO.portal
-    start = "2026-09-01T00:00:00Z"
-    return {
-        "squadstack": {
-            "token": SCENARIO.token,
-            "campaign_ids": ["0PT711"],
-            "start_date": start,
-            "api_version": version,
-            "base_url": emulator.url,
-        },
-        "contact_center": {
-            "portal_url": emulator.url,
-            "username": portal.username,
-            "password": portal.password,
-            "domain": portal.domain,
-            "account_id": portal.account_id,
-            "start_date": start,
-        },
-    }
-
-
 @pytest.fixture(scope="module")
-def first_event(source, catalog_of, tmp_path_factory):
+def first_event(source, tmp_path_factory):
     """Return the first event that the webhook receiver was posted."""
     campaign = Campaign(unprocessed=1, seed_from=FROM, seed_to=TO)
     folder = tmp_path_factory.mktemp("webhooks")
@@ -62,7 +42,7 @@ def first_event(source, catalog_of, tmp_path_factory):
         with Emulator(Scenario(campaigns=(campaign,), webhook=webhook)) as emulator:
             emulator.call_leads(last_at=FROM)
             assert emulator.wait_for_posts()
-        read = source.run("read", config=receiver.config, catalog=catalog_of("webhook_events"))
+        read = source.run("read", config=receiver.config, catalog=configured("webhook_events"))
     assert read.code == 0, read.errors
     return read.records[0]
 
@@ -72,12 +52,16 @@ def test_the_example_of_the_webhook_events_is_the_first_that_was_posted(first_ev
 
 
 @pytest.fixture(scope="module")
-def first_records(source, catalog_of):
+def first_records(source):
     """Return the first record of each stream."""
     found: dict[str, dict] = {}
     with Emulator(SCENARIO) as emulator:
         for version, streams in (("v4", OF_V4), ("v1", OF_V1_AND_PORTAL)):
-            read = source.run("read", config=config(emulator, version), catalog=catalog_of(*streams))
+            read = source.run(
+                "read",
+                config=configs.both_accounts(emulator, api_version=version, start_date="2026-09-01T00:00:00Z"),
+                catalog=configured(*streams),
+            )
             assert read.code == 0, read.errors
             for record in read.of("RECORD"):
                 found.setdefault(record["stream"], record["data"])

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from squadstack_emulator import Emulator, Fault, FaultKind, v1_lead_id
+from test_support.catalogs import configured
 from test_support.source_faults import (
     FROM,
     HARMLESS,
@@ -21,8 +22,8 @@ from test_support.source_faults import (
 )
 
 
-def read(source, catalog_of, emulator, *streams: str, **files):
-    catalog = catalog_of(*(streams or SQUADSTACK + PORTAL), incremental=INCREMENTAL)
+def read(source, emulator, *streams: str, **files):
+    catalog = configured(*(streams or SQUADSTACK + PORTAL), incremental=INCREMENTAL)
     return source.run("read", "--debug", config=config(emulator), catalog=catalog, **files)
 
 
@@ -37,10 +38,10 @@ def keys(done) -> dict[str, Counter]:
 
 
 @pytest.fixture(scope="module")
-def all_of_it(source, catalog_of):
+def all_of_it(source):
     """Return the keys that a read without faults finds: each once, of every stream."""
     with Emulator(scenario()) as emulator:
-        done = read(source, catalog_of, emulator)
+        done = read(source, emulator)
         emulator.assert_clean()
     assert done.code == 0, done.errors
     found = keys(done)
@@ -60,18 +61,18 @@ def assert_silent(done, emulator) -> None:
 
 
 @pytest.mark.parametrize("name", HARMLESS)
-def test_no_row_is_lost_or_doubled_or_logged_under_a_passing_fault(source, catalog_of, all_of_it, name):
+def test_no_row_is_lost_or_doubled_or_logged_under_a_passing_fault(source, all_of_it, name):
     with Emulator(scenario(**HARMLESS[name])) as emulator:
-        done = read(source, catalog_of, emulator)
+        done = read(source, emulator)
         assert done.code == 0, done.errors
         assert keys(done) == all_of_it
         emulator.assert_clean()
         assert_silent(done, emulator)
 
 
-def test_leads_that_change_while_they_are_read_are_in_this_sync_or_the_next(source, catalog_of, all_of_it):
+def test_leads_that_change_while_they_are_read_are_in_this_sync_or_the_next(source, all_of_it):
     with Emulator(scenario(drift_leads_per_page=2, drift_pages=3)) as emulator:
-        first = read(source, catalog_of, emulator, "lead_responses")
+        first = read(source, emulator, "lead_responses")
         leads = emulator.leads().items()
         moved = {str(v1_lead_id(name)) for name, lead in leads if lead.processed_at and lead.processed_at > TO}
         assert_silent(first, emulator)
@@ -81,18 +82,18 @@ def test_leads_that_change_while_they_are_read_are_in_this_sync_or_the_next(sour
     assert seen | moved == {key[1] for key in all_of_it["lead_responses"]}
 
 
-def test_a_page_past_the_end_has_the_pages_read_again(source, catalog_of, all_of_it):
+def test_a_page_past_the_end_has_the_pages_read_again(source, all_of_it):
     with Emulator(scenario(drift_leads_per_page=10, drift_pages=3)) as emulator:
-        first = read(source, catalog_of, emulator, "leads")
+        first = read(source, emulator, "leads")
         assert_silent(first, emulator)
     assert first.code == 0, first.errors
     assert {record["lead_id"] for record in first.records} == {key[1] for key in all_of_it["leads"]}
 
 
 @pytest.mark.parametrize("kind", [FaultKind.UNAUTHORIZED_401, FaultKind.FORBIDDEN_403, FaultKind.REDIRECT_302])
-def test_a_refusal_in_the_middle_is_a_config_error_with_the_state_of_what_was_read(source, catalog_of, kind):
+def test_a_refusal_in_the_middle_is_a_config_error_with_the_state_of_what_was_read(source, kind):
     with Emulator(scenario(faults=(Fault(kind=kind, on="read", skip=4),))) as emulator:
-        done = read(source, catalog_of, emulator, "lead_responses")
+        done = read(source, emulator, "lead_responses")
         assert_silent(done, emulator)
     assert done.code == 1
     assert {error["failure_type"] for error in done.errors} == {"config_error"}
@@ -101,18 +102,18 @@ def test_a_refusal_in_the_middle_is_a_config_error_with_the_state_of_what_was_re
     assert datetime.fromisoformat(state["cursor"]["processed_at"]) <= newest
 
 
-def test_a_401_of_the_portal_logs_in_again_and_loses_nothing(source, catalog_of, all_of_it):
+def test_a_401_of_the_portal_logs_in_again_and_loses_nothing(source, all_of_it):
     with Emulator(scenario(portal_token_uses=4)) as emulator:
-        done = read(source, catalog_of, emulator, *PORTAL)
+        done = read(source, emulator, *PORTAL)
         assert_silent(done, emulator)
     assert done.code == 0, done.errors
     assert keys(done) == {stream: all_of_it[stream] for stream in PORTAL}
 
 
-def test_a_repeated_next_start_key_fails_its_stream_and_no_other(source, catalog_of, all_of_it):
+def test_a_repeated_next_start_key_fails_its_stream_and_no_other(source, all_of_it):
     streams = [name for name in SQUADSTACK + PORTAL if name != "contact_center_activity"]
     with Emulator(scenario(portal_repeats_key=True)) as emulator:
-        done = read(source, catalog_of, emulator, *streams)
+        done = read(source, emulator, *streams)
         assert_silent(done, emulator)
     assert done.code == 1
     assert {error["stream_descriptor"]["name"] for error in done.errors} == {"contact_center_leads"}
@@ -121,13 +122,13 @@ def test_a_repeated_next_start_key_fails_its_stream_and_no_other(source, catalog
     assert {name: found[name] for name in others} == {name: all_of_it[name] for name in others}
 
 
-def test_kill_9_and_resume_lose_nothing_of_any_stream(source, catalog_of, all_of_it):
-    catalog = catalog_of(*SQUADSTACK, *PORTAL, incremental=INCREMENTAL)
+def test_kill_9_and_resume_lose_nothing_of_any_stream(source, all_of_it):
+    catalog = configured(*SQUADSTACK, *PORTAL, incremental=INCREMENTAL)
     with Emulator(scenario(latency_seconds=0.01)) as emulator:
         killed = source.killed_after(150, "read", config=config(emulator), catalog=catalog)
         assert killed.code == -9
         newest = {state["stream"]["stream_descriptor"]["name"]: state for state in killed.states}
-        resumed = read(source, catalog_of, emulator, state=list(newest.values()))
+        resumed = read(source, emulator, state=list(newest.values()))
     assert resumed.code == 0, resumed.errors
     before, after = keys(killed), keys(resumed)
     assert {name: set(before.get(name, ())) | set(after.get(name, ())) for name in all_of_it} == {
@@ -135,9 +136,9 @@ def test_kill_9_and_resume_lose_nothing_of_any_stream(source, catalog_of, all_of
     }
 
 
-def test_an_outage_for_ever_is_a_transient_error_and_no_empty_stream(source, catalog_of):
+def test_an_outage_for_ever_is_a_transient_error_and_no_empty_stream(source):
     with Emulator(scenario(faults=(Fault(kind=FaultKind.HTML_200, on="any"),))) as emulator:
-        done = read(source, catalog_of, emulator, "lead_responses", "contact_center_queues")
+        done = read(source, emulator, "lead_responses", "contact_center_queues")
         assert_silent(done, emulator)
     assert done.code == 1
     assert {error["failure_type"] for error in done.errors} == {"transient_error"}

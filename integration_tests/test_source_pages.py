@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from squadstack_emulator import Emulator, Fault, FaultKind
-from test_support.connectors import Connector, Message, Outcome, configured
+from test_support.catalogs import configured
+from test_support.connectors import Connector
+from test_support.messages import Message, Outcome
 from test_support.source_faults import HARMLESS, INCREMENTAL, PORTAL, SQUADSTACK, config, scenario
 
 FAILING = {

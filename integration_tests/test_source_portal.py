@@ -7,6 +7,8 @@ from itertools import product
 import pytest
 
 from squadstack_emulator import Emulator, Portal, PortalCampaign, Scenario
+from test_support import configs
+from test_support.catalogs import configured
 
 PASSWORD = 'canary "12\\34"'
 SEED_FROM, SEED_TO = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)
@@ -30,20 +32,6 @@ STREAMS = (
 
 def scenario(**fields) -> Scenario:
     return Scenario(**{"portal": PORTAL, "activity_shape": "envelope_data", **fields})
-
-
-def config(emulator: Emulator, **section) -> dict:
-    return {
-        "contact_center": {
-            "portal_url": emulator.url,
-            "username": PORTAL.username,
-            "password": PASSWORD,
-            "domain": PORTAL.domain,
-            "account_id": PORTAL.account_id,
-            "start_date": "2026-01-01T00:00:00Z",
-            **section,
-        }
-    }
 
 
 def of(read, stream: str) -> list[dict]:
@@ -97,40 +85,49 @@ SHAPES = ["bare", "envelope_data", "envelope_cdrs", "header"]
 
 
 @pytest.mark.parametrize(("shape", "inclusive"), [*product(SHAPES, [True, False])])
-def test_each_record_comes_once_in_every_shape_of_paging(source, catalog_of, shape, inclusive):
+def test_each_record_comes_once_in_every_shape_of_paging(source, shape, inclusive):
     told_to = scenario(
         activity_shape=shape, activity_inclusive=inclusive, activity_cap=7, portal_page_cap=4, portal_last_key="empty"
     )
     if shape == "bare":
         told_to = scenario(activity_shape=shape, activity_inclusive=inclusive, activity_cap=7, portal_page_cap=4)
     with Emulator(told_to) as emulator:
-        assert_all_of_it(source.run("read", config=config(emulator), catalog=catalog_of(*STREAMS)), emulator)
+        assert_all_of_it(
+            source.run("read", config=configs.contact_center(emulator), catalog=configured(*STREAMS)), emulator
+        )
 
 
-def test_a_server_that_ignores_the_start_key_is_read_window_by_window(source, catalog_of):
+def test_a_server_that_ignores_the_start_key_is_read_window_by_window(source):
     with Emulator(scenario(activity_ignores_start_key=True, activity_cap=7)) as emulator:
-        assert_all_of_it(source.run("read", config=config(emulator), catalog=catalog_of(*STREAMS)), emulator)
+        assert_all_of_it(
+            source.run("read", config=configs.contact_center(emulator), catalog=configured(*STREAMS)), emulator
+        )
 
 
-def test_a_key_that_comes_twice_ends_the_stream_with_an_error(source, catalog_of):
+def test_a_key_that_comes_twice_ends_the_stream_with_an_error(source):
     with Emulator(scenario(portal_repeats_key=True)) as emulator:
-        read = source.run("read", config=config(emulator, page_size=5), catalog=catalog_of("contact_center_leads"))
+        read = source.run(
+            "read", config=configs.contact_center(emulator, page_size=5), catalog=configured("contact_center_leads")
+        )
     assert read.code == 1
     assert {error["failure_type"] for error in read.errors} == {"transient_error"}
     assert "`next_start_key` twice" in read.errors[-1]["message"]
 
 
-def test_the_next_sync_reads_the_lookback_again_and_finds_what_appeared_late(source, catalog_of):
-    catalog = catalog_of("contact_center_activity", incremental=["contact_center_activity"])
+def test_the_next_sync_reads_the_lookback_again_and_finds_what_appeared_late(source):
+    catalog = configured("contact_center_activity", incremental=["contact_center_activity"])
     with Emulator(scenario()) as emulator:
-        first = source.run("read", config=config(emulator, lookback_minutes=60), catalog=catalog)
+        first = source.run("read", config=configs.contact_center(emulator, lookback_minutes=60), catalog=catalog)
         newest = max(row["timestamp"] for row in first.records)
         for number, at in (("+1", newest - 3601), ("+2", newest - 3599), ("+3", newest + 86_400)):
             emulator.put_activity({**emulator.portal_activities()[0], "timestamp": at, "lead_number": number})
         second = source.run(
-            "read", config=config(emulator, lookback_minutes=60), catalog=catalog, state=first.states[-1:]
+            "read",
+            config=configs.contact_center(emulator, lookback_minutes=60),
+            catalog=catalog,
+            state=first.states[-1:],
         )
-        third = source.run("read", config=config(emulator), catalog=catalog, state=first.states[-1:])
+        third = source.run("read", config=configs.contact_center(emulator), catalog=catalog, state=first.states[-1:])
     found = {row["lead_number"] for row in second.records}
     assert {"+2", "+3"} <= found
     assert "+1" not in found
@@ -141,21 +138,23 @@ def test_the_next_sync_reads_the_lookback_again_and_finds_what_appeared_late(sou
 
 
 @pytest.mark.parametrize("uses", [1, 3])
-def test_tokens_that_die_in_the_middle_lose_nothing(source, catalog_of, uses):
+def test_tokens_that_die_in_the_middle_lose_nothing(source, uses):
     with Emulator(scenario(portal_token_uses=uses, portal_page_cap=4, activity_cap=9)) as emulator:
-        read = source.run("read", "--debug", config=config(emulator), catalog=catalog_of(*STREAMS))
+        read = source.run("read", "--debug", config=configs.contact_center(emulator), catalog=configured(*STREAMS))
         assert_all_of_it(read, emulator)
 
 
-def test_one_login_serves_all_streams_and_threads(source, catalog_of):
+def test_one_login_serves_all_streams_and_threads(source):
     with Emulator(scenario()) as emulator:
-        assert_all_of_it(source.run("read", config=config(emulator), catalog=catalog_of(*STREAMS)), emulator)
+        assert_all_of_it(
+            source.run("read", config=configs.contact_center(emulator), catalog=configured(*STREAMS)), emulator
+        )
         assert sum(call.path == "/api/v2/login" for call in emulator.request_log.calls) == 1
 
 
-def test_a_fresh_token_that_is_refused_is_a_config_error(source, catalog_of):
+def test_a_fresh_token_that_is_refused_is_a_config_error(source):
     with Emulator(scenario(portal_token_uses=0)) as emulator:
-        read = source.run("read", config=config(emulator), catalog=catalog_of("contact_center_queues"))
+        read = source.run("read", config=configs.contact_center(emulator), catalog=configured("contact_center_queues"))
     assert read.code == 1
     assert {error["failure_type"] for error in read.errors} == {"config_error"}
     assert "`contact_center.account_id`" in read.errors[-1]["message"]
@@ -169,10 +168,12 @@ def test_a_fresh_token_that_is_refused_is_a_config_error(source, catalog_of):
         ({"account_id": "another"}, "`contact_center.account_id`"),
     ],
 )
-def test_a_wrong_login_or_account_is_named_by_check_and_read_alike(source, catalog_of, section, field):
+def test_a_wrong_login_or_account_is_named_by_check_and_read_alike(source, section, field):
     with Emulator(scenario()) as emulator:
-        checked = source.run("check", config=config(emulator, **section))
-        read = source.run("read", config=config(emulator, **section), catalog=catalog_of("contact_center_campaigns"))
+        checked = source.run("check", config=configs.contact_center(emulator, **section))
+        read = source.run(
+            "read", config=configs.contact_center(emulator, **section), catalog=configured("contact_center_campaigns")
+        )
     assert (checked.code, checked.status["status"]) == (0, "FAILED")
     assert field in checked.status["message"]
     assert read.code == 1
@@ -183,7 +184,7 @@ def test_a_wrong_login_or_account_is_named_by_check_and_read_alike(source, catal
 
 def test_check_asks_each_endpoint_once_and_succeeds(source):
     with Emulator(scenario()) as emulator:
-        checked = source.run("check", config=config(emulator))
+        checked = source.run("check", config=configs.contact_center(emulator))
         emulator.assert_clean()
         assert [call.path for call in emulator.request_log.calls] == [
             "/api/v2/login",
@@ -198,14 +199,14 @@ def test_check_asks_each_endpoint_once_and_succeeds(source):
 def test_a_password_of_digits_stays_text(source):
     portal = Portal(password="12345678", account_id="0012")
     with Emulator(scenario(portal=portal)) as emulator:
-        checked = source.run("check", config=config(emulator, password="12345678", account_id="0012"))
+        checked = source.run("check", config=configs.contact_center(emulator, password="12345678", account_id="0012"))
         emulator.assert_clean()
     assert checked.status == {"status": "SUCCEEDED"}
 
 
-def test_rows_are_stamped_and_typed_as_the_schema_says(source, catalog_of):
+def test_rows_are_stamped_and_typed_as_the_schema_says(source):
     with Emulator(scenario()) as emulator:
-        read = source.run("read", config=config(emulator), catalog=catalog_of(*STREAMS))
+        read = source.run("read", config=configs.contact_center(emulator), catalog=configured(*STREAMS))
     campaign, queue = of(read, "contact_center_campaigns")[0], of(read, "contact_center_queues")[0]
     now = datetime.now(UTC)
     assert abs(datetime.fromisoformat(campaign["read_at"]) - now).total_seconds() < 60

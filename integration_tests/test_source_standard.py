@@ -11,6 +11,7 @@ from airbyte_cdk.test.standard_tests import ConnectorTestScenario, DeclarativeSo
 
 from source_squadstack.source import SourceSquadstack
 from squadstack_emulator import Campaign, Emulator, Portal, PortalCampaign, Scenario
+from test_support import configs
 from test_support.fake_receiver import Receiver, stored
 
 SEEDED = {"seed_from": datetime(2026, 1, 1, tzinfo=UTC), "seed_to": datetime(2026, 3, 1, tzinfo=UTC)}
@@ -21,46 +22,20 @@ SCENARIO = Scenario(
 )
 
 
-def squadstack(emulator: Emulator, **section: Any) -> dict[str, Any]:
-    return {
-        "squadstack": {
-            "token": SCENARIO.token,
-            "campaign_ids": ["0PT711"],
-            "start_date": "2026-01-01T00:00:00Z",
-            "base_url": emulator.url,
-            **section,
-        }
-    }
-
-
-def contact_center(emulator: Emulator, **section: Any) -> dict[str, Any]:
-    return {
-        "contact_center": {
-            "portal_url": emulator.url,
-            "username": SCENARIO.portal.username,
-            "password": SCENARIO.portal.password,
-            "domain": SCENARIO.portal.domain,
-            "account_id": SCENARIO.portal.account_id,
-            "start_date": "2026-01-01T00:00:00Z",
-            **section,
-        }
-    }
-
-
 def webhooks(receiver: Receiver, **section: Any) -> dict[str, Any]:
     return {"webhooks": {**receiver.config["webhooks"], **section}}
 
 
 ACCEPTED = {
-    "SquadStack v4": (squadstack, {}),
-    "SquadStack v1": (squadstack, {"api_version": "v1"}),
-    "contact center": (contact_center, {}),
+    "SquadStack v4": (configs.source, {}),
+    "SquadStack v1": (configs.source, {"api_version": "v1"}),
+    "contact center": (configs.contact_center, {}),
     "webhooks": (webhooks, {}),
 }
 REFUSED = {
-    "wrong token": (squadstack, {"token": "wrong-token"}),
-    "unknown campaign": (squadstack, {"campaign_ids": ["UNKNOWN"]}),
-    "wrong password": (contact_center, {"password": "wrong-password"}),
+    "wrong token": (configs.source, {"token": "wrong-token"}),
+    "unknown campaign": (configs.source, {"campaign_ids": ["UNKNOWN"]}),
+    "wrong password": (configs.contact_center, {"password": "wrong-password"}),
     "wrong pull token": (webhooks, {"token": "wrong-token"}),
 }
 

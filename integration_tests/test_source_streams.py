@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from squadstack_emulator import Campaign, Emulator, Portal, PortalCampaign, Scenario
+from test_support import configs
+from test_support.catalogs import configured
 
 SEEDED = Campaign(
     responses=130,
@@ -21,19 +23,6 @@ SEEDED = Campaign(
 PREFIXES = ("call_attempt_", "sms_", "ivr_", "gmail_")
 
 
-def config(emulator: Emulator, **section) -> dict:
-    return {
-        "squadstack": {
-            "token": emulator.scenario.token,
-            "campaign_ids": [campaign.id for campaign in emulator.scenario.campaigns],
-            "start_date": "2026-01-01T00:00:00Z",
-            "base_url": emulator.url,
-            "calls_per_minute": 1_000_000,
-            **section,
-        }
-    }
-
-
 def scenario(**fields) -> Scenario:
     return Scenario(**{"campaigns": (SEEDED,), "calls_per_minute": None, **fields})
 
@@ -43,9 +32,9 @@ def ids(records) -> Counter:
 
 
 @pytest.mark.parametrize("version", ["v4", "v1"])
-def test_leads_holds_every_lead_the_endpoint_returns_processed_or_not(source, catalog_of, version):
+def test_leads_holds_every_lead_the_endpoint_returns_processed_or_not(source, version):
     with Emulator(scenario(page_size_cap=20)) as emulator:
-        read = source.run("read", config=config(emulator, api_version=version), catalog=catalog_of("leads"))
+        read = source.run("read", config=configs.source(emulator, api_version=version), catalog=configured("leads"))
         emulator.assert_clean()
         total = len(emulator.leads())
     assert read.code == 0, read.errors
@@ -55,11 +44,9 @@ def test_leads_holds_every_lead_the_endpoint_returns_processed_or_not(source, ca
     assert sum(record.get("processed_at") is None for record in read.records) == 7
 
 
-def test_leads_whose_order_is_new_with_each_call_are_read_again_until_none_is_new_or_a_warning_says_so(
-    source, catalog_of
-):
+def test_leads_whose_order_is_new_with_each_call_are_read_again_until_none_is_new_or_a_warning_says_so(source):
     with Emulator(scenario(page_size_cap=20, order="reshuffled")) as emulator:
-        read = source.run("read", config=config(emulator), catalog=catalog_of("leads"))
+        read = source.run("read", config=configs.source(emulator), catalog=configured("leads"))
         calls = len(emulator.request_log.calls)
     assert read.code == 0
     assert calls <= 10 * ceil(137 / 20)
@@ -68,10 +55,10 @@ def test_leads_whose_order_is_new_with_each_call_are_read_again_until_none_is_ne
 
 
 @pytest.mark.parametrize("unit", ["milliseconds", "seconds"])
-def test_v1_responses_come_once_under_both_versions_names(source, catalog_of, unit):
+def test_v1_responses_come_once_under_both_versions_names(source, unit):
     with Emulator(scenario(page_size_cap=20, timestamp_unit=unit)) as emulator:
-        asked = config(emulator, api_version="v1", timestamp_unit=unit)
-        read = source.run("read", config=asked, catalog=catalog_of("lead_responses", incremental=["lead_responses"]))
+        asked = configs.source(emulator, api_version="v1", timestamp_unit=unit)
+        read = source.run("read", config=asked, catalog=configured("lead_responses", incremental=["lead_responses"]))
         emulator.assert_clean()
     assert read.code == 0, read.errors
     assert len(read.records) == 130
@@ -83,10 +70,10 @@ def test_v1_responses_come_once_under_both_versions_names(source, catalog_of, un
         assert isinstance(record["call_attempt_keys"], list)
 
 
-def test_every_call_sms_ivr_and_email_of_a_v1_response_is_an_event_once(source, catalog_of):
-    catalog = catalog_of("lead_responses", "outreach_events", incremental=["lead_responses", "outreach_events"])
+def test_every_call_sms_ivr_and_email_of_a_v1_response_is_an_event_once(source):
+    catalog = configured("lead_responses", "outreach_events", incremental=["lead_responses", "outreach_events"])
     with Emulator(scenario(page_size_cap=20)) as emulator:
-        read = source.run("read", config=config(emulator, api_version="v1"), catalog=catalog)
+        read = source.run("read", config=configs.source(emulator, api_version="v1"), catalog=catalog)
         emulator.assert_clean()
     assert read.code == 0, read.errors
     rows = [record["data"] for record in read.of("RECORD") if record["stream"] == "lead_responses"]
@@ -102,28 +89,28 @@ def test_every_call_sms_ivr_and_email_of_a_v1_response_is_an_event_once(source, 
     assert set(Counter((event["campaign_id"], event["lead_id"], event["event_id"]) for event in events).values()) == {1}
     assert {event["event_type"] for event in events} == {"call", "sms", "ivr", "email"}
     assert all(datetime.fromisoformat(event["occurred_at"]).tzinfo for event in events)
-    again = catalog_of("outreach_events")
+    again = configured("outreach_events")
     with Emulator(scenario(page_size_cap=20)) as emulator:
-        second = source.run("read", config=config(emulator, api_version="v1"), catalog=again)
+        second = source.run("read", config=configs.source(emulator, api_version="v1"), catalog=again)
     assert Counter(event["event_id"] for event in events) == Counter(event["event_id"] for event in second.records)
 
 
 def test_streams_of_what_is_not_configured_do_not_exist(source):
     with Emulator(scenario()) as emulator:
-        v4 = source.run("discover", config=config(emulator))
-        v1 = source.run("discover", config=config(emulator, api_version="v1"))
+        v4 = source.run("discover", config=configs.source(emulator))
+        v1 = source.run("discover", config=configs.source(emulator, api_version="v1"))
     names = [[stream["name"] for stream in found.of("CATALOG")[0]["streams"]] for found in (v4, v1)]
     assert names == [["lead_responses", "leads"], ["lead_responses", "leads", "outreach_events"]]
 
 
-def test_ten_campaigns_and_a_hundred_keep_their_own_cursors(source, catalog_of):
+def test_ten_campaigns_and_a_hundred_keep_their_own_cursors(source):
     campaigns = tuple(
         replace(SEEDED, id=f"C{number}", ref_id=f"ref-{number}", responses=number % 4, unprocessed=0)
         for number in range(110)
     )
-    catalog = catalog_of("lead_responses", incremental=["lead_responses"])
+    catalog = configured("lead_responses", incremental=["lead_responses"])
     with Emulator(scenario(campaigns=campaigns)) as emulator:
-        asked = config(emulator, window_days=3650)
+        asked = configs.source(emulator, window_days=3650)
         first = source.run("read", config=asked, catalog=catalog)
         second = source.run("read", config=asked, catalog=catalog, state=[first.states[-1]])
     states = first.states[-1]["stream"]["stream_state"]["states"]
@@ -133,13 +120,13 @@ def test_ten_campaigns_and_a_hundred_keep_their_own_cursors(source, catalog_of):
 
 
 @pytest.mark.parametrize("path", sorted(Path(__file__).with_name("states").glob("*.json")), ids=lambda path: path.stem)
-def test_a_state_of_every_version_ever_released_goes_on_from_where_it_was(source, catalog_of, path):
+def test_a_state_of_every_version_ever_released_goes_on_from_where_it_was(source, path):
     state = json.loads(path.read_text(encoding="utf-8"))
     campaigns = (SEEDED, replace(SEEDED, id="NULL", ref_id="ref-null", responses=10, unprocessed=0))
     portal = Portal(
         campaigns=(PortalCampaign(id="c1", activities=59, seed_from=SEEDED.seed_from, seed_to=SEEDED.seed_to),)
     )
-    catalog = catalog_of(
+    catalog = configured(
         "lead_responses", "contact_center_activity", incremental=["lead_responses", "contact_center_activity"]
     )
     with Emulator(scenario(campaigns=campaigns, portal=portal, activity_shape="envelope_data")) as emulator:
@@ -151,7 +138,7 @@ def test_a_state_of_every_version_ever_released_goes_on_from_where_it_was(source
             "account_id": portal.account_id,
             "start_date": "2026-01-01",
         }
-        asked = {**config(emulator, lookback_minutes=0), "contact_center": section}
+        asked = {**configs.source(emulator, lookback_minutes=0), "contact_center": section}
         read = source.run("read", config=asked, catalog=catalog, state=state)
     assert read.code == 0, read.errors
     oldest: dict[str, datetime] = {}

@@ -6,12 +6,13 @@ from collections import Counter
 import pytest
 
 from source_squadstack.checkpoints import EVENTS_A_STATE
+from test_support.catalogs import configured
 from test_support.fake_receiver import TOKEN, Receiver, event, stored
 
 
 @pytest.fixture
-def catalog(catalog_of):
-    return catalog_of("webhook_events", incremental=["webhook_events"])
+def catalog():
+    return configured("webhook_events", incremental=["webhook_events"])
 
 
 def sequences(read) -> list[int]:

@@ -12,9 +12,12 @@ import pytest
 from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 
 from squadstack_emulator import Emulator
-from test_support.connectors import Connector, Outcome
-from test_support.every_stream import SCENARIO, catalog, config_of, everything_of, final_states, records
+from test_support import configs
+from test_support.catalogs import everything_of
+from test_support.connectors import Connector
+from test_support.every_stream import SCENARIO, catalog, final_states, records
 from test_support.fake_receiver import Receiver, stored
+from test_support.messages import Outcome
 from tools.builder_manifest import main as write_builder_files
 
 EVERY_STREAM = {
@@ -35,7 +38,7 @@ def emulator():
 def config(emulator: Emulator) -> Iterator[Callable[..., dict[str, Any]]]:
     """Return what makes a config in which every stream exists."""
     with Receiver(stored(2500)) as receiver:
-        yield lambda api_version="v1": {**config_of(emulator, api_version), **receiver.config}
+        yield lambda api_version="v1": {**configs.both_accounts(emulator, api_version=api_version), **receiver.config}
 
 
 Run = Callable[..., Outcome]

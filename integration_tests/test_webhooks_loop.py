@@ -17,6 +17,7 @@ import pytest
 import requests
 
 from squadstack_emulator import Emulator
+from test_support.catalogs import configured
 from test_support.connectors import Connector
 from test_support.processes import HANG
 from test_support.receiver_process import KEY, ReceiverProcess
@@ -37,8 +38,8 @@ def source(tmp_path):
 
 
 @pytest.fixture
-def catalog(catalog_of):
-    return catalog_of("webhook_events", incremental=["webhook_events"])
+def catalog():
+    return configured("webhook_events", incremental=["webhook_events"])
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ PORTAL_LOGIN = {"portal_url": "https://p:9443", "username": "u", "password": "p"
 NO_STORE = {"storage_type": "None"}
 
 
-def source_squadstack(emulator: Emulator, **fields: Any) -> Config:
+def source(emulator: Emulator, **fields: Any) -> Config:
     """Return a source's config of every campaign of the emulator."""
     return {
         "squadstack": {
@@ -42,7 +42,7 @@ def portal_login(emulator: Emulator, **fields: Any) -> Config:
     }
 
 
-def source_contact_center(emulator: Emulator, **fields: Any) -> Config:
+def contact_center(emulator: Emulator, **fields: Any) -> Config:
     """Return a source's config of the emulator's contact center."""
     return {"contact_center": portal_login(emulator, **{"start_date": "2026-01-01T00:00:00Z", **fields})}
 
@@ -50,10 +50,10 @@ def source_contact_center(emulator: Emulator, **fields: Any) -> Config:
 def both_accounts(emulator: Emulator, **squadstack: Any) -> Config:
     """Return a source's config of all campaigns and of the contact center."""
     start = {name: squadstack[name] for name in ("start_date",) if name in squadstack}
-    return source_squadstack(emulator, **squadstack) | source_contact_center(emulator, **start)
+    return source(emulator, **squadstack) | contact_center(emulator, **start)
 
 
-def destination_squadstack(emulator: Emulator, **fields: Any) -> Config:
+def account(emulator: Emulator, **fields: Any) -> Config:
     """Return the section of a destination that writes to the emulator's campaigns."""
     account = {"token": emulator.scenario.token, "base_url": emulator.url, "calls_per_minute": UNLIMITED}
     return {"squadstack": {**account, **fields}}
@@ -62,7 +62,7 @@ def destination_squadstack(emulator: Emulator, **fields: Any) -> Config:
 def destination(emulator: Emulator, store: Path | Mapping[str, str] = NO_STORE, **changes: Any) -> Config:
     """Return a destination's config that upserts leads; rejected rows are kept in a folder or another storage."""
     return {
-        **destination_squadstack(emulator),
+        **account(emulator),
         "default": {"operation": "upsert", "ref_id": emulator.scenario.campaigns[0].ref_id},
         "object_storage_config": local_store(store) if isinstance(store, Path) else dict(store),
         **changes,

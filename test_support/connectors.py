@@ -1,10 +1,8 @@
 """The connectors by their console scripts, as Airbyte runs them: what counts is what they print and how they end."""
 
 import itertools
-import json
 import signal
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,54 +10,11 @@ import orjson
 
 from test_support import processes
 from test_support.clock import SleptClock
+from test_support.messages import Outcome, outcome
 from test_support.processes import Process
 
 if TYPE_CHECKING:
     import subprocess
-
-Message = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command printed and how it ended."""
-
-    code: int
-    stdout: str
-    stderr: str
-    messages: list[Message] = field(repr=False)
-
-    def of(self, kind: str) -> list[Message]:
-        """Return the payloads of one type of message."""
-        return [message[kind.lower()] for message in self.messages if message["type"] == kind]
-
-    @property
-    def records(self) -> list[Message]:
-        """The data of its records."""
-        return [record["data"] for record in self.of("RECORD")]
-
-    @property
-    def states(self) -> list[Message]:
-        """Its states."""
-        return self.of("STATE")
-
-    @property
-    def errors(self) -> list[Message]:
-        """Its error traces."""
-        return [trace["error"] for trace in self.of("TRACE") if trace["type"] == "ERROR"]
-
-    @property
-    def status(self) -> Message:
-        """What its `check` said."""
-        (status,) = [message["connectionStatus"] for message in self.messages if message["type"] == "CONNECTION_STATUS"]
-        return dict(status)
-
-
-def outcome(code: int, stdout: bytes, stderr: bytes) -> Outcome:
-    """Parse what a process printed; the last line of a killed one may be cut."""
-    lines = stdout.splitlines(keepends=True)
-    whole = [line for line in lines if line.endswith(b"\n")] if code < 0 else lines
-    return Outcome(code, stdout.decode(), stderr.decode(), [json.loads(line) for line in whole if line.strip()])
 
 
 class Connector:
@@ -103,12 +58,13 @@ class Connector:
         command: str,
         *flags: str,
         clock: SleptClock | None = None,
+        stdin: bytes = b"",
         **files: Any,
     ) -> Outcome:
         """Run a command to its end in a forked process, by a clock of its own or by one that it shares."""
         clock = clock or (None if self._waits else SleptClock())
         process = self.start(command, *flags, clock=clock, **files)
-        stdout, stderr = process.communicate()
+        stdout, stderr = process.communicate(stdin)
         return outcome(process.wait(), stdout, stderr)
 
     def start_anew(self, command: str, *flags: str, **files: Any) -> "subprocess.Popen[bytes]":
@@ -130,17 +86,3 @@ class Connector:
             # Not communicate(): it would lose what readline() has buffered.
             tail, stderr = process.stdout.read(), process.stderr.read()
             return outcome(process.wait(), head + tail, stderr)
-
-
-def configured(*names: str, incremental: Collection[str] = ()) -> Message:
-    """Return a configured catalog of streams, incremental ones by their names."""
-    return {
-        "streams": [
-            {
-                "stream": {"name": name, "json_schema": {}, "supported_sync_modes": ["full_refresh", "incremental"]},
-                "sync_mode": "incremental" if name in incremental else "full_refresh",
-                "destination_sync_mode": "append",
-            }
-            for name in names
-        ]
-    }

@@ -4,8 +4,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from squadstack_emulator import Campaign, Emulator, Portal, PortalCampaign, Scenario
-from test_support.connectors import Outcome
+from squadstack_emulator import Campaign, Portal, PortalCampaign, Scenario
+from test_support.messages import Outcome
 
 FROM, TO = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)
 SCENARIO = Scenario(
@@ -18,47 +18,10 @@ SCENARIO = Scenario(
 )
 
 
-def config_of(emulator: Emulator, api_version: str) -> dict[str, Any]:
-    """Return a config of both accounts."""
-    portal = emulator.scenario.portal
-    return {
-        "squadstack": {
-            "token": emulator.scenario.token,
-            "campaign_ids": ["0PT711", "OTHER"],
-            "start_date": "2026-01-01T00:00:00Z",
-            "api_version": api_version,
-            "base_url": emulator.url,
-            "calls_per_minute": 100_000,
-        },
-        "contact_center": {
-            "portal_url": emulator.url,
-            "username": portal.username,
-            "password": portal.password,
-            "domain": portal.domain,
-            "account_id": portal.account_id,
-            "start_date": "2026-01-01T00:00:00Z",
-        },
-    }
-
-
 def catalog(outcome: Outcome) -> list[dict[str, Any]]:
     """Return the streams of a `discover`, by name."""
     (found,) = outcome.of("CATALOG")
     return sorted(found["streams"], key=lambda stream: stream["name"])
-
-
-def everything_of(streams: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return a configured catalog of all streams, incremental where they can."""
-    return {
-        "streams": [
-            {
-                "stream": stream,
-                "sync_mode": "incremental" if "incremental" in stream["supported_sync_modes"] else "full_refresh",
-                "destination_sync_mode": "append",
-            }
-            for stream in streams
-        ]
-    }
 
 
 def records(outcome: Outcome) -> list[str]:

@@ -18,6 +18,7 @@ from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 
 from source_squadstack.run import run
+from test_support.catalogs import configured
 
 
 @dataclass(frozen=True)
@@ -109,16 +110,7 @@ def read(
     server: Server,
 ) -> Sync:
     """Run `read` for streams, given with their sync modes, from a state."""
-    catalog = {
-        "streams": [
-            {
-                "stream": {"name": name, "json_schema": {}, "supported_sync_modes": ["full_refresh", "incremental"]},
-                "sync_mode": mode,
-                "destination_sync_mode": "append",
-            }
-            for name, mode in streams.items()
-        ],
-    }
+    catalog = configured(*streams, incremental=[name for name, mode in streams.items() if mode == "incremental"])
     arguments = ["read"]
     for name, value in (("config", config), ("catalog", catalog), ("state", state)):
         file = folder / f"{name}.json"

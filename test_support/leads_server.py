@@ -21,6 +21,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from source_squadstack.cdk_fast_path.page import Page
 from source_squadstack.components.log import warn_once
 from source_squadstack.source import SourceSquadstack
+from test_support.catalogs import configured
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LOGGER = logging.getLogger("airbyte")
@@ -119,11 +120,7 @@ def sync(
         },
         "num_workers": 1,
     }
-    mode = "full_refresh" if stream == "leads" else "incremental"
-    described = {"name": stream, "json_schema": {}, "supported_sync_modes": ["full_refresh", "incremental"]}
-    catalog = ConfiguredAirbyteCatalogSerializer.load(
-        {"streams": [{"stream": described, "sync_mode": mode, "destination_sync_mode": "append"}]}
-    )
+    catalog = ConfiguredAirbyteCatalogSerializer.load(configured(stream, incremental={stream} - {"leads"}))
     source = kind(catalog=catalog, config=config, state=state)
     records, states, log, error = [], [], [], None
     try:

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from squadstack_emulator import Campaign, Emulator, Fault, FaultKind, Portal, PortalCampaign, Scenario
-from test_support.configs import Config, both_accounts
+from test_support import configs
+from test_support.configs import Config
 
 FROM, TO = datetime(2026, 9, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)
 TOKEN, PASSWORD = "token-canary", "password-canary"
@@ -42,7 +43,7 @@ def scenario(**fields: Any) -> Scenario:
 
 def config(emulator: Emulator) -> Config:
     """Return a config of both accounts, in which every stream but `webhook_events` exists."""
-    return both_accounts(emulator, api_version="v1", start_date="2026-09-01")
+    return configs.both_accounts(emulator, api_version="v1", start_date="2026-09-01")
 
 
 def passing(kind: FaultKind, **fields: Any) -> tuple[Fault, Fault]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from squadstack_emulator import Campaign, Emulator, Scenario, Webhook
-from test_support.connectors import Outcome
+from test_support.messages import Outcome
 from test_support.processes import HANG
 from test_support.receiver_process import KEY, ReceiverProcess
 

@@ -5,6 +5,7 @@ import pytest
 from destination_squadstack import check
 from destination_squadstack.api.outcomes import ApiResponse, NoResponse, NotLoggedIn
 from destination_squadstack.config import parse_config
+from test_support.configs import PORTAL_LOGIN
 
 REFUSED = ApiResponse(
     200, {"result": [{"status_code": 400, "data": {"error_msg": "{'lead_id': 'This field is required.'}"}}]}
@@ -169,9 +170,6 @@ def test_check_names_the_field_that_is_wrong_for_v4(checked, reply, sentence):
     assert checked(REFUSED, reply, streams=[v4("create")])[0].startswith(sentence)
 
 
-PORTAL = {"portal_url": "https://p:9443", "username": "u", "password": "p", "domain": "d", "account_id": "a"}
-
-
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
@@ -188,6 +186,6 @@ def test_the_contact_center_is_asked_for_a_login_alone_and_once(checked, answer,
     streams = [
         {"stream": name, "api": "contact_center", "operation": name} for name in ("set_status", "voicemail_disposition")
     ]
-    problem, sent, _ = checked(REFUSED, answer, streams=streams, contact_center=PORTAL)
+    problem, sent, _ = checked(REFUSED, answer, streams=streams, contact_center=PORTAL_LOGIN)
     assert problem is None if sentence is None else problem.startswith(sentence)
     assert [path for path, _ in sent[1:]] == ["login"]

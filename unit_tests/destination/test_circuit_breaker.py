@@ -4,10 +4,10 @@ import pytest
 
 from destination_squadstack.api.outcomes import ApiResponse
 from destination_squadstack.errors import ConfigError
+from test_support.configs import PORTAL_LOGIN
 
 INVALID = (400, "{'phone_number': 'Invalid value provided.'}")
 GONE = (404, "lead_id:x doesn't exist on our platform.")
-PORTAL = {"portal_url": "https://p:9443", "username": "u", "password": "p", "domain": "d", "account_id": "a"}
 
 
 def run_all(b, answers):
@@ -103,7 +103,7 @@ def test_a_config_refusal_of_one_row_rejects_that_row_and_of_all_rows_stops_the_
 
 @pytest.mark.parametrize("status", [400, 404, 410])
 def test_a_refusal_of_one_lead_by_the_contact_center_rejects_that_lead_alone(bench, kit, status):
-    config = kit.config(default={"operation": "set_status", "api": "contact_center"}, contact_center=PORTAL)
+    config = kit.config(default={"operation": "set_status", "api": "contact_center"}, contact_center=PORTAL_LOGIN)
     b = bench(config, kit.catalog("leads", mode="append"))
     for lead in "abc":
         b.feed(kit.record(lead, status="new"))
@@ -171,7 +171,9 @@ def test_deletions_of_leads_that_are_gone_never_stop_the_sync_however_many_they_
     target = {"operation": operation, "api": api, "campaign_id": "c", "ref_id": "r"}
     if api == "contact_center":
         del target["campaign_id"], target["ref_id"]
-    b = bench(kit.config(default=target, contact_center=PORTAL, allow_delete=True), kit.catalog("leads", mode="append"))
+    b = bench(
+        kit.config(default=target, contact_center=PORTAL_LOGIN, allow_delete=True), kit.catalog("leads", mode="append")
+    )
     for index in range(300):
         b.feed(kit.record(f"L{index}"))
     b.feed(kit.state(1))

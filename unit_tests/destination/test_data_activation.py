@@ -9,9 +9,9 @@ from destination_squadstack.errors import ConfigError
 from destination_squadstack.mapping import RecordMapper
 from destination_squadstack.operations import OPERATIONS
 from destination_squadstack.routing import plan
+from test_support.configs import PORTAL_LOGIN
 
 CONFIG = {"squadstack": {"token": "t"}, "default": {"ref_id": "r", "campaign_id": "c", "operation": "disable"}}
-LOGIN = {"portal_url": "https://a.b:9443", "username": "u", "password": "p", "domain": "d", "account_id": "a"}
 
 
 def stream(object_name, *fields, **changes):
@@ -73,7 +73,7 @@ def test_the_catalogs_operation_may_be_of_another_api_than_the_configs():
 
 def test_an_operation_that_names_no_campaign_needs_no_default():
     other = {"stream": "other", "ref_id": "r"}
-    config = parse_config({**CONFIG, "default": {}, "streams": [other], "contact_center": LOGIN})
+    config = parse_config({**CONFIG, "default": {}, "streams": [other], "contact_center": PORTAL_LOGIN})
     catalog = {"streams": [stream("contact_center.set_status", "lead_id", "status")]}
     (found,) = plan(config, catalog, whole=False)
     assert found.lane.operation is OPERATIONS["contact_center", "set_status"]
@@ -141,7 +141,7 @@ def test_a_mapping_that_cannot_be_sent_is_refused_before_anything_is_sent(config
 
 
 def test_every_operation_that_discover_offers_can_be_chosen():
-    config = {**CONFIG, "contact_center": LOGIN, "allow_delete": True}
+    config = {**CONFIG, "contact_center": PORTAL_LOGIN, "allow_delete": True}
     for row in OPERATIONS.values():
         found = route(stream(row.object_name, *row.schema["properties"]), **config)
         assert found.lane.operation is row

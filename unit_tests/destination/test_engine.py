@@ -6,6 +6,7 @@ import pytest
 
 from destination_squadstack.api.outcomes import ApiResponse, NoResponse
 from destination_squadstack.errors import ConfigError, MalformedInput, SyncError, TransientError
+from test_support.configs import PORTAL_LOGIN
 
 LOST = NoResponse("connection lost", may_be_applied=True)
 TIMED_OUT = NoResponse("no answer in time", may_be_applied=True, timed_out=True)
@@ -684,7 +685,6 @@ def test_as_many_rejected_as_allowed_do_not_fail_the_sync(bench, kit):
 
 # -- calls that are answered as a whole, and the contact center
 
-PORTAL = {"portal_url": "https://p:9443", "username": "u", "password": "p", "domain": "d", "account_id": "a"}
 DONE = ApiResponse(200, {})
 
 
@@ -696,7 +696,7 @@ def to_api(bench, kit, api, operation, **changes):
     return bench(
         kit.config(
             default={"operation": operation, "api": api, "campaign_id": "c"},
-            contact_center=PORTAL,
+            contact_center=PORTAL_LOGIN,
             allow_delete=True,
             **changes,
         ),
@@ -843,7 +843,7 @@ def test_a_portal_that_is_down_does_not_use_up_lead_after_lead(bench, kit):
 
 def test_a_second_record_of_a_phone_number_waits_for_the_first_and_a_lead_id_spelled_alike_does_not(bench, kit):
     config = kit.config(
-        contact_center=PORTAL,
+        contact_center=PORTAL_LOGIN,
         streams=[
             {"stream": "add", "api": "contact_center", "operation": "add_lead", "campaign_id": "c"},
             {"stream": "set", "api": "contact_center", "operation": "set_status"},
@@ -858,7 +858,7 @@ def test_a_second_record_of_a_phone_number_waits_for_the_first_and_a_lead_id_spe
 def test_calls_to_the_contact_center_use_none_of_the_allowance_and_wait_for_none(bench, kit):
     config = kit.config(
         workers=8,
-        contact_center=PORTAL,
+        contact_center=PORTAL_LOGIN,
         streams=[{"stream": "set", "api": "contact_center", "operation": "set_status"}],
     )
     b = bench(config, kit.catalog("leads", "set"), largest=1, calls_per_minute=1)

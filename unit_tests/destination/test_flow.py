@@ -8,8 +8,8 @@ from destination_squadstack.engine.batcher import MAX_BYTES_PER_CALL
 from destination_squadstack.engine.retry import MAX_STALLED_TRIES
 from destination_squadstack.engine.scheduler import MAX_BYTES_UNDER_WAY
 from destination_squadstack.errors import TransientError
+from test_support.configs import PORTAL_LOGIN
 
-PORTAL = {"portal_url": "https://p:9443", "username": "u", "password": "p", "domain": "d", "account_id": "a"}
 LOGIN_TIMED_OUT = NoResponse("login: no answer in time", may_be_applied=False, timed_out=True)
 
 
@@ -75,7 +75,7 @@ def test_the_bytes_held_count_a_record_as_it_came_and_as_it_is_sent(bench, kit):
 def test_a_portal_whose_login_is_not_answered_holds_up_none_of_squadstacks_leads(bench, kit):
     config = kit.config(
         workers=2,
-        contact_center=PORTAL,
+        contact_center=PORTAL_LOGIN,
         streams=[{"stream": "set", "api": "contact_center", "operation": "set_status"}],
     )
     b = bench(config, kit.catalog("leads", "set"), largest=1)
@@ -95,7 +95,7 @@ def test_a_portal_whose_login_is_not_answered_holds_up_none_of_squadstacks_leads
 
 
 def test_a_login_that_is_never_answered_ends_the_sync_and_rejects_nobody(bench, kit):
-    config = kit.config(contact_center=PORTAL, default={"operation": "set_status", "api": "contact_center"})
+    config = kit.config(contact_center=PORTAL_LOGIN, default={"operation": "set_status", "api": "contact_center"})
     b = bench(config, kit.catalog("leads", mode="append"))
     for index in range(5):
         b.feed(kit.record(f"P{index}", status="new"))

@@ -3,6 +3,7 @@
 import pytest
 
 from destination_squadstack.api.outcomes import ApiResponse, NoResponse
+from test_support.configs import PORTAL_LOGIN
 
 LOST = NoResponse("connection lost", may_be_applied=True)
 DUPLICATE = (409, "Duplicate Lead ID shared: A lead with the given Lead ID: 'x' is already present in this campaign")
@@ -10,7 +11,6 @@ UNJUDGED = (400, "Unjudged leads cannot be re-activated")
 CONVERTED = (400, "lead_id:x has been marked as converted from our platform.")
 DELETED = (404, "lead_id:x has been deleted from our platform.")
 ISSUES = (500, "We're facing some technical issues.")
-PORTAL = {"portal_url": "https://p:9443", "username": "u", "password": "p", "domain": "d", "account_id": "a"}
 ALREADY = {"create": DUPLICATE, "upsert": UNJUDGED, "convert": CONVERTED, "delete": DELETED}
 
 
@@ -123,7 +123,7 @@ def test_a_lead_that_was_given_up_may_be_there_so_the_next_duplicate_proves_noth
 @pytest.mark.parametrize(("status", "written"), [(404, 1), (400, 0)])
 def test_a_lead_of_the_contact_center_that_is_gone_after_a_lost_deletion_was_deleted_by_us(bench, kit, status, written):
     config = kit.config(
-        default={"operation": "delete_lead", "api": "contact_center"}, contact_center=PORTAL, allow_delete=True
+        default={"operation": "delete_lead", "api": "contact_center"}, contact_center=PORTAL_LOGIN, allow_delete=True
     )
     b = bench(config, kit.catalog("leads", mode="append"))
     b.feed(kit.record("x"))

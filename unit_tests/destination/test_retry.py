@@ -7,6 +7,7 @@ import pytest
 from destination_squadstack.api.contact_center import LOGIN_SECONDS
 from destination_squadstack.api.outcomes import ApiResponse, NoResponse
 from destination_squadstack.errors import ConfigError, TransientError
+from test_support.configs import PORTAL_LOGIN
 
 LOST = NoResponse("connection lost", may_be_applied=True)
 TIMED_OUT = NoResponse("no answer in time", may_be_applied=True, timed_out=True)
@@ -16,7 +17,6 @@ ISSUES = (500, "We're facing some technical issues.")
 THROTTLED = (429, "Request was throttled. Please try after 60 seconds")
 MISSING_ID = (400, "{'lead_id': 'This field is required.'}")
 BLOCKED = ApiResponse(403, "<html>The requested URL was rejected</html>", "a body that is not JSON")
-PORTAL = {"portal_url": "https://p:9443", "username": "u", "password": "p", "domain": "d", "account_id": "a"}
 
 
 def every_row(kit, call, said):
@@ -268,7 +268,7 @@ def test_an_api_that_answers_questions_but_no_leads_rejects_nobody(bench, kit, s
 
 
 def test_a_poisonous_lead_of_the_contact_center_is_found_when_it_is_the_first(bench, kit):
-    config = kit.config(default={"operation": "set_status", "api": "contact_center"}, contact_center=PORTAL)
+    config = kit.config(default={"operation": "set_status", "api": "contact_center"}, contact_center=PORTAL_LOGIN)
     b = bench(config, kit.catalog("leads", mode="append"))
     for index in range(20):
         b.feed(kit.record(f"L{index}", status="new"))
@@ -370,7 +370,7 @@ def test_an_allowance_that_is_used_up_for_an_hour_ends_the_sync(bench, kit):
 
 def test_a_portal_whose_login_gets_no_response_ends_the_sync_in_minutes_once_the_other_api_is_done(bench, kit):
     config = kit.config(
-        streams=[{"stream": "dials", "operation": "set_status", "api": "contact_center"}], contact_center=PORTAL
+        streams=[{"stream": "dials", "operation": "set_status", "api": "contact_center"}], contact_center=PORTAL_LOGIN
     )
     b = bench(config, kit.catalog("leads", "dials", mode="append"))
     for index in range(500):

@@ -4,7 +4,7 @@ Five seeds of 20,000 records each, with 5 hot leads, bad records, busy leads, ev
 after it was applied, every 19th applied by half and then silent, and a storm of 429s; creates and upserts, 8 workers.
 Then ten runs, two of each seed, that are killed at a random moment and gone on with from the last state.
 
-It takes about a quarter of an hour, nearly all of it waiting: for pauses after 429s, and before calls are repeated.
+It takes about half an hour, nearly all of it waiting: for pauses after 429s, and before calls are repeated.
 """
 
 import argparse

@@ -1,13 +1,9 @@
 """The account of a run: what the API has and the store keeps, against what was acknowledged."""
 
-import gzip
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
-
-import orjson
 
 from endurance_tests.tools.soak.records import CREATES, Plan, Planned
 from squadstack_emulator import Emulator, Lead
@@ -58,15 +54,6 @@ def doubled_creates(plan: Plan, emulator: Emulator) -> int:
     """Count leads that were made more often than the input asks for."""
     asked = sum(record.stream == CREATES and not record.bad for record in plan.records)
     return max(0, sum(applied.operation == "create" for applied in emulator.request_log.applied) - asked)
-
-
-def kept(folder: Path) -> list[Mapping[str, Any]]:
-    """Return the rejected rows that are on the disk."""
-    return [
-        orjson.loads(line)
-        for path in sorted(folder.rglob("*.jsonl.gz"))
-        for line in gzip.decompress(path.read_bytes()).splitlines()
-    ]
 
 
 def numbers(rows: Iterable[Mapping[str, Any]]) -> set[int]:

@@ -11,15 +11,16 @@ from destination_squadstack.config import parse_config
 from destination_squadstack.protocol import Emitter
 from destination_squadstack.routing import plan as routes_of
 from destination_squadstack.sync import Sync
-from endurance_tests.tools.soak.account import Account, add_state, doubled_creates, inversions, kept, lost, numbers
+from endurance_tests.tools.soak.account import Account, add_state, doubled_creates, inversions, lost, numbers
 from endurance_tests.tools.soak.records import CREATES, UPSERTS, Plan
 from squadstack_common.clock import SystemClock
 from squadstack_emulator import Campaign, Emulator, Fault, FaultKind, Scenario
+from test_support import configs
+from test_support.catalogs import written
+from test_support.messages import kept_rows
 
 TOKEN = "soak-token"
-CATALOG = {
-    "streams": [{"stream": {"name": name}, "destination_sync_mode": "append_dedup"} for name in (UPSERTS, CREATES)]
-}
+CATALOG = written(UPSERTS, CREATES)
 _READ_SECONDS = 0.5
 _PIECE = 65_536
 STORM = Fault(FaultKind.THROTTLE, on="write", skip=40, times=12)
@@ -52,14 +53,9 @@ def scenario(plan: Plan, faults: tuple[Fault, ...]) -> Scenario:
 
 def config(emulator: Emulator, folder: Path) -> dict[str, Any]:
     """Return the destination's config."""
-    return {
-        "squadstack": {"token": TOKEN, "base_url": emulator.url, "calls_per_minute": 1_000_000},
-        "default": {"operation": "upsert", "ref_id": Campaign().ref_id},
-        "streams": [{"stream": CREATES, "operation": "create"}],
-        "workers": 8,
-        "linger_seconds": 2,
-        "object_storage_config": {"storage_type": "Local", "bucket_path": str(folder)},
-    }
+    return configs.destination(
+        emulator, folder, streams=[{"stream": CREATES, "operation": "create"}], workers=8, linger_seconds=2
+    )
 
 
 class _Watch:
@@ -78,7 +74,7 @@ class _Watch:
         if states:
             done = states[-1]["id"]
             records = self._plan.records[self._covered : done]
-            self.account.lost += lost(records, self._emulator.leads(), numbers(kept(self._folder)))
+            self.account.lost += lost(records, self._emulator.leads(), numbers(kept_rows(self._folder)))
             self._covered = done
         self.account.problems += [
             message["trace"]["error"]["message"] for message in messages if message["type"] == "TRACE"
@@ -104,7 +100,7 @@ def run(plan: Plan, folder: Path) -> Account:
             run_id="soak",
         )
         code = sync.run()
-        account, leads, rows = watch.account, emulator.leads(), kept(folder)
+        account, leads, rows = watch.account, emulator.leads(), kept_rows(folder)
     account.read = len(plan.records)
     account.calls = len(emulator.request_log.calls)
     account.inversions = inversions(leads)

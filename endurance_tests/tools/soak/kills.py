@@ -12,10 +12,11 @@ from typing import Any
 
 import orjson
 
-from endurance_tests.tools.soak.account import Account, add_state, doubled_creates, inversions, kept, lost, numbers
+from endurance_tests.tools.soak.account import Account, add_state, doubled_creates, inversions, lost, numbers
 from endurance_tests.tools.soak.faults import ANSWERED, CATALOG, config, scenario
 from endurance_tests.tools.soak.records import Plan
 from squadstack_emulator import Emulator
+from test_support.messages import kept_rows
 
 _SECONDS = 300.0
 
@@ -79,10 +80,10 @@ def run(plan: Plan, folder: Path, *, moment: int) -> Account:
         first.kill()
         covered = plan.records[: first.done]
         account = first.account
-        account.lost = lost(covered, emulator.leads(), numbers(kept(folder / "rejected")))
+        account.lost = lost(covered, emulator.leads(), numbers(kept_rows(folder / "rejected")))
         second = _Process(emulator, folder, plan.text(after=first.done))
         code = second.wait()
-        leads, refused = emulator.leads(), numbers(kept(folder / "rejected"))
+        leads, refused = emulator.leads(), numbers(kept_rows(folder / "rejected"))
     account.lost += lost(plan.records[first.done :], leads, refused)
     account.lost += lost((record for record in plan.records if not record.bad), leads, set())
     account.read = len(plan.records)
