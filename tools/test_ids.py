@@ -6,6 +6,7 @@ with "Different tests were collected", and nobody can repeat the test by its nam
 
 import datetime as dt
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ENOUGH_TO_SEE = 40
+# A name that begins so goes on from the one above it, which a list of failures does not show.
+GOES_ON = re.compile(r"::test_(?:and|but|or|nor|so|yet|it|they)_")
 TRUE_DATETIME = dt.datetime
 
 
@@ -99,6 +102,10 @@ def main(arguments: list[str]) -> int:
     if of_here := [name for name in first if str(ROOT) in name or tempfile.gettempdir() in name]:
         sys.stderr.write("The names of these tests hold a path of this machine:\n")
         sys.stderr.writelines(of_here[:ENOUGH_TO_SEE])
+        return 1
+    if unclear := [name for name in first if GOES_ON.search(name)]:
+        sys.stderr.write("These names cannot be read without the name above them:\n")
+        sys.stderr.writelines(unclear[:ENOUGH_TO_SEE])
         return 1
     if doubled := [name for name, count in Counter(first).items() if count > 1]:
         sys.stderr.write("These names stand for several tests:\n")

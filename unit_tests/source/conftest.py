@@ -17,6 +17,7 @@ from source_squadstack.cli import PagedSource
 from source_squadstack.components.contact_center_auth import portal_session
 from source_squadstack.components.host_health import health_of
 from source_squadstack.components.log import LOGGER, warn_once
+from test_support.catalogs import configured
 
 
 class Server:
@@ -117,18 +118,7 @@ def read(server):
     def run(*streams, **config):
         portal = {"username": "u", "password": "canary", "domain": "d", "account_id": "a", "start_date": "2026-11-01"}
         config = {"contact_center": {"portal_url": server.url, **portal}, "num_workers": 2, **config}
-        catalog = ConfiguredAirbyteCatalogSerializer.load(
-            {
-                "streams": [
-                    {
-                        "stream": {"name": name, "json_schema": {}, "supported_sync_modes": ["full_refresh"]},
-                        "sync_mode": "full_refresh",
-                        "destination_sync_mode": "append",
-                    }
-                    for name in streams
-                ]
-            }
-        )
+        catalog = ConfiguredAirbyteCatalogSerializer.load(configured(*streams))
         source = PagedSource(config=config, catalog=catalog, state=[])
         outcome = Outcome()
         # The error at the end repeats what the streams said.
