@@ -9,7 +9,7 @@ NUMBERS = st.integers(0, 2**64 - 1) | st.integers(0, 5_000)
 
 
 @given(st.lists(NUMBERS), st.lists(NUMBERS))
-def test_it_holds_what_was_added_and_nothing_else(added, others):
+def test_a_packed_set_holds_what_was_added_and_nothing_else(added, others):
     packed = PackedSet()
     for number in added:
         packed.add(number)

@@ -172,7 +172,7 @@ def test_line_endings_blank_lines_and_a_byte_order_mark_say_nothing(start, endin
 
 
 @given(st.lists(st.integers(1, 60), max_size=20))
-def test_it_does_not_matter_how_the_file_is_cut_into_pieces(sizes):
+def test_a_suppression_file_is_read_whatever_pieces_it_comes_in(sizes):
     lines = [NUMBER, "+91 91234 56780", sha("9000000001"), "", "०९८७६५ ४३२१२"]
     text = ("\ufeff" + "\r\n".join(lines)).encode()
     pieces = []
