@@ -45,6 +45,7 @@ def holds(known):
         ("plain.gz", TEXT),
         ("parts.gz", gzip.compress(TEXT[:15]) + gzip.compress(TEXT[15:])),
     ],
+    ids=["plain", "compressed", "compressed by another name", "plain by another name", "compressed in parts"],
 )
 def test_a_list_is_read_from_this_machine_plain_or_compressed_whatever_it_is_called(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
@@ -71,7 +72,7 @@ def test_a_folder_is_no_list(tmp_path):
     )
 
 
-@pytest.mark.parametrize("content", [b"", b"\n \n", gzip.compress(b"")])
+@pytest.mark.parametrize("content", [b"", b"\n \n", gzip.compress(b"")], ids=["no byte", "blank lines", "compressed"])
 def test_an_empty_list_is_a_config_error(tmp_path, content):
     (tmp_path / "dnd").write_bytes(content)
     assert problem(tmp_path / "dnd") == (
