@@ -1,4 +1,10 @@
-"""A stand-in for the vendors' APIs that answers as their documents say, keeps request_log and misbehaves on request."""
+"""A stand-in for the vendors' APIs that answers as their documents say, logs every request and fails on demand.
+
+`emulator` is what tests, benchmarks and the demo use; `scenario` says how it behaves, `request_log` what happened.
+A request goes from `server` through `pipeline` (route, `access_policy`, faults) to its endpoint: `squadstack/` and
+`contact_center/` have a table of them in `endpoints`. `faults/` holds what goes wrong. What a page does not document is
+decided in the docstring of the module that follows that page.
+"""
 
 from squadstack_emulator.contact_center.portal import Portal, PortalCampaign
 from squadstack_emulator.emulator import Emulator

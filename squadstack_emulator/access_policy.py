@@ -7,7 +7,8 @@ Contact center (page Campaigns, "header" of each request): method, token, accoun
 that is missing, unknown or dead is a 401, an account that is missing or not the tenant's a 400.
 """
 
-from typing import Protocol, get_args
+from abc import ABC, abstractmethod
+from typing import get_args
 
 from squadstack_emulator.contact_center.errors import INVALID
 from squadstack_emulator.endpoint import Endpoint
@@ -22,17 +23,19 @@ _SCHEME = "Bearer "
 _ADD_LEAD_METHODS = frozenset(get_args(AddLeadMethod))
 
 
-class AccessPolicy(Protocol):
+class AccessPolicy(ABC):
     """The way in to one API."""
 
+    @abstractmethod
     def refusal(self, context: RequestContext, endpoint: Endpoint) -> ApiResponse | None:
         """Return the answer to a request that does not get as far as the endpoint's work."""
 
     def throttle(self, scenario: Scenario) -> ApiResponse:
         """Return the 429 for a request that was admitted."""
+        return throttled(scenario, scenario.window_seconds)
 
 
-class SquadStackAccessPolicy:
+class SquadStackAccessPolicy(AccessPolicy):
     """The way in to SquadStack."""
 
     def __init__(self) -> None:
@@ -53,10 +56,10 @@ class SquadStackAccessPolicy:
     def throttle(self, scenario: Scenario) -> ApiResponse:
         """See `AccessPolicy`."""
         self._window.withdraw()
-        return throttled(scenario, scenario.window_seconds)
+        return super().throttle(scenario)
 
 
-class ContactCenterAccessPolicy:
+class ContactCenterAccessPolicy(AccessPolicy):
     """The way in to the contact center."""
 
     def refusal(self, context: RequestContext, endpoint: Endpoint) -> ApiResponse | None:
@@ -72,10 +75,6 @@ class ContactCenterAccessPolicy:
         if account is None:
             context.violation("there is no X-Account-ID header")
         return None if account == context.scenario.portal.account_id else INVALID
-
-    def throttle(self, scenario: Scenario) -> ApiResponse:
-        """See `AccessPolicy`."""
-        return throttled(scenario, scenario.window_seconds)
 
 
 def _authorization(context: RequestContext) -> str | None:

@@ -20,7 +20,7 @@ _ALL_FIELDS = frozenset(each.name for each in fields(Scenario))
 
 
 class Emulator:
-    """A SquadStack and a contact center of one's own, at one address.
+    """An emulator of SquadStack and of a contact center, at one address.
 
     Use it as a context manager, or call `start` and `stop`. All methods may be called from any thread.
 
@@ -81,7 +81,7 @@ class Emulator:
 
     @property
     def request_log(self) -> RequestLog:
-        """What happened so far."""
+        """What happened so far: calls, applied operations, posts, violations."""
         return self._pipeline.request_log
 
     @property
@@ -90,7 +90,7 @@ class Emulator:
         return self._pipeline.scenario
 
     def leads(self, campaign_id: str | None = None) -> Mapping[str, Lead]:
-        """The leads of a campaign (the scenario's first one by default) by lead_id, as they are now.
+        """Return the leads of a campaign (the scenario's first one by default) by lead_id, as they are now.
 
         Deleted leads are in it, as tombstones; raw rows are not.
         """
@@ -162,19 +162,19 @@ class Emulator:
         return self._pipeline.webhook_sender.wait(seconds)
 
     def portal_leads(self, campaign_id: str | None = None) -> list[Mapping[str, object]]:
-        """The leads of a campaign of the contact center (its first one by default) as `data` shows them."""
+        """Return the leads of a campaign of the contact center (its first one by default) as `data` shows them."""
         with self._pipeline.lock:
             campaign_id = campaign_id or self.scenario.portal.campaigns[0].id
             return [lead.row() for lead in self._pipeline.portal.leads(campaign_id).rows]
 
     def portal_activities(self) -> list[Mapping[str, object]]:
-        """Every activity of the contact center as the history shows it, by time."""
+        """Return every activity of the contact center as the history shows it, by time."""
         with self._pipeline.lock:
             portal = self._pipeline.portal
             return [portal.activity_row(each) for each in portal.activities(self.scenario.portal, None).rows]
 
     def portal_queues(self) -> list[Mapping[str, object]]:
-        """The queues of the contact center as their status shows them."""
+        """Return the queues of the contact center as their status shows them."""
         with self._pipeline.lock:
             return list(self._pipeline.portal.queues(self.scenario.portal))
 

@@ -1,4 +1,4 @@
-"""Moments: as whole microseconds for comparing, and in every spelling a row may show."""
+"""Timestamps: whole microseconds for comparing, and every spelling that a row may show."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +12,7 @@ _FIRST_MILLISECONDS = 100_000_000_000
 
 
 def utc_now() -> datetime:
-    """The time by the computer's clock."""
+    """Return the time by the computer's clock."""
     return datetime.now(UTC)
 
 
@@ -27,7 +27,7 @@ def from_epoch(value: int, unit: TimestampUnit) -> int:
 
 
 def spell(moment: datetime | None, style: TimeStyle) -> str | int | None:
-    """A time as a row shows it.
+    """Return a time as a row shows it.
 
     `iso` is the example of the document's page ("2018-12-03T14:37:54+00:00"); what is finer than the style is cut off.
     """

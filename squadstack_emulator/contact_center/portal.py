@@ -1,4 +1,4 @@
-"""What a contact-center portal is to be: its login, its campaigns and its queues, as frozen values."""
+"""What a contact-center portal (page Campaigns) is to be: its login, its campaigns and its queues, as frozen values."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

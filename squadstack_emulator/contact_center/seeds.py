@@ -42,12 +42,12 @@ class PortalLead:
     more: Mapping[str, object] = field(default_factory=dict)
 
     def row(self) -> Row:
-        """The lead as `data` shows it."""
+        """Return the lead as `data` shows it."""
         return {name: getattr(self, name) for name in _LEAD_KEYS}
 
 
 def seeded_lead(campaign: PortalCampaign, seed: int, number: int) -> PortalLead:
-    """The campaign's lead of this number, from 0."""
+    """Return the campaign's lead of this number, from 0."""
     drawn = pseudo_random(seed, campaign.id, "lead", number)
     span = (campaign.seed_to - campaign.seed_from) // _SECOND
     return PortalLead(
@@ -66,7 +66,7 @@ def seeded_lead(campaign: PortalCampaign, seed: int, number: int) -> PortalLead:
 
 
 def activity_times(campaign: PortalCampaign) -> Iterator[int]:
-    """Unix seconds of the campaign's activities, in their order."""
+    """Return the Unix seconds of the campaign's activities, in their order."""
     span = (campaign.seed_to - campaign.seed_from) // _SECOND
     first = _unix(campaign.seed_from)
     for number in range(campaign.activities):
@@ -75,7 +75,7 @@ def activity_times(campaign: PortalCampaign) -> Iterator[int]:
 
 
 def activity_row(campaign: PortalCampaign, seed: int, number: int, timestamp: int) -> Row:
-    """The campaign's activity of this number, from 0, as the history shows it."""
+    """Return the campaign's activity of this number, from 0, as the history shows it."""
     drawn = pseudo_random(seed, campaign.id, "activity", number)
     lead = seeded_lead(campaign, seed, number % (campaign.leads or campaign.activities))
     agent = drawn % 80
@@ -125,7 +125,7 @@ def _history_event(campaign: PortalCampaign, seed: int, number: int, position: i
 
 
 def queue_row(seed: int, number: int) -> Row:
-    """The portal's queue of this number, from 0; its counts are those of its agents."""
+    """Return the portal's queue of this number, from 0; its counts are those of its agents."""
     drawn = pseudo_random(seed, "queue", number)
     agents = [_agent(seed, number, position) for position in range(drawn % 4)]
 

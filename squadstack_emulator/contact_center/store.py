@@ -1,10 +1,10 @@
-"""The contact center's leads and activities, and the rows that reading them gives."""
+"""The contact center's leads and activities (page Campaigns), and the rows that reading them gives."""
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from squadstack_emulator import timestamps
 from squadstack_emulator.contact_center.portal import Portal, PortalCampaign
@@ -35,18 +35,12 @@ class Numbered(Protocol):
 RowT = TypeVar("RowT", bound=Numbered)
 
 
-@dataclass(frozen=True, slots=True)
 class Listing(Generic[RowT]):
     """The rows of a read, all pages of it; `positions` finds a row by its serial, or long reads would slow down."""
 
-    rows: list[RowT]
-    positions: Mapping[int, int]
-
-    @classmethod
-    def of(cls, rows: Iterable[RowT]) -> Self:
-        """Return a listing of these rows, in this order."""
-        ordered = list(rows)
-        return cls(ordered, {row.serial: position for position, row in enumerate(ordered)})
+    def __init__(self, rows: Iterable[RowT]) -> None:
+        self.rows = list(rows)
+        self.positions = {row.serial: position for position, row in enumerate(self.rows)}
 
 
 class Activity(NamedTuple):
@@ -141,52 +135,45 @@ class ContactCenterStore:
         return bool(found)
 
     def leads(self, campaign_id: str, order: Order = "processed_at") -> Listing[PortalLead]:
-        """The leads of a campaign, by default in the order of their creation."""
-        rows = self._leads[campaign_id].values()
-        return self._known((campaign_id, order), lambda: self._ordered(rows, order, _id, _id))
+        """Return the leads of a campaign, by default in the order of their creation."""
+        return self._listing(campaign_id, order, self._leads[campaign_id].values, lambda lead: lead.id)
 
     def activities(self, portal: Portal, span: Span | None, order: Order = "processed_at") -> Listing[Activity]:
-        """The activities of a portal's campaigns within a span, and those whose timestamp is no time."""
+        """Return the activities of a portal's campaigns within a span, and those whose timestamp is no time."""
         campaigns = frozenset(campaign.id for campaign in portal.campaigns)
-        rows = (
-            each
-            for each in (*self._within(span), *self._timeless)
-            if each.campaign is None or each.campaign.id in campaigns
-        )
 
-        def number(each: Activity) -> str:
-            return str(self.activity_row(each).get("lead_number"))
+        def rows() -> Iterable[Activity]:
+            found = (*self._within(span), *self._timeless)
+            return (each for each in found if each.campaign is None or each.campaign.id in campaigns)
 
-        return self._known(
-            (campaigns, span, order), lambda: self._ordered(rows, order, number, lambda each: each.serial)
+        return self._listing(
+            (campaigns, span), order, rows, lambda each: str(self.activity_row(each).get("lead_number"))
         )
 
     def activity_row(self, activity: Activity) -> Mapping[str, object]:
-        """An activity as the history shows it."""
+        """Return an activity as the history shows it."""
         if activity.campaign is None:
             return activity.row
         return activity_row(activity.campaign, self.seed, activity.number, activity.timestamp)
 
     def queues(self, portal: Portal) -> list[dict[str, object]]:
-        """The portal's queues."""
+        """Return the portal's queues."""
         return [queue_row(self.seed, number) for number in range(portal.queues)]
 
-    def _known(self, key: Hashable, make: Callable[[], Iterable[RowT]]) -> Listing[RowT]:
-        """The listing of a read that is being paged; a few are kept, since several streams may be."""
-        if key not in self._listings:
+    def _listing(
+        self, what: Hashable, order: Order, rows: Callable[[], Iterable[RowT]], by: Callable[[RowT], str]
+    ) -> Listing[RowT]:
+        """Return the listing of a read that is being paged; a few are kept, since several streams may be."""
+        if (what, order) not in self._listings:
             if len(self._listings) >= _LISTINGS_KEPT:
                 self._listings.clear()
-            self._listings[key] = Listing.of(make())
-        return self._listings[key]
-
-    def _ordered(
-        self, rows: Iterable[RowT], order: Order, by: Callable[[RowT], str], shuffled_by: Callable[[RowT], object]
-    ) -> Iterable[RowT]:
-        if order == "processed_at":
-            return rows
-        if order == "lead_id":
-            return sorted(rows, key=by)
-        return sorted(rows, key=lambda row: pseudo_random(self.seed, "shuffle", shuffled_by(row)))
+            found = rows()
+            if order == "lead_id":
+                found = sorted(found, key=by)
+            elif order != "processed_at":
+                found = sorted(found, key=lambda row: pseudo_random(self.seed, "shuffle", row.serial))
+            self._listings[what, order] = Listing(found)
+        return self._listings[what, order]
 
     def _within(self, span: Span | None) -> Iterable[Activity]:
         if span is None:
@@ -199,7 +186,3 @@ class ContactCenterStore:
     def _next_serial(self) -> int:
         self._serial += 1
         return self._serial
-
-
-def _id(lead: PortalLead) -> str:
-    return lead.id

@@ -1,4 +1,4 @@
-"""The access tokens of the contact center that are alive. A login leaves earlier tokens alive."""
+"""The access tokens of the contact center (page Campaigns, "Get access token"): a login leaves earlier ones alive."""
 
 
 class AccessTokens:

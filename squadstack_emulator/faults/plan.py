@@ -12,7 +12,7 @@ class FaultPlan:
         self._struck = [0] * len(faults)
 
     def strike(self, traffic: Traffic, names: frozenset[str], path: str = "") -> Fault | None:
-        """The fault that hits this call; of several that are due the first, and the others let it pass.
+        """Return the fault that hits this call: of several that are due the first, and the others let it pass.
 
         Args:
             traffic: What kind of call it is.

@@ -1,4 +1,4 @@
-"""Every path of SquadStack: one row each."""
+"""Every path of SquadStack, one row each: v4 and v1 (squadvoice-v4, squadvoice-v1), CRM v2 (the bulk page)."""
 
 from squadstack_emulator.endpoint import Endpoint
 from squadstack_emulator.scenario import Campaign, Scenario

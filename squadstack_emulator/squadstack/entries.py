@@ -1,4 +1,4 @@
-"""The leads of a write and the rules of their fields (bulk page, and the README's table of limits).
+"""The leads of a write and the rules of their fields (bulk page; lengths are those of the vendor's public pages).
 
 Documented: `lead_id`, `phone_number` and `contact_name` are strings and mandatory, custom values are strings or
 integers, `detail` is a string or JSON; "Invalid value provided.", "This field may not be blank." for empty and NULL

@@ -1,4 +1,7 @@
-"""The journeys of leads: what becomes of a lead, as a pure function of seed, lead and round."""
+"""The journeys of leads: what becomes of a lead that is called, as a pure function of seed, lead and round.
+
+Outcomes are spelt as on the page "Get Leads" of squadvoice-v4.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -48,7 +51,7 @@ class Journey:
 
 
 def journey(lead_id: str, *, seed: int, number: int, ended_at: datetime) -> Journey:
-    """The lead's journey of this number, from 0, that ended at this time."""
+    """Return the lead's journey of this number, from 0, that ended at this time."""
     drawn = pseudo_random(seed, lead_id, number)
     outcome = _BY_PERCENT[drawn % 100]
     rest = drawn // 100
@@ -59,7 +62,7 @@ def journey(lead_id: str, *, seed: int, number: int, ended_at: datetime) -> Jour
 
 
 def judge(lead: Lead, *, seed: int, at: datetime) -> Lead:
-    """The lead after its journey ended at `at`; every further journey throws the pseudo_random anew."""
+    """Return the lead as judged at `at`, the vendor's word for a journey that ended; each journey draws anew."""
     last = journey(lead.lead_id, seed=seed, number=lead.judgements, ended_at=at)
     recording = f"https://www.squadstack.com/recordings/{last.drawn:08x}" if last.outcome.connected else None
     return replace(

@@ -1,4 +1,4 @@
-"""A lead as the platform knows it."""
+"""A lead as the platform knows it: what the pages "Leads" and "Get Leads" of v4 and v1 show, and its state."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

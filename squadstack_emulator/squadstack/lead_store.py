@@ -1,4 +1,4 @@
-"""The leads of every campaign, and the rows that reading them gives."""
+"""The leads of every campaign, and the rows that Get Leads (squadvoice-v4, squadvoice-v1) gives of them."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""The rate limit: a moving window over the arrivals of one business."""
+"""The rate limit, "Only 100 hits are allowed per minute for a business" (bulk page): a moving window."""
 
 from collections import deque
 
@@ -6,8 +6,8 @@ from collections import deque
 class MovingWindow:
     """Arrivals of the last so many seconds. All times are seconds of one monotonic clock.
 
-    Only admitted calls are kept: a call answered 429 does not use up the allowance, so that a client which keeps
-    knocking is let in as soon as its oldest call is old enough.
+    Only admitted calls are kept: a call answered 429 does not use up the allowance, so that a client
+    that tries again and again is admitted as soon as its oldest call is old enough.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class MovingWindow:
 
 
 def busiest(arrivals: list[float], seconds: float) -> int:
-    """The most arrivals in any moving window of so many seconds."""
+    """Return the most arrivals in any moving window of so many seconds."""
     most, first = 0, 0
     ordered = sorted(arrivals)
     for last, arrival in enumerate(ordered):

@@ -1,7 +1,7 @@
 """A row of v1 Get Leads (page "Leads" of squadvoice-v1, "Response Structure"): flat, with keys made of names.
 
-The keys of an outreach ("Response formats") are those of the README's row "v1 flat keys". Of each journey of a lead its
-calls are under `call_attempt_{campaign_name}_{n}`, n from 1, the last call of all once more under
+The keys of an outreach are those of the vendor's public v1 documentation ("Response formats"). Of each journey of a
+lead its calls are under `call_attempt_{campaign_name}_{n}`, n from 1, the last call of all once more under
 `last_call_attempt_{campaign_name}`; what was sent after the first journey is under `sms_…`, `ivr_…` and `gmail_…`.
 
 Undocumented, decided here:
@@ -38,14 +38,14 @@ _BETWEEN_CALLS = timedelta(minutes=37)
 
 
 def v1_lead_id(lead_id: str) -> int:
-    """The integer by which v1 knows a lead."""
+    """Return the integer by which v1 knows a lead."""
     if _PLAIN_INTEGER.fullmatch(lead_id):
         return int(lead_id)
     return int.from_bytes(hashlib.blake2b(lead_id.encode(), digest_size=8).digest()) >> 11
 
 
 def lead_row(lead: Lead, campaign: Campaign, seed: int) -> Row:
-    """A lead as v1 shows it: the keys of the page's example in its order, then the others."""
+    """Return a lead as v1 shows it: the keys of the page's example in its order, then the others."""
     ends = (*lead.earlier, *(() if lead.processed_at is None else (lead.processed_at,)))
     outreach, cents = _outreach(lead, campaign, seed, ends)
     attempts = [key for key in outreach if key.startswith("call_attempt_")]
@@ -97,7 +97,7 @@ def _outreach(lead: Lead, campaign: Campaign, seed: int, ends: tuple[datetime, .
 
 
 def attempts_of(lead: Lead, campaign: Campaign, went: Journey, *, is_last: bool) -> list[Row]:
-    """The calls of one journey: up to two that nobody answered, and the one that ended it."""
+    """Return the calls of one journey: up to two that nobody answered, and the one that ended it."""
     # What the row itself says of the last journey is the lead's own, which a test may have made up.
     outcome = lead.lead_outcome if is_last and lead.lead_outcome else went.outcome.text
     answers = lead.lead_responses if is_last else went.answers
@@ -131,7 +131,7 @@ def _notes(went: Journey) -> str:
 
 
 def messages_of(lead: Lead, seed: int, after: datetime) -> list[tuple[str, Row]]:
-    """What was sent besides the calls: of every 12 leads 6 get an SMS, 4 an IVR call, 3 an e-mail, some several."""
+    """Return what was sent besides the calls: of 12 leads 6 get an SMS, 4 an IVR call, 3 an e-mail, some several."""
     drawn = pseudo_random(seed, lead.lead_id, "messages")
     messages = []
     if drawn % 2 == 0:

@@ -14,7 +14,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 
 def seeded_leads(campaign: Campaign, seed: int) -> Iterator[Lead]:
-    """The campaign's processed leads in the order of their processing, then those that were not called yet."""
+    """Return the campaign's processed leads in the order of their processing, then those that were not called yet."""
     span = (campaign.seed_to - campaign.seed_from) // _MILLISECOND
     for number in range(campaign.responses):
         at = campaign.seed_from + timedelta(milliseconds=span * number // campaign.responses)
