@@ -19,25 +19,32 @@ from types import FrameType
 from typing import IO, cast
 
 from destination_squadstack.api.client import ApiClient
-from destination_squadstack.api.outcomes import Response
 from destination_squadstack.config import Config
 from destination_squadstack.engine.batcher import Batcher
-from destination_squadstack.engine.calls import ApiCall
 from destination_squadstack.engine.engine import Engine, EngineSettings
 from destination_squadstack.engine.rate_limiter import RateLimiter
 from destination_squadstack.engine.seen_leads import SeenLeads
 from destination_squadstack.errors import OutputClosed, SyncError, unexpected
 from destination_squadstack.mapping import RecordMapper
 from destination_squadstack.progress import Progress
-from destination_squadstack.protocol import Emitter, Message, read_messages
+from destination_squadstack.protocol import Emitter, Message
 from destination_squadstack.rejected_records.storage import open_storage
 from destination_squadstack.rejected_records.writer import RejectedRecordWriter
 from destination_squadstack.routing import Route
+from destination_squadstack.sync_threads import (
+    CallBroke,
+    CallReturned,
+    CallWorkers,
+    EndOfInput,
+    InputPiece,
+    InputReader,
+    ReaderEvent,
+    WorkerEvent,
+)
 from squadstack_common.clock import Clock
 
-PIECES_AHEAD = 4
 # How many messages are fed between two looks at whether there is room for more.
-_BITE = 64
+_MESSAGES_AT_ONCE = 64
 SHUTDOWN_SECONDS = 20.0
 FAILED = 1
 _TERMINATED = 128
@@ -46,33 +53,11 @@ _SEEN_LEADS_IN_MEMORY = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
-    messages: list[Message]
-
-
-@dataclass(frozen=True, slots=True)
-class _EndOfInput:
-    error: BaseException | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Answered:
-    call: ApiCall
-    response: Response
-
-
-@dataclass(frozen=True, slots=True)
-class _Broken:
-    call: ApiCall
-    error: BaseException
-
-
-@dataclass(frozen=True, slots=True)
 class _Signal:
     number: int
 
 
-_Event = _Piece | _EndOfInput | _Answered | _Broken | _Signal
+_Event = ReaderEvent | WorkerEvent | _Signal
 
 
 class _Terminated(Exception):  # noqa: N818 - an order, not an error
@@ -98,8 +83,6 @@ class Sync:
     ) -> None:
         self.run_id = run_id
         self._config = config
-        self._api = api
-        self._read = read
         self._emitter = emitter
         self._clock = clock
         self._progress = Progress(emitter.log, now=clock.monotonic(), acknowledges=not config.dry_run)
@@ -136,9 +119,9 @@ class Sync:
             progress=self._progress,
         )
         self._events: SimpleQueue[_Event] = SimpleQueue()
-        self._outgoing: SimpleQueue[ApiCall | None] = SimpleQueue()
-        self._ahead = threading.Semaphore(PIECES_AHEAD)
-        self._pieces: deque[_Piece | _EndOfInput] = deque()
+        self._reader = InputReader(read, self._events.put)
+        self._workers = CallWorkers(api, self._events.put, count=self._engine.most_under_way)
+        self._pieces: deque[ReaderEvent] = deque()
         self._piece: Iterator[Message] = iter(())
         self._more_to_feed = False
         self._watchdogs: list[threading.Timer] = []
@@ -159,7 +142,8 @@ class Sync:
 
     def run(self) -> int:
         """Write everything; return the exit code."""
-        self._start_threads()
+        self._reader.start()
+        self._workers.start()
         try:
             return self._run()
         except OutputClosed:
@@ -177,7 +161,7 @@ class Sync:
             self._wind_down()
             with contextlib.suppress(SyncError):  # its states have not left
                 self._rejected_records.commit()
-            self._say_the_end()
+            self._log_the_end()
             return _TERMINATED + order.number
         except SyncError as error:
             return self._fail(error)
@@ -185,15 +169,15 @@ class Sync:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, ready states leave and the user gets a trace without data in it
             return self._fail(unexpected(error))
-        self._say_the_end()
-        self._say_what_a_dry_run_found()
+        self._log_the_end()
+        self._log_what_a_dry_run_found()
         return 0
 
     def _fail(self, error: SyncError) -> int:
         self._wind_down()
         with contextlib.suppress(SyncError):  # the first error is the one that counts
             self._rejected_records.commit()
-        self._say_the_end()
+        self._log_the_end()
         self._emitter.trace(error)
         return FAILED
 
@@ -213,7 +197,7 @@ class Sync:
                 input_ended=self._engine.input_ended,
             )
             if not self._engine.finished:
-                self._handle_events(wait=self._nap(now))
+                self._handle_events(wait=self._time_to_wait(now))
         self._pass_on_states()
         # What no state covers, as in a replay or from a source that sends none, is to be kept all the same.
         self._rejected_records.commit()
@@ -224,8 +208,8 @@ class Sync:
         """Feed what has been read. A piece that does not fit is continued later, where it stopped, before the next."""
         engine, now = self._engine, self._clock.monotonic()
         while not engine.saturated:
-            if bite := list(islice(self._piece, _BITE)):
-                for message in bite:
+            if messages := list(islice(self._piece, _MESSAGES_AT_ONCE)):
+                for message in messages:
                     engine.feed(message, now)
             elif self._pieces:
                 self._begin(self._pieces.popleft())
@@ -234,9 +218,9 @@ class Sync:
                 return
         self._more_to_feed = True
 
-    def _begin(self, piece: _Piece | _EndOfInput) -> None:
-        if isinstance(piece, _Piece):
-            self._ahead.release()
+    def _begin(self, piece: ReaderEvent) -> None:
+        if isinstance(piece, InputPiece):
+            self._reader.piece_taken()
             self._piece = iter(piece.messages)
         elif piece.error is not None:
             raise piece.error
@@ -245,14 +229,14 @@ class Sync:
 
     def _make_calls(self) -> None:
         for call in self._engine.take_calls(self._clock.monotonic()):
-            self._outgoing.put(call)
+            self._workers.make(call)
 
     def _pass_on_states(self) -> None:
         while states := self._engine.take_states(self._clock.monotonic()):
             if not self._config.dry_run:
                 self._emitter.emit_lines(*states)
 
-    def _nap(self, now: float) -> float:
+    def _time_to_wait(self, now: float) -> float:
         if self._more_to_feed and not self._engine.saturated:
             return 0.0
         return max(0.0, min(self._progress.next_at, self._engine.wake_at(now) or math.inf) - now)
@@ -269,11 +253,11 @@ class Sync:
 
     def _handle(self, event: _Event) -> None:
         match event:
-            case _Piece() | _EndOfInput():
+            case InputPiece() | EndOfInput():
                 self._pieces.append(event)
-            case _Answered(call, response):
+            case CallReturned(call, response):
                 self._engine.handle_response(call, response, self._clock.monotonic())
-            case _Broken(call, error):
+            case CallBroke(call, error):
                 self._engine.abandon(call)
                 raise error
             case _Signal(number):
@@ -290,9 +274,9 @@ class Sync:
                 event = self._events.get(timeout=left)
             except Empty:
                 break
-            if isinstance(event, _Broken):
+            if isinstance(event, CallBroke):
                 engine.abandon(event.call)
-            elif isinstance(event, _Answered):
+            elif isinstance(event, CallReturned):
                 # The first error is the one that counts; what this answer says is lost with it and is sent again by the
                 # next sync.
                 with contextlib.suppress(SyncError):
@@ -304,16 +288,15 @@ class Sync:
     def _finish(self) -> None:
         for watchdog in self._watchdogs:
             watchdog.cancel()
-        for _ in range(self._engine.most_under_way):
-            self._outgoing.put(None)
+        self._workers.stop()
         self._engine.close()
         self._rejected_records.close()
 
-    def _say_the_end(self) -> None:
+    def _log_the_end(self) -> None:
         now, allowance = self._clock.monotonic(), self._config.squadstack.calls_per_minute
         self._progress.end(now, waiting=self._engine.waiting, used=self._limiter.used(now), allowance=allowance)
 
-    def _say_what_a_dry_run_found(self) -> None:
+    def _log_what_a_dry_run_found(self) -> None:
         if not self._config.dry_run:
             return
         calls, allowance = self._engine.calls_on_allowance, self._config.squadstack.calls_per_minute
@@ -323,42 +306,6 @@ class Sync:
             f"in {self._progress.calls} calls; {allowance} calls a minute make that about "
             f"{max(0, calls - allowance) / allowance:.1f} minutes longer than the calls themselves take.",
         )
-
-    # --- threads
-
-    def _start_threads(self) -> None:
-        threading.Thread(target=self._read_input, name="reader", daemon=True).start()
-        for number in range(self._engine.most_under_way):
-            threading.Thread(target=self._work, name=f"worker-{number}", daemon=True).start()
-
-    def _read_input(self) -> None:
-        try:
-            for messages in read_messages(self._read):
-                self._ahead.acquire()
-                self._events.put(_Piece(messages))
-        except Exception as error:  # noqa: BLE001 - it has to reach the thread that can act on it
-            self._events.put(_EndOfInput(error))
-        else:
-            self._events.put(_EndOfInput(None))
-
-    def _work(self) -> None:
-        while self._make_next_call():
-            pass
-        self._api.close()
-
-    def _make_next_call(self) -> bool:
-        """Wait for a call and make it; false if there are no more.
-
-        A function of its own: in a loop each idle worker would hold on to its last call and answer, of 80 MB or so.
-        """
-        call = self._outgoing.get()
-        if call is None:
-            return False
-        try:
-            self._events.put(_Answered(call, self._api.send(call.lane, call.bodies)))
-        except Exception as error:  # noqa: BLE001 - it has to reach the thread that can act on it
-            self._events.put(_Broken(call, error))
-        return True
 
 
 def _seen_leads_file() -> IO[bytes]:

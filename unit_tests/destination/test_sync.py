@@ -7,6 +7,7 @@ import time
 import pytest
 
 from destination_squadstack import sync as destination
+from destination_squadstack import sync_threads
 from destination_squadstack.api.outcomes import ApiResponse
 from destination_squadstack.config import parse_config
 from destination_squadstack.engine import engine
@@ -123,15 +124,15 @@ def test_reading_stops_while_the_api_is_slow(sync, kit, monkeypatch):
         return piece
 
     def slow(leads):
-        assert run._ahead.waited.wait(HANG)
+        assert run._reader._ahead.waited.wait(HANG)
         return ApiResponse(
             200, {"result": [{"status_code": 200, "data": {"lead_id": each["lead_id"]}} for each in leads]}
         )
 
     run, _ = sync(Api(slow), read, squadstack={"token": "t", "calls_per_minute": 10**6})
-    run._ahead = Room(destination.PIECES_AHEAD, read_bytes)
+    run._reader._ahead = Room(sync_threads.PIECES_AHEAD, read_bytes)
     assert run.run() == 0
-    assert run._ahead.read_when_it_first_waited < len(text) / 10
+    assert run._reader._ahead.read_when_it_first_waited < len(text) / 10
     assert sum(read_bytes) == len(text)
 
 
