@@ -1,7 +1,7 @@
 """What the manifest names: a class for each thing that YAML cannot say."""
 
 from source_squadstack.components.activity_records import ActivityFilter
-from source_squadstack.components.contact_center_auth import PortalAuthenticator
+from source_squadstack.components.contact_center_auth import ContactCenterAuthenticator
 from source_squadstack.components.error_handler import ApiErrorHandler
 from source_squadstack.components.outreach_events import OutreachEventFilter
 from source_squadstack.components.pagination import NextPageNumber, NextStartKey
@@ -19,13 +19,13 @@ __all__ = [
     "ApiErrorHandler",
     "ApiRequester",
     "BodyExtractor",
+    "ContactCenterAuthenticator",
     "KeyedRetriever",
     "LeadFilter",
     "NextPageNumber",
     "NextStartKey",
     "OutreachEventFilter",
     "PerCampaignState",
-    "PortalAuthenticator",
     "ReadableState",
     "StableWindowRetriever",
     "TypedRow",

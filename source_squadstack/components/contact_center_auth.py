@@ -150,7 +150,7 @@ def session_at(
 
 
 @dataclass
-class PortalAuthenticator(DeclarativeAuthenticator):
+class ContactCenterAuthenticator(DeclarativeAuthenticator):
     """Sends the portal's token; where it is refused, logs in once for all threads and repeats the call at once.
 
     The CDK's own login does not log in again on a 401, and logs in once for every stream. A 401 that means the call

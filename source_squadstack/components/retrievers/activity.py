@@ -17,9 +17,9 @@ from source_squadstack.components.response_body import Row, read_body, rows_for
 from source_squadstack.components.stable_hash import stable_hash
 from squadstack_common.timestamps import format_time, parse_time
 
-# How much wider than its window activity is asked for, in seconds: a portal may filter by another time of an activity
-# than its `timestamp`. The longest call lies within: by the end of a call that began in the window, or by the beginning
-# of one that ended in it. With a window of 30 days both stay below the 31 days that Kazoo answers at most.
+# The margins of a request around its window, in seconds. A portal may filter by another time of an activity than its
+# `timestamp`: by the end of a call that began in the window, or by the beginning of one that ended in it. With less
+# margin a long call would be missed; with more, a window of 30 days would exceed the 31 days that Kazoo allows.
 ASKED_BEFORE = 4 * 3600
 ASKED_AFTER = 12 * 3600
 
@@ -32,17 +32,18 @@ MOST_ROWS = 1000  # of `contact_center.page_size`
 class ActivityRetriever(SimpleRetriever):
     """Reads a window of activity in every shape that the endpoint is known to answer in.
 
-    With a key, in an envelope or a header, pages are read until there is none. A bare array says nothing of whether it
-    is all: it is trusted when it is shorter than a page already seen (a server caps pages at one size), else its range
-    is halved and each half read likewise, down to a second, which is trusted with fewer rows than `FEW_ROWS`. So is the
-    range of a server that ignores `startKey`, which shows by its giving the same key again, or that does not know its
-    own key any more. The CDK's own splitting ends after ten halvings, which 30 days outlast. A server that does not
-    filter by time gives the same rows for each half; most of them lie outside of it, which is an error at once.
+    If a response has a key, in its body or a header, pages are read until there is none. A bare array does not say
+    whether it is complete. It is, if it is shorter than a page of this sync (a server caps all pages at one size);
+    otherwise its range is halved and each half read the same way, down to one second, which is complete with fewer rows
+    than `FEW_ROWS`. The range is halved as well if the server ignores `startKey`, which shows when it returns the same
+    key again, or if it no longer knows its own key. The CDK's own splitting stops after ten halvings: too few for 30
+    days. A server that does not filter by time returns the same rows for each half; most lie outside, which is an error
+    at once.
 
-    A range is one of the time that the portal filters by, whichever that is: the window and a margin around it. What is
-    halved is the range, so a half needs no margin; what is kept is what belongs to the window by `timestamp`.
+    A range is one of the time that the portal filters by, whichever that is: the window and a margin around it. The
+    range is halved, so a half needs no margin; rows are kept that belong to the window by `timestamp`.
 
-    A page is held back until it is known to count, so that no row comes twice.
+    A page is held back until it is certain to be used, so that no row comes twice.
     """
 
     _longest: int = field(init=False, repr=False, default=0)
@@ -54,13 +55,13 @@ class ActivityRetriever(SimpleRetriever):
         stream_slice: StreamSlice,
     ) -> Iterable[Record]:
         start, end = seconds_of(stream_slice)
-        # Not into the future, of which nobody knows what the portal makes.
+        # A portal may refuse an interval that ends in the future.
         span = Span(start - ASKED_BEFORE, min(end + ASKED_AFTER, max(end, int(time.time()))))
         before: set[str] = set()
         for page in self._read(stream_slice, span, self._ask(stream_slice, span)):
             rows = page.rows
             if page.of_a_part:
-                # The parts of a range overlap at their ends: nobody says whether a portal's bounds are inclusive.
+                # The parts of a range overlap at their ends, as bounds may be exclusive: a row there comes twice.
                 hashes = [stable_hash(row) for row in rows]
                 rows = [row for row, known in zip(rows, hashes, strict=True) if known not in before]
                 before = set(hashes)
@@ -77,7 +78,7 @@ class ActivityRetriever(SimpleRetriever):
     def _read(
         self, window: StreamSlice, span: "Span", response: requests.Response, *, of_a_part: bool = False
     ) -> Iterable["ActivityPage"]:
-        """Yield the rows of a range, whose first page was asked for, in the order of the range's parts."""
+        """Yield the rows of a range in the order of its parts; its first page is given."""
         key = next_start_key(response, "activity")
         seen: set[str] = set()
         idle = IdlePages()
@@ -99,7 +100,7 @@ class ActivityRetriever(SimpleRetriever):
     def _ask_if_taken(
         self, window: StreamSlice, span: "Span", key: str | None = None, margin: int = 1
     ) -> requests.Response | None:
-        """Ask as `_ask`; `None` where the portal takes no such request, as of a key that it does not know any more."""
+        """Ask like `_ask`; return `None` if the portal refuses the request, as for a key that it no longer knows."""
         try:
             return self._ask(window, span, key, margin)
         except RefusedError as refused:
@@ -108,7 +109,7 @@ class ActivityRetriever(SimpleRetriever):
             raise
 
     def _is_whole(self, response: requests.Response) -> bool:
-        """Tell whether an answer is all there is in its range."""
+        """Tell whether a response is everything in its range."""
         if next_start_key(response, "activity") is not None:
             return False
         if not isinstance(read_body(response, "activity").parsed, list):
@@ -135,11 +136,11 @@ class ActivityRetriever(SimpleRetriever):
     def _read_second(
         self, window: StreamSlice, second: "Span", response: requests.Response
     ) -> Iterable["ActivityPage"]:
-        """Read a range of one second, whose page may be full of the seconds beside it, which were asked for as well.
+        """Read a range of one second, whose page may be full of the two seconds beside it, which it includes.
 
-        Narrower ranges may do without these: the second with either of the two, one of which has it unless both bounds
-        are exclusive; then each of the three alone, which is nothing unless both are inclusive. They are taken for the
-        whole if each of them is whole by itself and they bring together what the wider one brought.
+        Narrower ranges may exclude those. First the second with either neighbour: one of the two ranges has it unless
+        both bounds are exclusive. Then each of the three alone, which are empty unless both bounds are inclusive. They
+        are the whole second if each of them is complete and they bring together what the wider range brought.
         """
         rows = self._rows(response)
         has_key = next_start_key(response, "activity") is not None
@@ -187,9 +188,9 @@ class ActivityRetriever(SimpleRetriever):
 
 
 def mostly_outside(rows: list[Row], span: "Span") -> bool:
-    """Tell whether most rows lie so far outside of a range that the portal cannot have filtered by any of their times.
+    """Tell whether most rows lie so far outside a range that the portal cannot have filtered by any of their times.
 
-    Not all, because some of them may belong there by chance; not any, because one row's clock may be wrong.
+    Not all of them, because some may lie inside by chance; not any, because one row's clock may be wrong.
     """
     times = [moment.timestamp() for row in rows if (moment := parse_time(row.get("timestamp"))) is not None]
     within = sum(span.first - ASKED_AFTER - 1 <= at <= span.last + ASKED_BEFORE + 1 for at in times)

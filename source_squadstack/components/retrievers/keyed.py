@@ -24,10 +24,9 @@ GONE = frozenset({404, 410})
 class KeyedRetriever(SimpleRetriever):
     """Reads a campaign's pages by their keys, and tells what only this campaign is to be blamed for.
 
-    A key that comes twice is refused, and so are `IdlePages`: the sync would never end, and no row be new. A key that
-    the portal does not know any more costs the pages before it: they are read again, `MOST_STARTS` times at most,
-    because what has changed since may lie among them. A campaign that was deleted after the report named it has no
-    leads.
+    A key that comes twice is an error, and so are too many `IdlePages`: the sync would never end. If the portal no
+    longer knows its own key, the pages before it are read again, because they may have changed; `MOST_STARTS` limits
+    how often. A campaign that was deleted after the report named it has no leads.
     """
 
     _lock: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
@@ -105,10 +104,10 @@ class KeyedRetriever(SimpleRetriever):
         yield from super()._read_pages(watched, stream_slice)
 
     def _is_gone(self, stream_slice: StreamSlice, refused: RefusedError) -> bool:
-        """Tell whether it is the campaign that is missing, not the whole address.
+        """Tell whether the campaign is missing, and not the whole endpoint.
 
-        It is, where the portal names it no more, or knows others but not this one. The documented answer for what does
-        not exist is a 400, which may mean anything else as well; that the portal names it no more has to be seen then.
+        It is if the portal no longer names it, or knows others but not this one. The documented response for what does
+        not exist is a 400, which may mean anything else: after a 400 only the portal's list of campaigns counts.
         """
         with self._lock:
             if self._one_was_read and refused.status_code in GONE:

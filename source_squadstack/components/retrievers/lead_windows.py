@@ -39,15 +39,15 @@ class Answer:
 
 
 def is_whole(response: requests.Response) -> bool:
-    """Tell whether a first page is all that there is: its `next` is null, and it has as many rows as it counts."""
+    """Tell whether a first page is everything: its `next` is null, and it has as many rows as it counts."""
     page = read_body(response, "lead_page")
     return page.parsed.get("next") is None and page.parsed["count"] == len(page.rows)
 
 
 def server_until(response: requests.Response, read_until: int) -> int:
-    """Return a minute before the server's own time: what it processes while it is read is stamped by that.
+    """Return the end of what can be read now: a minute before the server's own time, which stamps the leads.
 
-    Where the server's clock is behind ours, leads would else change within the windows of this sync.
+    If the server's clock is behind ours, leads would otherwise change within the windows of this sync.
     """
     try:
         told = email.utils.parsedate_to_datetime(response.headers.get("Date", ""))
@@ -69,13 +69,13 @@ def server_until(response: requests.Response, read_until: int) -> int:
 
 
 def bounds_of(window: StreamSlice) -> tuple[int, int]:
-    """Return a window's start and its end, which is no longer its own; the CDK names its last microsecond."""
+    """Return a window's start and its exclusive end; the CDK names its last microsecond."""
     first, last = (datetime.fromisoformat(window.cursor_slice[name]) for name in ("start_time", "end_time"))
     return microseconds(first), microseconds(last) + 1
 
 
 def part_of(window: StreamSlice, start: int, end: int) -> StreamSlice:
-    """Return the slice of another time of a window's campaign."""
+    """Return a slice of a window's campaign for another time."""
     first, last = (EPOCH + timedelta(microseconds=moment) for moment in (start, end - 1))
     return StreamSlice(
         partition=window.partition,
@@ -85,6 +85,6 @@ def part_of(window: StreamSlice, start: int, end: int) -> StreamSlice:
 
 
 def describe_slice(stream_slice: StreamSlice) -> str:
-    """Name a slice in a message: the campaign and its window."""
+    """Return the name of a slice for a message: its campaign and window."""
     campaign, window = stream_slice.partition.get("campaign_id"), stream_slice.cursor_slice
     return f"campaign {campaign}" + (f", {window['start_time']} to {window['end_time']}" if window else "")

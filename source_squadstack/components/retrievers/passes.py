@@ -9,15 +9,15 @@ from source_squadstack.components.response_body import Body, read_body
 
 
 class Passes:
-    """Tells when repeated passes over the pages of a set have brought all of it.
+    """Proof that repeated passes over the pages of a set have read all of it.
 
-    A set that moves while it is paged loses rows between two pages: one leaves, all behind it move up a place, and the
-    count may stay what it was. So may a database that breaks ties in another way for each page. A pass proves
-    something only if all its pages gave one count and it brought as many distinct rows, and the pass before brought no
-    others. Of a set without an upper bound, which may grow meanwhile, the earlier passes may have brought more.
+    A set that changes while it is paged hides rows between two pages: one row leaves, all behind it move up, and the
+    count may stay the same. A database that orders ties differently for each page hides rows too. A pass is complete if
+    all its pages gave one count, it brought as many distinct rows, and the pass before brought no others. For a set
+    without an upper bound, which may grow meanwhile, earlier passes may have brought more.
 
-    What is kept of a row are two 64-bit hashes: its key, and its content, by which a later pass passes on only what has
-    changed.
+    Two 64-bit hashes of each row are kept: one of its key, and one of its content, so that a later pass yields only
+    rows that have changed.
     """
 
     def __init__(self, key_fields: tuple[str, ...], bounded: bool = True) -> None:
@@ -29,14 +29,14 @@ class Passes:
         self._counts: set[int] = set()
 
     def start(self) -> None:
-        """Begin with the first page."""
+        """Start a pass at the first page."""
         self._keys = [*(self._keys[-1:] if self._bounded else self._keys), array("q")]
         self._passed_on = array("q", sorted([*self._passed_on, *self._contents]))
         self._contents = array("q")
         self._counts = set()
 
     def see(self, response: requests.Response) -> None:
-        """Take note of a page, before its rows are changed, and drop the rows that an earlier pass brought the same."""
+        """Record a page before its rows are converted, and remove those that an earlier pass brought unchanged."""
         page = read_body(response, "lead_page")
         self._counts.add(page.parsed["count"])
         names = self._key_fields
@@ -67,7 +67,7 @@ SHARES = 16
 
 
 def distinct(passes: "list[array[int]]") -> int:
-    """Count the distinct keys; of many a share at a time, because a set takes ten times an array's memory."""
+    """Count distinct keys, of many one share at a time: a set takes ten times the memory of an array."""
     if sum(map(len, passes)) < 10_000:  # noqa: PLR2004  # a set of 1 MB
         return len(set().union(*passes))
     shares = [array("q") for _ in range(SHARES)]

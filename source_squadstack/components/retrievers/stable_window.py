@@ -28,14 +28,14 @@ from source_squadstack.components.retrievers.passes import Passes
 from source_squadstack.components.retrievers.window_sizer import SECOND, WindowSizer, first_true
 from squadstack_common.timestamps import EPOCH, microseconds, parse_time
 
-PAGES_A_SEGMENT = 80  # with what steering costs a minute's calls: what a sync that is killed may have to read again
+PAGES_A_SEGMENT = 80  # about a minute's calls, cuts included: what a killed sync may have to read again
 MOST_PASSES = 10
 MOST_REPEATED_CALLS = 100
 
 
 @dataclass
 class CampaignProgress:
-    """What the windows of a campaign know of each other: what of it is read or being read, and what went wrong."""
+    """The progress of a campaign, which its windows share: what is read or being read, and what failed."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     failed: AirbyteTracedException | None = None
@@ -45,7 +45,7 @@ class CampaignProgress:
 
 @dataclass
 class Segment:
-    """A part of a campaign that is read in one go: a window, or several of which the others have nothing left to do."""
+    """A part of a campaign that is read at once: one window, or several, of which the first reads for the others."""
 
     sizer: WindowSizer
     answer: Answer
@@ -55,14 +55,14 @@ class Segment:
 class StableWindowRetriever(SimpleRetriever):
     """Reads leads so that none can slip from one page to another: in windows that a single page answers.
 
-    One answer is one moment. Leads that are processed anew leave their place while pages are read, late ones come, and
-    no count tells: so a window is cut by time until its first page says that there is no other (`WindowSizer`). Only
-    what cannot be cut is paged, a second (or millisecond) fuller than a page and the leads without any window, and read
-    again until that proves that nothing is missing (`Passes`).
+    One response shows one moment. While several pages are read, leads are processed again and leave their place, and
+    late ones arrive, which no count reveals. So a window is cut by time until its first page says that there is no
+    second (`WindowSizer`). Only what cannot be cut is paged: a second (or millisecond) with more leads than a page, and
+    all leads without a window. It is read repeatedly until nothing can be missing (`Passes`).
 
-    The CDK's windows keep a sync's progress. The first of a campaign asks for all that is left of it and reads that as
-    one segment; of what takes more than `PAGES_A_SEGMENT` it reads as many windows as take fewer, and the next one
-    begins another. The state cannot move before a segment is read: it ends at an open window, the segment's first.
+    The CDK's windows keep the progress of a sync. The first window of a campaign reads everything that is left of it as
+    one segment. If that takes more than `PAGES_A_SEGMENT`, the segment is as many windows as take fewer, and the next
+    window starts another. The state cannot move before a segment is read: it ends at the segment's first window.
 
     `bounded` says whether slices have an upper bound, so that what changes meanwhile belongs to the next sync.
     """
@@ -96,7 +96,7 @@ class StableWindowRetriever(SimpleRetriever):
                 return
             with campaign.lock:
                 if campaign.failed:
-                    # The state cannot pass the window that failed; reading later ones would only spend calls.
+                    # The state cannot pass the window that failed: reading later ones would waste calls.
                     raise campaign.failed
                 segment = self._claim(campaign, stream_slice)
             if segment is not None:
@@ -149,11 +149,11 @@ class StableWindowRetriever(SimpleRetriever):
     def _read_segment(
         self, select: Callable[[requests.Response, StreamSlice], Iterable[Any]], segment: Segment
     ) -> Iterable[Any]:
-        """Read a segment from its start to its end, each window beginning where the last whole answer ended."""
+        """Read a segment from start to end; each window starts where the last complete response ended."""
         sizer, answer = segment.sizer, segment.answer
         window, calls = answer.window, 0
-        # Steering needs half as many calls as there are pages. Where it needs thrice as many, something fills every
-        # window, as leads without a time would if the API gave them to each; it would go on down to each second.
+        # Cutting needs half as many calls as there are pages. If it needs three times as many, something fills every
+        # window, such as leads without a time that the API returns for each: cutting would go on down to each second.
         most_calls = 60 + 3 * (answer.count // max(answer.rows, 1))
         while True:
             if answer.whole:
@@ -196,7 +196,7 @@ class StableWindowRetriever(SimpleRetriever):
         )
 
     def _look_at(self, page: int, piece: StreamSlice) -> list[int]:
-        """Return the times that a later page shows: they steer, and no row of it is read."""
+        """Return the times that a later page shows; its rows are not read."""
         try:
             response = self._fetch(piece, {"next_page_token": page})
         except WindowChangedError:
@@ -212,9 +212,9 @@ class StableWindowRetriever(SimpleRetriever):
         return SECOND if self.config["squadstack"].get("timestamp_unit") == "seconds" else SECOND // 1000
 
     def _prove_unit(self, window: StreamSlice, start: int, end: int) -> None:
-        """Ask in the other unit where the first read of a campaign finds nothing: in the wrong one it never would.
+        """Ask in the other unit if the first read of a campaign finds nothing: with the wrong unit it never would.
 
-        A campaign with a state has shown leads, so a quiet one costs no call.
+        A campaign with a state has shown leads before, so it costs no call.
         """
         if start > microseconds(parse_time(self.config["squadstack"]["start_date"]) or EPOCH):
             return
@@ -251,7 +251,7 @@ class StableWindowRetriever(SimpleRetriever):
         piece: StreamSlice,
         first: requests.Response | None = None,
     ) -> Iterable[Any]:
-        """Page what no single answer holds, until a pass proves that nothing is missing; `first` is a first page."""
+        """Page through what no single response holds until nothing can be missing; `first` is its first page."""
         passes = Passes(("lead_id", "processed_at") if self.bounded else ("lead_id",), self.bounded)
         what = describe_slice(piece)
         repeated_calls = 0
