@@ -5,11 +5,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.routing import Match, Route
-from starlette.types import Scope
 
 from squadstack_emulator import json_text
 from squadstack_emulator.access_policy import AccessPolicy, ContactCenterAccessPolicy, SquadStackAccessPolicy
@@ -88,7 +88,7 @@ class RequestPipeline:
     def receive(self, request: Request, body: bytes, at: float) -> RequestContext:
         """Take in a request on its arrival."""
         with self.lock:
-            endpoint, parameters = _find_endpoint(request.scope)
+            endpoint, parameters = _find_endpoint(request.scope["path"])
             target, query = parameters.get("target", ""), dict(request.query_params)
             seq = self.request_log.open_call(
                 at=at,
@@ -179,10 +179,11 @@ class RequestPipeline:
                 self.end_journey(leads, leads.leads[lead_id], context.now)
 
 
-def _find_endpoint(scope: Scope) -> tuple[Endpoint | None, dict[str, str]]:
+@lru_cache(maxsize=1024)
+def _find_endpoint(path: str) -> tuple[Endpoint | None, Mapping[str, str]]:
     """Find the endpoint of a path and the parameters in it; the method is the access policy's business."""
     for route in ROUTES:
-        match, child = route.matches(scope)
+        match, child = route.matches({"type": "http", "method": "", "path": path})
         if match is not Match.NONE:
             return child["endpoint"], child["path_params"]
     return None, {}
@@ -191,7 +192,7 @@ def _find_endpoint(scope: Scope) -> tuple[Endpoint | None, dict[str, str]]:
 def _unknown_path(context: RequestContext) -> ApiResponse:
     scope = context.request.scope
     with_slash = f"{scope['path']}/"
-    if _find_endpoint({**scope, "path": with_slash})[0] is not None:
+    if _find_endpoint(with_slash)[0] is not None:
         context.violation("the path lacks its trailing slash")
         query = scope["query_string"].decode("latin-1")
         return redirect(HTTPStatus.MOVED_PERMANENTLY, f"{with_slash}?{query}" if query else with_slash)
