@@ -1,4 +1,4 @@
-"""What becomes of records when the API refuses, stays silent or is busy: DESIGN's rules 5 and 6, one line each."""
+"""What becomes of records when the API refuses, does not answer or is busy."""
 
 import json
 
@@ -114,7 +114,7 @@ def test_a_record_refused_for_now_goes_again_alone_and_is_rejected_as_retryable_
     for _ in range(5):
         call = again(b)
         if not call.records:  # nobody else is left who could show that the API answers
-            b.answer(call, a_question(call))
+            b.answer(call, probe_response(call))
             call = b.call()
         moments.append(b.now)
         assert [record.lead_id for record in call.records] == ["b"]
@@ -177,18 +177,18 @@ def test_a_state_that_could_not_leave_because_of_the_storage_is_not_lost(create,
     assert b.marks() == [1]
 
 
-# -- silence
+# -- lost responses
 
 
 @pytest.mark.parametrize(
-    "silence", [LOST, TIMED_OUT, ApiResponse(500, None, "x"), ApiResponse(200, None, "an empty body")]
+    "lost_response", [LOST, TIMED_OUT, ApiResponse(500, None, "x"), ApiResponse(200, None, "an empty body")]
 )
-def test_a_duplicate_after_a_lost_answer_is_our_own_work(create, kit, silence):
+def test_a_duplicate_after_a_lost_answer_is_our_own_work(create, kit, lost_response):
     b = create()
     b.feed(kit.record("a"), kit.record("b"))
     b.end()
     call = b.call()
-    b.answer(call, silence)
+    b.answer(call, lost_response)
     call = again(b)
     b.answer(call, kit.rows(call, DUPLICATE, None))
     assert (b.progress.written, b.rejected_records.rejections) == (2, [])
@@ -258,13 +258,13 @@ def test_a_lead_that_this_run_deleted_can_be_made_anew(bench, kit):
     assert (b.progress.written, b.rejected_records.rejections) == (3, [])
 
 
-@pytest.mark.parametrize("silence", [UNREACHABLE, ApiResponse(429, None, "x", retry_after=1.0)])
-def test_a_duplicate_after_a_call_that_was_never_carried_out_is_a_duplicate(create, kit, silence):
+@pytest.mark.parametrize("lost_response", [UNREACHABLE, ApiResponse(429, None, "x", retry_after=1.0)])
+def test_a_duplicate_after_a_call_that_was_never_carried_out_is_a_duplicate(create, kit, lost_response):
     b = create()
     b.feed(kit.record("a"))
     b.end()
     call = b.call()
-    b.answer(call, silence)
+    b.answer(call, lost_response)
     call = again(b)
     b.answer(call, kit.rows(call, DUPLICATE))
     assert b.rejected_records.lead_ids == ["a"]
@@ -297,11 +297,11 @@ def test_the_same_unique_field_after_a_lost_answer_is_another_lead(create, kit):
     ],
 )
 def test_a_row_that_is_done_already_is_written_or_rejected_as_its_operation_says(bench, kit, operation, refusal, done):
-    for silence, written in ((LOST, done), (UNREACHABLE, False)):
+    for lost_response, written in ((LOST, done), (UNREACHABLE, False)):
         b = with_operation(bench, kit, operation)
         b.feed(kit.record("x", detail="paid"))
         b.end()
-        b.answer(b.call(), silence)
+        b.answer(b.call(), lost_response)
         call = again(b)
         b.answer(call, kit.rows(call, refusal))
         assert b.progress.written == written
@@ -342,16 +342,16 @@ def test_a_call_without_an_answer_is_sent_again_with_the_same_records_while_othe
 
 
 @pytest.mark.parametrize(
-    "silence", [UNREACHABLE, LOST, ApiResponse(503, None, "x"), ApiResponse(200, None, "an empty body")]
+    "lost_response", [UNREACHABLE, LOST, ApiResponse(503, None, "x"), ApiResponse(200, None, "an empty body")]
 )
-def test_an_api_that_never_answers_fails_the_sync_and_acknowledges_nothing(bench, kit, silence):
+def test_an_api_that_never_answers_fails_the_sync_and_acknowledges_nothing(bench, kit, lost_response):
     b = bench()
     b.feed(kit.record("a"), kit.record("b"), kit.state(1))
     b.end()
     with pytest.raises(TransientError, match="gave no usable answer to lead-upserted in 12 tries"):
         for _ in range(60):
             for call in b.calls():
-                b.answer(call, silence)
+                b.answer(call, lost_response)
             b.wait()
     assert b.marks() == []
     assert 120 < b.now < 600
@@ -372,7 +372,7 @@ def play(b, answers):
     return leads
 
 
-def a_question(call):
+def probe_response(call):
     """Answer a call without records as SquadStack does: a lead without an id is refused."""
     assert call.bodies == [b'{"lead_id":""}']
     return ApiResponse(
@@ -389,7 +389,7 @@ def test_leads_that_the_api_chokes_on_are_found_and_rejected(bench, kit, poison)
 
     def answers(call):
         if not call.records:
-            return a_question(call)
+            return probe_response(call)
         return DOWN if poison & {record.lead_id for record in call.records} else kit.rows(call)
 
     play(b, answers)
@@ -400,16 +400,16 @@ def test_leads_that_the_api_chokes_on_are_found_and_rejected(bench, kit, poison)
     assert b.progress.calls < 50 * len(poison)
 
 
-@pytest.mark.parametrize("silence", [DOWN, TIMED_OUT, LOST, UNREACHABLE])
-def test_an_api_that_is_down_gets_no_more_calls_for_more_records(bench, kit, silence):
+@pytest.mark.parametrize("lost_response", [DOWN, TIMED_OUT, LOST, UNREACHABLE])
+def test_an_api_that_is_down_gets_no_more_calls_for_more_records(bench, kit, lost_response):
     b = bench(kit.config(workers=8))
     for index in range(5_000):
         b.feed(kit.record(f"L{index}"))
     b.end()
     leads = []
     with pytest.raises(TransientError, match="in 12 tries"):
-        play(b, lambda call: leads.append(len(call.records)) or silence)
-    assert len(leads) <= (8 + 3) * 12, "other calls were begun than those under way when it went silent"
+        play(b, lambda call: leads.append(len(call.records)) or lost_response)
+    assert len(leads) <= (8 + 3) * 12, "other calls were begun than those under way when it stopped answering"
     assert set(leads) <= {100, 0}, "a call was halved, which finds nobody who is to blame"
 
 
@@ -423,7 +423,7 @@ def test_every_record_is_written_after_an_outage_of_a_minute(bench, kit):
     def answers(call):
         if b.now < 60:
             return DOWN
-        return kit.rows(call) if call.records else a_question(call)
+        return kit.rows(call) if call.records else probe_response(call)
 
     play(b, answers)
     assert (b.progress.written, b.progress.rejected_total, b.marks()) == (2_000, 0, [1])
@@ -807,12 +807,14 @@ def test_v4_and_v1_keep_the_order_of_a_lead_between_them(bench, kit):
     assert b.call().lane.path == "/api/v4/leads/disable/c/"
 
 
-@pytest.mark.parametrize("silence", [LOST, TIMED_OUT, ApiResponse(500, None, "x"), ApiResponse(200, "<html>", "x")])
-def test_an_added_lead_is_never_sent_again_when_nobody_knows_whether_it_is_there(bench, kit, silence):
+@pytest.mark.parametrize(
+    "lost_response", [LOST, TIMED_OUT, ApiResponse(500, None, "x"), ApiResponse(200, "<html>", "x")]
+)
+def test_an_added_lead_is_never_sent_again_when_nobody_knows_whether_it_is_there(bench, kit, lost_response):
     b = to_api(bench, kit, "contact_center", "add_lead")
     b.feed(added(kit, "+1"), kit.state(1))
     b.end()
-    b.answer(b.call(), silence)
+    b.answer(b.call(), lost_response)
     (rejection,) = b.rejected_records.rejections
     assert rejection.reason.startswith("outcome_unknown: ")
     assert (rejection.lead_id, rejection.status, rejection.retryable, rejection.attempts) == ("+1", None, False, 1)
@@ -820,12 +822,12 @@ def test_an_added_lead_is_never_sent_again_when_nobody_knows_whether_it_is_there
     assert b.marks() == [1]
 
 
-@pytest.mark.parametrize("silence", [UNREACHABLE, ApiResponse(429, None, "x", retry_after=1.0)])
-def test_an_added_lead_is_sent_again_when_the_call_cannot_have_been_carried_out(bench, kit, silence):
+@pytest.mark.parametrize("lost_response", [UNREACHABLE, ApiResponse(429, None, "x", retry_after=1.0)])
+def test_an_added_lead_is_sent_again_when_the_call_cannot_have_been_carried_out(bench, kit, lost_response):
     b = to_api(bench, kit, "contact_center", "add_lead")
     b.feed(added(kit, "+1"))
     b.end()
-    b.answer(b.call(), silence)
+    b.answer(b.call(), lost_response)
     b.answer(again(b), DONE)
     assert b.progress.written == 1
 

@@ -23,7 +23,7 @@ CONFIG = {
 }
 DUPLICATE = "Duplicate Lead ID shared: A lead with the given Lead ID: 'x' is already present in this campaign"
 BUSY = '{"error_type":1,"detail":"Another request for the same lead is getting processed already"}'
-TROUBLE = (
+FAULTS = (
     "lost before", "lost after", "500 before", "500 after", "half then silent", "wrong length", "html", "empty",
     "metadata", "429", "busy", "row 500 after", "no connection", "503", "400", "rows 500", "rows 503", "rows 429",
     "rows busy",
@@ -37,7 +37,7 @@ NOT_CARRIED_OUT = {
     "400": ApiResponse(400, {"error_msg": "x"}),
     "429": ApiResponse(429, None, "no JSON", retry_after=3.0),
 }
-# An outage told row by row.
+# An outage reported row by row.
 ROWS = {
     "rows 500": (500, "We're facing some technical issues."),
     "rows 503": (503, "maintenance"),
@@ -69,20 +69,20 @@ class Server:
         self.applied_numbers.add(number)
         return {"status_code": 200, "data": {"lead_id": lead}}
 
-    def arrive(self, call, trouble):
+    def arrive(self, call, fault):
         """Do the work of a call; return the answer that it will get."""
         records = call.records
-        if trouble in NOT_CARRIED_OUT:
-            return NOT_CARRIED_OUT[trouble]
-        if trouble in ROWS:
-            status, said = ROWS[trouble]
+        if fault in NOT_CARRIED_OUT:
+            return NOT_CARRIED_OUT[fault]
+        if fault in ROWS:
+            status, said = ROWS[fault]
             rows = [{"status_code": status, "data": {"error_msg": said}} for _ in records or [None]]
             return ApiResponse(200, {"result": rows})
-        if trouble == "half then silent":
+        if fault == "half then silent":
             for record in records[: len(records) // 2]:
                 self.apply(call.lane, record)
             return NoResponse("timeout", may_be_applied=True, timed_out=True)
-        busy = trouble in ("busy", "row 500 after") and self.spoil(call, trouble)
+        busy = fault in ("busy", "row 500 after") and self.first_row_that_fails(call, fault)
         result = [self.apply(call.lane, record) for record in records[1 if busy else 0 :]]
         result = [busy, *result] if busy else result
         good = sum(row["status_code"] == 200 for row in result)
@@ -90,9 +90,9 @@ class Server:
             "result": result,
             "metadata": {"total_leads": len(result), "success": good, "failed": len(result) - good},
         }
-        if trouble == "wrong length":
+        if fault == "wrong length":
             body["result"] = result[:-1]
-        if trouble == "metadata":
+        if fault == "metadata":
             body["metadata"]["success"] = good + 1
         answers = {
             "lost after": NoResponse("reset", may_be_applied=True),
@@ -100,10 +100,10 @@ class Server:
             "html": ApiResponse(200, None, "a body that is not JSON"),
             "empty": ApiResponse(200, None, "an empty body"),
         }
-        return answers.get(trouble, ApiResponse(200, body))
+        return answers.get(fault, ApiResponse(200, body))
 
-    def spoil(self, call, trouble):
-        if trouble == "busy":
+    def first_row_that_fails(self, call, fault):
+        if fault == "busy":
             return {"status_code": 409, "data": {"error_msg": BUSY}}
         self.apply(call.lane, call.records[0])
         return {"status_code": 500, "data": {"error_msg": "We're facing some technical issues."}}
@@ -112,17 +112,17 @@ class Server:
 class Run:
     """Plays one input through an engine, in an order that chance decides."""
 
-    def __init__(self, kit, events, existing, seed, trouble_rate):
+    def __init__(self, kit, events, existing, seed, fault_rate):
         self.chance = random.Random(seed)
         self.bench = kit.bench(CONFIG, kit.catalog(*STREAMS), largest=4, open_bound=3, jitter=self.chance.random)
         self.server = Server(existing)
-        self.kit, self.trouble_rate = kit, trouble_rate
+        self.kit, self.fault_rate = kit, fault_rate
         self.under_way = []
         self.left = []
         self.before = {}  # what has to be done before a state may leave
         self.counts = defaultdict(lambda: [0, 0])
-        # A create without an answer for a lead that was there before the run cannot be told from our own (rule 5).
-        self.untold = {at for at, event in enumerate(events) if event[:2] == ("record", 0) and event[2] in existing}
+        # A create without a response, for a lead that was there before the run, looks like one of our own.
+        self.unknowable = {at for at, event in enumerate(events) if event[:2] == ("record", 0) and event[2] in existing}
         self.messages = self.build(events)
 
     def build(self, events):
@@ -178,13 +178,13 @@ class Run:
                 )
             # Twelve in a row end the sync, which has tests of its own.
             fair = (call.call if isinstance(call, Probe) else call).stalled_tries >= 8
-            trouble = self.chance.choice(TROUBLE) if self.chance.random() < self.trouble_rate and not fair else None
-            if trouble == "400" and len(call.records) == 1:
-                trouble = None  # a refusal of that lead, which is final
+            fault = self.chance.choice(FAULTS) if self.chance.random() < self.fault_rate and not fair else None
+            if fault == "400" and len(call.records) == 1:
+                fault = None  # a refusal of that lead, which is final
             if not call.records:
-                trouble = self.chance.choice(("500 before", *ROWS)) if trouble else None
+                fault = self.chance.choice(("500 before", *ROWS)) if fault else None
             refused = ApiResponse(400, {"detail": "a lead without an id"})
-            answer = self.server.arrive(call, trouble) if call.records or trouble else refused
+            answer = self.server.arrive(call, fault) if call.records or fault else refused
             self.under_way.append((call, answer))
 
     def answer(self):
@@ -196,7 +196,7 @@ class Run:
             mark = state["id"]
             rejected_records = self.bench.rejected_records
             rejected = [number_of(rejection.line) for rejection in rejected_records.rejections]
-            for number in set(self.before[mark]) - self.untold:
+            for number in set(self.before[mark]) - self.unknowable:
                 assert number in rejected or number in self.server.applied_numbers, "a state left too early"
             unsafe = set(rejected[rejected_records.committed :])
             assert not unsafe & set(self.before[mark]), "a state left before the rejects were safe"
@@ -222,8 +222,8 @@ EVENTS = st.lists(
 
 @given(EVENTS, st.sets(st.sampled_from("abcdefghij")), st.integers(0, 2**32), st.sampled_from([0.0, 0.3, 0.6]))
 @settings(max_examples=settings.default.max_examples * 3 // 2)
-def test_nothing_is_lost_doubled_or_out_of_order(kit_for_properties, events, existing, seed, trouble_rate):
-    run = Run(kit_for_properties, events, existing, seed, trouble_rate)
+def test_nothing_is_lost_doubled_or_out_of_order(kit_for_properties, events, existing, seed, fault_rate):
+    run = Run(kit_for_properties, events, existing, seed, fault_rate)
     with closing(run.bench.engine):
         run.play()
         classify_response(run, events)
@@ -258,7 +258,7 @@ def stats(run):
 
 
 def expected_stats(events, rejected):
-    """Count the plain way: a STREAM state speaks for its stream since that stream's last count, others for all."""
+    """Count the plain way: a STREAM state covers its stream since that stream's last count, others for all."""
     since = defaultdict(lambda: [0, 0])
     found = []
     for index, event in enumerate(events):

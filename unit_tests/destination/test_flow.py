@@ -82,15 +82,15 @@ def test_a_portal_whose_login_is_not_answered_holds_up_none_of_squadstacks_leads
     for index in range(20):
         b.feed(kit.record(f"P{index}", "set", status="new"), kit.record(f"L{index}"))
     b.end()
-    silent = []
+    unanswered = []
     while b.progress.written < 20:
         for call in b.calls():
             if call.lane.operation.name == "set_status":
-                silent.append(call)
+                unanswered.append(call)
             else:
                 b.answer(call, kit.rows(call))
     assert b.now == 0
-    assert len(silent) == 2
+    assert len(unanswered) == 2
     assert b.engine.most_under_way == 4
 
 

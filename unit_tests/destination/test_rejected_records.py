@@ -176,7 +176,7 @@ def test_rows_are_on_the_disk_when_the_commit_returns(tmp_path, kit, route, monk
     ]
 
 
-class Stumbling:
+class FailingStorage:
     """A place that fails so many times."""
 
     def __init__(self, error, times):
@@ -193,7 +193,7 @@ class Stumbling:
 
 
 def test_a_storage_that_fails_for_a_moment_is_tried_again(kit, route):
-    clock, place = kit.clock(), Stumbling(OSError("EndpointConnectionError"), 4)
+    clock, place = kit.clock(), FailingStorage(OSError("EndpointConnectionError"), 4)
     rejected_records = RejectedRecordWriter(place, run_id="run-1", clock=clock)
     rejected_records.add(rejection(route(), {"n": 1}))
     rejected_records.commit()
@@ -213,7 +213,7 @@ def test_a_storage_that_fails_for_a_moment_is_tried_again(kit, route):
 )
 def test_a_storage_that_stays_unreachable_fails_the_sync_and_one_that_refuses_at_once(kit, route, error, kind, waited):
     clock = kit.clock()
-    rejected_records = RejectedRecordWriter(Stumbling(error, 99), run_id="run-1", clock=clock)
+    rejected_records = RejectedRecordWriter(FailingStorage(error, 99), run_id="run-1", clock=clock)
     rejected_records.add(rejection(route(), {"n": 1}))
     with pytest.raises(SyncError) as raised:
         rejected_records.commit()
@@ -224,13 +224,15 @@ def test_a_storage_that_stays_unreachable_fails_the_sync_and_one_that_refuses_at
 
 
 def test_a_storage_that_does_not_answer_holds_the_sync_for_a_minute_at_most(kit, route):
-    class Silent(Stumbling):
+    class Unanswering(FailingStorage):
         def put(self, path, content):
             clock.sleep(ATTEMPT_SECONDS)
             super().put(path, content)
 
     clock = kit.clock()
-    rejected_records = RejectedRecordWriter(Silent(OSError(110, "no answer in 15 s"), 99), run_id="run-1", clock=clock)
+    rejected_records = RejectedRecordWriter(
+        Unanswering(OSError(110, "no answer in 15 s"), 99), run_id="run-1", clock=clock
+    )
     rejected_records.add(rejection(route(), {"n": 1}))
     with pytest.raises(TransientError, match="no answer in 15 s"):
         rejected_records.commit()
@@ -305,7 +307,7 @@ def test_an_error_of_s3_is_transient_or_names_the_field_to_change(kit, code, sta
 
 
 def test_a_storage_that_has_failed_is_not_tried_again_on_the_way_out(kit, route):
-    clock, place = kit.clock(), Stumbling(OSError("EndpointConnectionError"), 99)
+    clock, place = kit.clock(), FailingStorage(OSError("EndpointConnectionError"), 99)
     rejected_records = RejectedRecordWriter(place, run_id="run-1", clock=clock)
     rejected_records.add(rejection(route(), {"n": 1}))
     for _ in range(3):

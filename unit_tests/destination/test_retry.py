@@ -1,4 +1,4 @@
-"""Outages told by call or row by row, calls of ours that are still at work, leads that the API cannot answer for."""
+"""Outages reported by call or row by row, calls of ours still at work, leads that the API cannot answer for."""
 
 import random
 
@@ -46,7 +46,7 @@ def feed(b, kit, count, mark=1):
     b.end()
 
 
-# -- an outage told row by row
+# -- an outage reported row by row
 
 
 @pytest.mark.parametrize("said", [ISSUES, (503, "maintenance"), THROTTLED, BUSY])
@@ -105,8 +105,8 @@ def test_an_outage_of_a_part_of_all_rows_rejects_nobody_although_others_get_thro
     assert (b.progress.written, b.progress.rejected_total) == (2_000, 0)
 
 
-@pytest.mark.parametrize("silence", [LOST, ApiResponse(500, None, "x")])
-def test_an_outage_of_half_of_all_calls_rejects_nobody_although_others_get_through(bench, kit, silence):
+@pytest.mark.parametrize("lost_response", [LOST, ApiResponse(500, None, "x")])
+def test_an_outage_of_half_of_all_calls_rejects_nobody_although_others_get_through(bench, kit, lost_response):
     chance = random.Random(7)
     b = bench()
     feed(b, kit, 2_000)
@@ -114,7 +114,7 @@ def test_an_outage_of_half_of_all_calls_rejects_nobody_although_others_get_throu
     def answers(call):
         b.now += 0.5
         if b.now < 300 and chance.random() < 0.5:
-            return silence
+            return lost_response
         return kit.rows(call) if call.records else every_row(kit, call, MISSING_ID)
 
     play(b, answers)
@@ -227,16 +227,16 @@ def test_a_list_that_is_busy_as_a_whole_with_our_own_call_is_not_taken_apart(ben
 # -- leads that the API cannot answer for
 
 
-@pytest.mark.parametrize("silence", [LOST, TIMED_OUT])
+@pytest.mark.parametrize("lost_response", [LOST, TIMED_OUT])
 @pytest.mark.parametrize("poison", [{"L0"}, {"L41"}, {"L499"}, {"L3", "L4", "L205"}])
-def test_leads_that_cut_the_connection_or_are_never_answered_are_found_and_rejected(bench, kit, silence, poison):
+def test_leads_that_cut_the_connection_or_are_never_answered_are_found_and_rejected(bench, kit, lost_response, poison):
     b = bench(read_timeout=300.0)
     feed(b, kit, 500)
 
     def answers(call):
         if not call.records:
             return every_row(kit, call, MISSING_ID)
-        return silence if poison & {record.lead_id for record in call.records} else kit.rows(call)
+        return lost_response if poison & {record.lead_id for record in call.records} else kit.rows(call)
 
     calls = play(b, answers)
     assert set(b.rejected_records.lead_ids) == poison
@@ -258,12 +258,12 @@ def test_the_last_lead_of_all_is_rejected_once_the_api_is_known_to_answer(bench,
     assert (b.rejected_records.lead_ids, b.progress.written, b.marks()) == (["L19"], 19, [1])
 
 
-@pytest.mark.parametrize("silence", [LOST, TIMED_OUT, ApiResponse(500, None, "x")])
-def test_an_api_that_answers_questions_but_no_leads_rejects_nobody(bench, kit, silence):
+@pytest.mark.parametrize("lost_response", [LOST, TIMED_OUT, ApiResponse(500, None, "x")])
+def test_an_api_that_answers_probes_but_no_leads_rejects_nobody(bench, kit, lost_response):
     b = bench()
     feed(b, kit, 300)
     with pytest.raises(TransientError):
-        play(b, lambda call: silence if call.records else every_row(kit, call, MISSING_ID), seconds=100_000)
+        play(b, lambda call: lost_response if call.records else every_row(kit, call, MISSING_ID), seconds=100_000)
     assert (b.progress.rejected_total, b.marks()) == (0, [])
 
 

@@ -49,7 +49,7 @@ def serving(serve):
 
 @contextmanager
 def server(*answers):
-    """Answer connections one after the other: bytes are sent, None keeps silent, a reset is a reset."""
+    """Answer connections one after the other: bytes are sent, None sends nothing, a reset is a reset."""
     seen = []
 
     def serve(listener, over):
@@ -197,7 +197,7 @@ def test_a_call_that_cannot_be_repeated_leaves_on_a_connection_of_its_own():
 
 
 def odd_server(answer):
-    """Take one connection, whatever is said on it, and answer so: None keeps silent, nothing closes it."""
+    """Take one connection, whatever it sends, and answer with this: None sends nothing, nothing closes it."""
 
     def serve(listener, over):
         connection, _ = listener.accept()
@@ -259,7 +259,7 @@ def test_a_redirect_is_not_followed(status):
 
 
 @pytest.mark.parametrize(
-    ("answer", "silence"),
+    ("answer", "lost_response"),
     [
         ("reset", NoResponse("connection lost", may_be_applied=True)),
         (b"", NoResponse("connection lost", may_be_applied=True)),
@@ -268,9 +268,9 @@ def test_a_redirect_is_not_followed(status):
         (None, NoResponse("no answer in time", may_be_applied=True, timed_out=True)),
     ],
 )
-def test_a_call_whose_answer_is_lost_may_have_been_applied(answer, silence):
+def test_a_call_whose_answer_is_lost_may_have_been_applied(answer, lost_response):
     with server(answer) as (url, _):
-        assert send(url, **({"read_seconds": 0.05} if answer is None else {})) == silence
+        assert send(url, **({"read_seconds": 0.05} if answer is None else {})) == lost_response
 
 
 def test_an_answer_that_stops_half_way_is_a_timeout():
