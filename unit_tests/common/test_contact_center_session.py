@@ -282,5 +282,5 @@ def test_an_answer_to_the_login_is_told_by_its_status_and_its_token(status, body
 
 
 @pytest.mark.parametrize("token", ["", "a b", "a\nb", "ü", "\x7f", None, 5, ["t"]])
-def test_what_no_header_can_hold_is_no_token(token):
+def test_a_token_that_no_header_can_hold_counts_as_none(token):
     assert access_token({"access_token": token}) == ""

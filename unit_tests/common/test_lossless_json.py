@@ -48,12 +48,12 @@ def test_half_of_a_surrogate_pair_stays_or_becomes_the_replacement_character(lon
 
 @pytest.mark.parametrize("text", [b"", b" ", b"<html>", b"[1", b'{"a": }', b"\xff", f'"{LONG}'.encode()])
 @pytest.mark.parametrize("read", [load, load_short])
-def test_what_is_no_json_is_refused_without_a_word_of_it(read, text):
+def test_a_text_that_is_no_json_is_refused_without_being_quoted(read, text):
     with pytest.raises(NotReadable, match=r"^is not JSON$"):
         read(text)
 
 
 @pytest.mark.parametrize("options", [{}, {"surrogates": without_lone_surrogates}], ids=["plain", "surrogates"])
-def test_what_is_nested_too_deeply_is_refused(options):
+def test_json_that_is_nested_too_deeply_is_refused(options):
     with pytest.raises(NotReadable, match="nested more deeply"):
         load(b"[" * 100_000 + LONG.encode() + b"]" * 100_000, **options)

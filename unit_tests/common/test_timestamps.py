@@ -97,7 +97,7 @@ def test_any_other_spelling_leaves_in_the_one_form(odd):
 
 
 @pytest.mark.parametrize("odd", [None, "soon", "2018-02-30T00:00:00Z"])
-def test_what_is_no_time_has_no_spelling(odd):
+def test_a_value_that_is_no_time_is_not_formatted(odd):
     assert written_time(odd) is None
 
 

@@ -70,7 +70,7 @@ def test_the_order_of_a_lead_holds_across_streams_and_operations_of_one_campaign
     assert leads(b.call()) == ["a", "x"]
 
 
-def test_one_id_in_two_campaigns_is_two_leads(bench, kit):
+def test_the_same_lead_id_in_two_campaigns_is_two_leads(bench, kit):
     config = kit.config(streams=[{"stream": "one", "ref_id": "r1"}, {"stream": "two", "ref_id": "r2"}], **LONG)
     b = bench(config, kit.catalog("one", "two"))
     b.feed(kit.record("a", "one"), kit.record("a", "two"))

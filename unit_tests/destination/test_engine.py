@@ -516,7 +516,7 @@ def test_no_more_calls_are_under_way_than_there_are_workers(bench, kit):
         (ApiResponse(405, None), "squadstack.base_url"),
     ],
 )
-def test_what_the_user_has_to_fix_ends_the_sync_and_ready_states_leave(bench, kit, reply, names):
+def test_a_config_error_ends_the_sync_and_ready_states_leave(bench, kit, reply, names):
     b = bench(largest=1)
     b.feed(kit.record("a"), kit.state(1), kit.record("b"), kit.state(2), kit.record("c"), kit.state(3))
     first, second, third = b.calls()

@@ -89,7 +89,7 @@ def test_whatever_may_be_a_name_a_number_or_an_id_is_left_out(said):
     assert "…" in text
 
 
-def test_what_is_left_of_an_unknown_text_can_still_be_read():
+def test_the_rest_of_an_unknown_error_text_can_still_be_read():
     assert read_reason("Campaign L-77 has exceeded the daily limit").text == "Campaign … has exceeded the daily limit"
 
 

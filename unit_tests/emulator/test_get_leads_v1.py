@@ -68,7 +68,7 @@ def test_a_row_agrees_with_v4_about_the_last_call() -> None:
         assert {key: last[key] for key in last["report_keys_order"]} == dict(lead.lead_responses)
 
 
-def test_what_was_shown_of_a_journey_stays_when_the_lead_is_called_again(call: Callable[..., Any]) -> None:
+def test_the_calls_shown_of_a_journey_stay_when_the_lead_is_called_again(call: Callable[..., Any]) -> None:
     once, twice = row_of(called()), row_of(called(times=2))
     for key in set(once) - {"processed_at", "outcome_name", "outcome_id", "total_cost", "call_attempt_keys"}:
         assert key.startswith("last_call") or once[key] == twice[key], key

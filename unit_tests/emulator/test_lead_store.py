@@ -62,7 +62,7 @@ def test_a_time_that_is_spelt_parses_back_to_what_was_shown(style: Any, moment: 
     assert parse(spell(moment, style)) == microseconds(moment) // shown * shown
 
 
-def test_what_is_no_time_parses_to_none() -> None:
+def test_a_value_that_is_no_time_parses_to_none() -> None:
     odd: tuple[object, ...] = (None, "", "soon", True, 1.5, [], {})
     assert [parse(value) for value in odd] == [None] * 7
     assert parse("2018-12-03T14:37:54") == parse("2018-12-03T14:37:54+00:00") == parse("2018-12-03T20:07:54+05:30")

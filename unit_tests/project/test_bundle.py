@@ -63,7 +63,7 @@ def test_a_module_stands_behind_those_it_needs_with_its_comments_and_without_its
         ({"a": "from __future__ import annotations"}, "p.a has a relative or a __future__ import"),
     ],
 )
-def test_what_means_something_else_in_one_text_is_refused(bundled, texts, reason):
+def test_code_that_means_something_else_in_one_text_is_not_bundled(bundled, texts, reason):
     with pytest.raises(CannotBundleError, match=re.escape(reason)):
         bundled(**texts)
 

@@ -20,7 +20,7 @@ def test_the_base_is_pinned_by_digest_and_is_the_one_of_the_metadata(dockerfile:
     assert metadata["connectorBuildOptions"]["baseImage"] == base[1]
 
 
-def test_what_is_installed_from_outside_is_hashed(dockerfile: str):
+def test_every_package_that_an_image_downloads_is_hashed(dockerfile: str):
     fetching = [
         line for line in re.findall(r"-m pip .*? (?:install|wheel) [^&\n]*", dockerfile) if "--no-deps" not in line
     ]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.images.base import STAND_IN, release_base
+from tools.images.base import STAND_IN
 from tools.images.build import TARGETS, image_name
 from tools.images.pip_access import ca_bundle, pip_conf
 
@@ -41,7 +41,3 @@ def test_the_stand_in_and_what_is_built_on_it_have_names_that_no_registry_takes(
 
     assert [name for name in names if not name.startswith("localhost/")] == []
     assert "not-for-release" in STAND_IN
-
-
-def test_the_base_of_a_release_is_the_one_of_the_dockerfile_with_its_digest():
-    assert release_base().partition("@sha256:")[2]

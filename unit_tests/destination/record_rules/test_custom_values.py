@@ -60,7 +60,7 @@ def test_the_changed_values_of_a_lead_are_counted_and_keep_their_places():
     assert list(lead.items()) == [("a", "1.5"), ("lead_id", "L1"), ("b", "x"), ("c", "[1]"), ("detail", 0.5)]
 
 
-def test_what_has_no_text_stays_for_the_mapper_to_refuse():
+def test_a_value_that_cannot_be_text_stays_for_the_mapper_to_refuse():
     deep = []
     for _ in range(100_000):
         deep = [deep]
@@ -87,7 +87,7 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.text(), JSON))
-def test_what_has_been_converted_stays_and_nothing_but_text_integers_and_nulls_is_left(lead):
+def test_a_converted_lead_holds_text_integers_and_nulls_alone_and_is_not_converted_again(lead):
     _, once = converted(lead)
     assert converted(once) == (0, once)
     assert {type(value) for name, value in once.items() if name not in DOCUMENTED} <= {str, int, type(None)}

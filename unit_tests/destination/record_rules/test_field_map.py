@@ -64,7 +64,7 @@ def test_a_column_whose_own_name_has_a_comma_wins_over_the_two_that_it_could_nam
     assert filled(record, MappedField("contact_name", "Last, First")) == {"contact_name": "Rao, Asha"}
 
 
-def test_what_is_mapped_is_not_sent_under_its_old_name_as_well():
+def test_a_mapped_field_is_not_sent_under_its_old_name_as_well():
     fields = [
         MappedField("lead_id", "id"),
         MappedField("contact_name", "first, last"),

@@ -40,7 +40,7 @@ def test_a_name_of_which_nothing_would_be_left_stays(name):
 
 
 @given(st.text(st.characters() | st.sampled_from("\u0301\u200d\u094d\U0001f468\U0001f1ee "), max_size=120))
-def test_what_is_left_is_short_enough_and_made_of_whole_graphemes_and_is_not_cut_again(name):
+def test_a_cut_name_is_short_enough_keeps_whole_graphemes_and_is_not_cut_again(name):
     left = cut_name(name)
     assert cut_name(left) == left
     assert name.startswith(left)

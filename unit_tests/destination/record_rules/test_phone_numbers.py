@@ -101,7 +101,7 @@ def almost_plain(draw):
 
 
 @given(almost_plain() | st.text("0123456789 -()+", max_size=18) | st.text("0123456789", min_size=10, max_size=13))
-def test_what_is_read_at_a_glance_is_what_the_library_reads(text):
+def test_plain_digits_are_read_as_the_library_reads_them(text):
     digits = plain_digits(text)
     if digits is not None:
         number = read_number(text)
