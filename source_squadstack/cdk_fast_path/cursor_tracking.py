@@ -7,8 +7,8 @@ from typing import Any
 from airbyte_cdk.sources.streams.concurrent.cursor import Cursor
 from airbyte_cdk.sources.types import Record
 
-from source_squadstack.cdk_fast_path.page import Row
 from source_squadstack.components.cursor_times import in_order
+from source_squadstack.components.response_body import Row
 from squadstack_common.timestamps import written_time
 
 

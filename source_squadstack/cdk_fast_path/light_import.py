@@ -8,12 +8,12 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def light_import() -> Iterator[None]:
-    """Leave out, while the CDK is imported, what costs half of its time and a tenth of its memory."""
+    """Leave out, while the CDK is imported, what nobody uses. How the gains were measured: `process_tuning`."""
     # The library that writes the protocol's messages reads the source of each of their classes for comments that only a
-    # JSON schema would repeat.
+    # JSON schema would repeat: 0.5 s.
     with suppress(ImportError):
         vars(importlib.import_module("attributes_doc"))["get_attributes_doc"] = lambda _: {}
-    # The CDK's cache of answers would import a client of DynamoDB, and does without it where there is none.
+    # The CDK's cache of answers would import a client of DynamoDB, 7.6 MB, and does without it where there is none.
     given = sys.modules.get("boto3")
     sys.modules["boto3"] = None  # type: ignore[assignment]  # so that its import fails
     try:

@@ -3,11 +3,10 @@
 import json
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
-Row = dict[str, Any]
+from source_squadstack.components.response_body import Row
 
 
 @dataclass(frozen=True, slots=True)

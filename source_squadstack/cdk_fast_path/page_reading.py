@@ -9,9 +9,8 @@ from airbyte_cdk.sources.declarative.stream_slicers.declarative_partition_genera
 from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partition
 from airbyte_cdk.sources.types import Record, StreamSlice
 
-from source_squadstack.cdk_fast_path.page import Row
-from source_squadstack.components.retrievers.keyed import KeyedRetriever
-from source_squadstack.components.retrievers.stable_window import StableWindowRetriever
+from source_squadstack.components.response_body import Row
+from source_squadstack.components.retrievers.paged import PagewiseRetriever
 
 GROUP = 100
 
@@ -20,7 +19,7 @@ def rows_of(partition: Partition) -> Iterator[list[Row]]:
     """Read a partition a page at a time; where the CDK's own way is needed, in groups of records."""
     retriever = partition._retriever if isinstance(partition, DeclarativePartition) else None
     stream_slice = partition.to_slice()
-    if isinstance(retriever, StableWindowRetriever | KeyedRetriever) and isinstance(stream_slice, StreamSlice):
+    if isinstance(retriever, PagewiseRetriever) and isinstance(stream_slice, StreamSlice):
         selector = retriever.record_selector
         if isinstance(selector, RecordSelector) and selects_alone(selector):
             return whole_pages(retriever, selector, stream_slice)
@@ -51,7 +50,7 @@ def selects_alone(selector: RecordSelector) -> bool:
 
 
 def whole_pages(
-    retriever: StableWindowRetriever | KeyedRetriever, selector: RecordSelector, stream_slice: StreamSlice
+    retriever: PagewiseRetriever, selector: RecordSelector, stream_slice: StreamSlice
 ) -> Iterator[list[Row]]:
     """Read a slice's pages by its retriever, each page's rows taken for the one record of the page.
 

@@ -66,12 +66,6 @@ class NextPageNumber(PaginationStrategy):
         return self._page_size
 
 
-def page_size_of(paginator: Any) -> int:
-    """Return the page size asked for: its strategy tells; that a paginator does is newer than the Builder's CDK."""
-    paginator = getattr(paginator, "_decorated", paginator)  # what limits the pages of a test read stands before it
-    return int(paginator.pagination_strategy.get_page_size())
-
-
 def next_start_key(response: requests.Response, shape: str) -> str | None:
     """Return the key of the next page, `next_start_key` of the body or else of the headers; `None` without one."""
     parsed = read_body(response, shape).parsed

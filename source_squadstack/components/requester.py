@@ -5,21 +5,19 @@ import threading
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
-from airbyte_cdk.sources.declarative.interpolation import jinja
 from airbyte_cdk.sources.declarative.requesters.http_requester import HttpRequester
 from airbyte_cdk.sources.declarative.requesters.request_options import InterpolatedRequestOptionsProvider
-from airbyte_cdk.sources.declarative.requesters.requester import HttpMethod
 from airbyte_cdk.sources.streams.call_rate import APIBudget
 
+from source_squadstack.cdk_fast_path.http_session import session_of
+from source_squadstack.cdk_fast_path.literal_evaluation import evaluate_one_literal_at_a_time
 from source_squadstack.components.call_budget import LoggedBudget
 from source_squadstack.components.connection_errors import environment_error
 from source_squadstack.components.error_handler import ApiErrorHandler
-from source_squadstack.components.template_literals import OneAtATime
 
-vars(jinja)["ast"] = OneAtATime
+evaluate_one_literal_at_a_time()
 
 
 @dataclass
@@ -41,9 +39,8 @@ class ApiRequester(HttpRequester):
         if self.api_budget is not None:
             self.api_budget = LoggedBudget(self.api_budget)
         super().__post_init__(parameters)
-        session = self._http_client._session  # noqa: SLF001  # the CDK has no setting for what follows
-        session.max_redirects = 0
-        vars(session)["merge_environment_settings"] = once_a_host(session.merge_environment_settings)
+        self._connections = session_of(self)
+        self._connections.max_redirects = 0
         self._evaluated: dict[tuple[str, int], tuple[Any, Any]] = {}
         templates = [self.url, *(self.request_parameters or {}).values(), *(self.request_headers or {}).values()]
         self._varies_by_page = any("next_page_token" in str(template) for template in templates)
@@ -53,10 +50,12 @@ class ApiRequester(HttpRequester):
 
         It waits until fewer than `num_workers` are under way: the pool has a thread more than one worker.
         """
+        names = ("stream_state", "stream_slice", "next_page_token")
         with requests_under_way(int(self.config.get("num_workers", 10))):
+            url = self.get_url(**{name: context.get(name) for name in names})
+            self._remember_environment(url)
             if isinstance(self.error_handler, ApiErrorHandler):
-                names = ("stream_state", "stream_slice", "next_page_token")
-                self.error_handler.begin(self.get_url(**{name: context.get(name) for name in names}))
+                self.error_handler.begin(url)
             try:
                 return super().send_request(*given, **context)
             except OSError as error:
@@ -93,11 +92,13 @@ class ApiRequester(HttpRequester):
             found = self._evaluated[key] = (stream_slice, evaluate(**context))
         return found[1]
 
-    def _request_body_data(self, *context: Any, **more: Any) -> Mapping[str, Any] | str | None:
-        return super()._request_body_data(*context, **more) if self._http_method != HttpMethod.GET else None
-
-    def _request_body_json(self, *context: Any, **more: Any) -> Mapping[str, Any] | None:
-        return super()._request_body_json(*context, **more) if self._http_method != HttpMethod.GET else None
+    def _remember_environment(self, url: str) -> None:
+        """Ask the environment for proxies and certificates once: requests would look through it at each call."""
+        session = self._connections
+        if session.trust_env:
+            found = session.merge_environment_settings(url, {}, None, None, None)
+            session.proxies, session.verify = found["proxies"], found["verify"]
+            session.trust_env = False
 
 
 @functools.cache
@@ -108,16 +109,3 @@ def requests_under_way(most: int) -> threading.Semaphore:
 
 MOST_EVALUATED = 1_000
 REQUEST_PARAMETERS = "request_parameters"
-
-
-def once_a_host(merge: Callable[..., Any]) -> Callable[..., Any]:
-    """Ask the environment for proxies and certificates once: requests looks through all its variables at each call."""
-    found: dict[str, Any] = {}
-
-    def merged(url: str, **given: Any) -> Any:
-        host = urlsplit(url).netloc
-        if host not in found:
-            found[host] = merge(url=url, **given)
-        return dict(found[host])
-
-    return merged

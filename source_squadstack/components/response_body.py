@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import requests
 from airbyte_cdk.sources.declarative.extractors.record_extractor import RecordExtractor
 
+from source_squadstack.cdk_fast_path.kept_body import keep_body, kept_body
 from source_squadstack.components.errors import UnreadableBodyError
 from source_squadstack.components.log import warn_once
 from squadstack_common.lossless_json import NotReadable, load, without_lone_surrogates
@@ -159,12 +160,12 @@ def read_body(response: requests.Response, shape: str) -> Body:
         UnreadableBodyError: the body does not have that shape. The CDK's decoder would take it for an empty page and
             end the stream early, with a state that skips the rest.
     """
-    body: Body | None = getattr(response, "read_body", None)
+    body: Body | None = kept_body(response)
     if body is None:
         constants: list[str] = []
         parsed = parse_json(response.content, constants.append)
         body = Body(parsed, SHAPES[shape](parsed), had_constants=bool(constants))
-        vars(response)["read_body"] = body  # the response is the one object that all of a page's readers share
+        keep_body(response, body)
     return body
 
 

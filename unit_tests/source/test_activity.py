@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from source_squadstack.components.activity_records import ActivityFilter
 from source_squadstack.components.errors import RefusedError
-from source_squadstack.components.pagination import page_size_of
 from source_squadstack.components.response_body import BodyExtractor
 from source_squadstack.components.retrievers.activity import ActivityRetriever
 
@@ -47,7 +46,7 @@ class Portal:
         # Kazoo, below the portal, refuses more than 31 days.
         assert high - low <= 31 * 86_400
         rows = [row for row, more in zip(self.rows, self.filtered_by, strict=True) if self.lies(row, more, low, high)]
-        first = int(token["next_page_token"]) if token and self.shape != "ignores startKey" else 0
+        first = int(token) if token and self.shape != "ignores startKey" else 0
         if token and self.shape == "forgets keys":
             raise refused(400)
         shown, rest = rows[first : first + self.cap], len(rows) > first + self.cap
@@ -76,7 +75,7 @@ def refused(status):
     return error
 
 
-def read(portal, page_size=1000, start=START, end=END):
+def retriever(paginator):
     selector = RecordSelector(
         extractor=BodyExtractor(shape="activity", parameters={}),
         record_filter=ActivityFilter(config={}, parameters={}),
@@ -85,18 +84,22 @@ def read(portal, page_size=1000, start=START, end=END):
         schema_normalization=TypeTransformer(TransformConfig.NoTransform),
         name="contact_center_activity",
     )
-    retriever = ActivityRetriever(
+    return ActivityRetriever(
         requester=None,
         record_selector=selector,
         config={},
         parameters={},
         name="contact_center_activity",
         primary_key=None,
-        paginator=SimpleNamespace(pagination_strategy=SimpleNamespace(get_page_size=lambda: page_size)),
+        paginator=paginator,
     )
-    retriever._fetch_next_page = portal.page
+
+
+def read(portal, page_size=1000, start=START, end=END):
+    activity = retriever(SimpleNamespace(get_request_params=lambda: {"pageSize": page_size}))
+    activity.fetch = portal.page
     window = StreamSlice(partition={}, cursor_slice={"start_time": str(start), "end_time": str(end)})
-    return Counter(record["activity_id"] for record in retriever.read_records({}, window))
+    return Counter(record["activity_id"] for record in activity.read_records({}, window))
 
 
 def once(portal, start=START, end=END):
@@ -259,8 +262,9 @@ def test_a_record_whose_clock_is_wrong_does_not_fail_a_window():
 
 
 def test_the_page_size_is_known_in_a_test_read_that_limits_the_pages():
-    paginator = SimpleNamespace(pagination_strategy=SimpleNamespace(get_page_size=lambda: 7))
-    assert page_size_of(paginator) == page_size_of(PaginatorTestReadDecorator(paginator)) == 7
+    paginator = SimpleNamespace(get_request_params=lambda **_: {"pageSize": 7})
+    sizes = [retriever(by).page_size for by in (paginator, PaginatorTestReadDecorator(paginator))]
+    assert sizes == [7, 7]
 
 
 def test_a_second_with_as_many_records_as_asked_for_is_an_error_that_names_the_page_size():

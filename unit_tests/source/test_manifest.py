@@ -14,7 +14,7 @@ from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 from packaging.requirements import Requirement
 
 from source_squadstack import components
-from source_squadstack.components.template_literals import OneAtATime
+from source_squadstack.cdk_fast_path.literal_evaluation import OneAtATime
 from source_squadstack.manifest import MANIFEST
 from test_support.project import project
 

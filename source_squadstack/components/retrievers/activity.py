@@ -1,19 +1,20 @@
 """The retriever of the contact center's activity, which comes in several shapes."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import requests
 from airbyte_cdk.models import FailureType
-from airbyte_cdk.sources.declarative.retrievers.simple_retriever import SimpleRetriever
 from airbyte_cdk.sources.types import Record, StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_squadstack.components.errors import DEAD_KEY, RefusedError
-from source_squadstack.components.pagination import IdlePages, next_start_key, page_size_of
+from source_squadstack.components.pagination import IdlePages, next_start_key
 from source_squadstack.components.response_body import Row, read_body, rows_for
+from source_squadstack.components.retrievers.paged import PagedRetriever
 from source_squadstack.components.stable_hash import stable_hash
 from squadstack_common.timestamps import format_time, parse_time
 
@@ -29,7 +30,7 @@ MOST_ROWS = 1000  # of `contact_center.page_size`
 
 
 @dataclass
-class ActivityRetriever(SimpleRetriever):
+class ActivityRetriever(PagedRetriever):
     """Reads a window of activity in every shape that the endpoint is known to answer in.
 
     If a response has a key, in its body or a header, pages are read until there is none. A bare array does not say
@@ -49,11 +50,11 @@ class ActivityRetriever(SimpleRetriever):
     _longest: int = field(init=False, repr=False, default=0)
     _cap: int = field(init=False, repr=False, default=0)
 
-    def _read_pages(
-        self,
-        records_generator_fn: Callable[[requests.Response | None], Iterable[Record]],  # noqa: ARG002  # its slice is fixed
-        stream_slice: StreamSlice,
+    def read_records(
+        self, records_schema: Mapping[str, Any], stream_slice: StreamSlice | None = None
     ) -> Iterable[Record]:
+        """Yield a window's records."""
+        assert stream_slice is not None  # noqa: S101  # by the manifest's cursor
         start, end = seconds_of(stream_slice)
         # A portal may refuse an interval that ends in the future.
         span = Span(start - ASKED_BEFORE, min(end + ASKED_AFTER, max(end, int(time.time()))))
@@ -66,14 +67,12 @@ class ActivityRetriever(SimpleRetriever):
                 rows = [row for row, known in zip(rows, hashes, strict=True) if known not in before]
                 before = set(hashes)
             yield from self.record_selector.filter_and_transform(  # type: ignore[attr-defined]  # the manifest's is the CDK's
-                rows, stream_state={}, records_schema={}, stream_slice=stream_slice
+                rows, stream_state={}, records_schema=records_schema, stream_slice=stream_slice
             )
 
     def _ask(self, window: StreamSlice, span: "Span", key: str | None = None, margin: int = 1) -> requests.Response:
         asked = with_seconds(window, span.first - margin, span.last + margin)
-        response = self._fetch_next_page(asked, {"next_page_token": key} if key else None)
-        assert response is not None  # noqa: S101  # no error filter of the manifest ignores a response
-        return response
+        return self.fetch(asked, key)
 
     def _read(
         self, window: StreamSlice, span: "Span", response: requests.Response, *, of_a_part: bool = False
@@ -162,7 +161,7 @@ class ActivityRetriever(SimpleRetriever):
         return rows_for(self.name, response, "activity")
 
     def _asked(self) -> int:
-        return page_size_of(self._paginator)
+        return self.page_size
 
     def _too_full(self, second: int, rows: int) -> AirbyteTracedException:
         moment = format_time(datetime.fromtimestamp(second, UTC))

@@ -1,27 +1,26 @@
 """The retriever of the contact center's leads, which are paged by keys."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import requests
 from airbyte_cdk.models import FailureType
-from airbyte_cdk.sources.declarative.retrievers.simple_retriever import SimpleRetriever
-from airbyte_cdk.sources.types import Record, StreamSlice
+from airbyte_cdk.sources.types import StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_squadstack.components.errors import DEAD_KEY, RefusedError
 from source_squadstack.components.log import LOGGER
 from source_squadstack.components.pagination import IdlePages, next_start_key
 from source_squadstack.components.response_body import read_body
+from source_squadstack.components.retrievers.paged import PagewiseRetriever, Select
 
 MOST_STARTS = 3
 GONE = frozenset({404, 410})
 
 
 @dataclass
-class KeyedRetriever(SimpleRetriever):
+class KeyedRetriever(PagewiseRetriever):
     """Reads a campaign's pages by their keys, and tells what only this campaign is to be blamed for.
 
     A key that comes twice is an error, and so are too many `IdlePages`: the sync would never end. If the portal no
@@ -32,16 +31,7 @@ class KeyedRetriever(SimpleRetriever):
     _lock: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
     _one_was_read: bool = field(init=False, repr=False, default=False)
 
-    def _read_pages(
-        self,
-        records_generator_fn: Callable[[requests.Response | None], Iterable[Record]],
-        stream_slice: StreamSlice,
-    ) -> Iterable[Record]:
-        yield from self.read_slice(lambda response, _: records_generator_fn(response), stream_slice)
-
-    def read_slice(
-        self, select: Callable[[requests.Response, StreamSlice], Iterable[Any]], stream_slice: StreamSlice
-    ) -> Iterable[Any]:
+    def read_slice(self, select: Select, stream_slice: StreamSlice) -> Iterable[Any]:
         """Yield what `select` makes of each page of a slice."""
         campaign = stream_slice.partition.get("campaign_id")
         for _ in range(MOST_STARTS):
@@ -75,18 +65,11 @@ class KeyedRetriever(SimpleRetriever):
             failure_type=FailureType.transient_error,
         )
 
-    def _read_from_the_first(
-        self,
-        select: Callable[[requests.Response, StreamSlice], Iterable[Any]],
-        stream_slice: StreamSlice,
-        keys: set[str],
-    ) -> Iterable[Any]:
+    def _read_from_the_first(self, select: Select, stream_slice: StreamSlice, keys: set[str]) -> Iterable[Any]:
         """Read a campaign's pages from the first one on; `keys` takes those that were given."""
         campaign = stream_slice.partition.get("campaign_id")
         idle = IdlePages()
-
-        def watched(response: requests.Response | None) -> Iterable[Any]:
-            assert response is not None  # noqa: S101  # no error filter of the manifest ignores a response
+        for response in self.pages(stream_slice):
             self._one_was_read = True
             key = next_start_key(response, "campaign_leads")
             if key in keys:
@@ -99,9 +82,7 @@ class KeyedRetriever(SimpleRetriever):
             if key is not None:
                 keys.add(key)
                 idle.note(read_body(response, "campaign_leads").rows, f"the leads of campaign {campaign}")
-            return select(response, stream_slice)
-
-        yield from super()._read_pages(watched, stream_slice)
+            yield from select(response, stream_slice)
 
     def _is_gone(self, stream_slice: StreamSlice, refused: RefusedError) -> bool:
         """Tell whether the campaign is missing, and not the whole endpoint.
@@ -119,6 +100,7 @@ class KeyedRetriever(SimpleRetriever):
 
     def _answers(self, campaign: StreamSlice) -> bool:
         try:
-            return self._fetch_next_page(campaign) is not None
+            self.fetch_first(campaign)
         except RefusedError:
             return False
+        return True

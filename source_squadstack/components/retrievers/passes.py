@@ -5,6 +5,7 @@ from bisect import bisect_left
 
 import requests
 
+from source_squadstack.cdk_fast_path.kept_body import keep_body
 from source_squadstack.components.response_body import Body, read_body
 
 
@@ -47,7 +48,7 @@ class Passes:
             changed = [
                 row for row, content in zip(page.rows, contents, strict=True) if not self._was_passed_on(content)
             ]
-            vars(response)["read_body"] = Body(page.parsed, changed)
+            keep_body(response, Body(page.parsed, changed))
 
     def _was_passed_on(self, content: int) -> bool:
         place = bisect_left(self._passed_on, content)

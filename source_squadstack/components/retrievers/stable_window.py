@@ -1,20 +1,18 @@
 """The retriever of SquadStack's leads."""
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import requests
 from airbyte_cdk.models import FailureType
-from airbyte_cdk.sources.declarative.retrievers.simple_retriever import SimpleRetriever
-from airbyte_cdk.sources.types import Record, StreamSlice
+from airbyte_cdk.sources.types import StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_squadstack.components.errors import WindowChangedError
 from source_squadstack.components.log import LOGGER, warn_once
-from source_squadstack.components.pagination import page_size_of
 from source_squadstack.components.requester import REQUEST_PARAMETERS
 from source_squadstack.components.retrievers.lead_windows import (
     Answer,
@@ -24,6 +22,7 @@ from source_squadstack.components.retrievers.lead_windows import (
     part_of,
     server_until,
 )
+from source_squadstack.components.retrievers.paged import PagewiseRetriever, Select
 from source_squadstack.components.retrievers.passes import Passes
 from source_squadstack.components.retrievers.window_sizer import SECOND, WindowSizer, first_true
 from squadstack_common.timestamps import EPOCH, microseconds, parse_time
@@ -52,7 +51,7 @@ class Segment:
 
 
 @dataclass
-class StableWindowRetriever(SimpleRetriever):
+class StableWindowRetriever(PagewiseRetriever):
     """Reads leads so that none can slip from one page to another: in windows that a single page answers.
 
     One response shows one moment. While several pages are read, leads are processed again and leave their place, and
@@ -70,24 +69,7 @@ class StableWindowRetriever(SimpleRetriever):
     bounded: bool = True
     _campaigns: dict[str, CampaignProgress] = field(init=False, repr=False, default_factory=dict)
 
-    def _read_pages(
-        self,
-        records_generator_fn: Callable[[requests.Response | None], Iterable[Record]],  # noqa: ARG002  # its slice is fixed
-        stream_slice: StreamSlice,
-    ) -> Iterable[Record]:
-        def select(response: requests.Response, piece: StreamSlice) -> Iterable[Record]:
-            for record in self.record_selector.select_records(
-                response=response, stream_state={}, records_schema={}, stream_slice=piece
-            ):
-                # Of the slice, whatever piece of it was read: else the Builder's CDK sees no record of the slice, and
-                # keeps its state where it was.
-                yield Record(data=record.data, stream_name=record.stream_name, associated_slice=stream_slice)
-
-        yield from self.read_slice(select, stream_slice)
-
-    def read_slice(
-        self, select: Callable[[requests.Response, StreamSlice], Iterable[Any]], stream_slice: StreamSlice
-    ) -> Iterable[Any]:
+    def read_slice(self, select: Select, stream_slice: StreamSlice) -> Iterable[Any]:
         """Yield what `select` makes of each page that is read for a slice; it is told the piece to cut the rows to."""
         campaign = self._campaigns.setdefault(str(stream_slice.partition.get("campaign_id")), CampaignProgress())
         try:
@@ -105,10 +87,8 @@ class StableWindowRetriever(SimpleRetriever):
             campaign.failed = error
             raise
 
-    def _read_unbounded(
-        self, select: Callable[[requests.Response, StreamSlice], Iterable[Any]], stream_slice: StreamSlice
-    ) -> Iterable[Any]:
-        response = self._fetch(stream_slice, self._get_initial_next_page_token())
+    def _read_unbounded(self, select: Select, stream_slice: StreamSlice) -> Iterable[Any]:
+        response = self.fetch_first(stream_slice)
         if is_whole(response):
             yield from select(response, stream_slice)
         else:
@@ -127,7 +107,7 @@ class StableWindowRetriever(SimpleRetriever):
             campaign.until = min(read_until, server_until(answer.response, read_until))
             if not answer.count:
                 self._prove_unit(window, start, end)
-        sizer = WindowSizer(start, min(end, campaign.until), page_size_of(self._paginator), self._unit())
+        sizer = WindowSizer(start, min(end, campaign.until), self.page_size, self._unit())
         while not answer.whole:
             self._note_overflow(sizer, answer)
             most = PAGES_A_SEGMENT * max(answer.rows, 1)
@@ -146,9 +126,7 @@ class StableWindowRetriever(SimpleRetriever):
         campaign.claimed.append((start, max(sizer.end, window_end)))
         return Segment(sizer, answer) if start < sizer.end else None
 
-    def _read_segment(
-        self, select: Callable[[requests.Response, StreamSlice], Iterable[Any]], segment: Segment
-    ) -> Iterable[Any]:
+    def _read_segment(self, select: Select, segment: Segment) -> Iterable[Any]:
         """Read a segment from start to end; each window starts where the last complete response ended."""
         sizer, answer = segment.sizer, segment.answer
         window, calls = answer.window, 0
@@ -182,7 +160,7 @@ class StableWindowRetriever(SimpleRetriever):
 
     def _ask(self, window: StreamSlice, start: int, end: int) -> Answer:
         piece = part_of(window, start, end)
-        answer = Answer(piece, start, end, self._fetch(piece, self._get_initial_next_page_token()))
+        answer = Answer(piece, start, end, self.fetch_first(piece))
         if answer.far_beside:
             self._name_the_filter(window)
         return answer
@@ -198,15 +176,10 @@ class StableWindowRetriever(SimpleRetriever):
     def _look_at(self, page: int, piece: StreamSlice) -> list[int]:
         """Return the times that a later page shows; its rows are not read."""
         try:
-            response = self._fetch(piece, {"next_page_token": page})
+            response = self.fetch(piece, page)
         except WindowChangedError:
             return []
         return Answer(piece, *bounds_of(piece), response).times
-
-    def _fetch(self, piece: StreamSlice, token: Mapping[str, Any] | None) -> requests.Response:
-        response = self._fetch_next_page(piece, token)
-        assert response is not None  # noqa: S101  # no error filter of the manifest ignores a response
-        return response
 
     def _unit(self) -> int:
         return SECOND if self.config["squadstack"].get("timestamp_unit") == "seconds" else SECOND // 1000
@@ -225,7 +198,7 @@ class StableWindowRetriever(SimpleRetriever):
             cursor_slice=window.cursor_slice,
             extra_fields={**window.extra_fields, REQUEST_PARAMETERS: asked},
         )
-        answer = Answer(piece, start, end, self._fetch(piece, self._get_initial_next_page_token()))
+        answer = Answer(piece, start, end, self.fetch_first(piece))
         if answer.times:
             names = ("milliseconds", "seconds") if other == SECOND else ("seconds", "milliseconds")
             raise AirbyteTracedException(
@@ -235,19 +208,9 @@ class StableWindowRetriever(SimpleRetriever):
                 failure_type=FailureType.config_error,
             )
 
-    def _pages(self, piece: StreamSlice, first: requests.Response | None) -> Iterable[requests.Response]:
-        token = self._get_initial_next_page_token()
-        response = first or self._fetch(piece, token)
-        while True:
-            yield response
-            token = self._next_page_token(response, 0, None, token and token["next_page_token"])
-            if token is None:
-                return
-            response = self._fetch(piece, token)
-
     def _read_in_passes(
         self,
-        select: Callable[[requests.Response, StreamSlice], Iterable[Any]],
+        select: Select,
         piece: StreamSlice,
         first: requests.Response | None = None,
     ) -> Iterable[Any]:
@@ -258,7 +221,7 @@ class StableWindowRetriever(SimpleRetriever):
         for number in range(1, MOST_PASSES + 1):
             passes.start()
             try:
-                for response in self._pages(piece, first):
+                for response in self.pages(piece, first):
                     repeated_calls += number > 1
                     passes.see(response)
                     yield from select(response, piece)
