@@ -1,1 +1,1 @@
-"""Calls to the APIs, and what their answers mean."""
+"""Calls to the APIs, and what their responses mean: `outcomes`."""

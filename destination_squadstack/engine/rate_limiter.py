@@ -1,4 +1,4 @@
-"""When the next call may leave.
+"""When the next call may leave, and what a 429 does to that: `RateLimiter.throttled`.
 
 By a moving window in the client, one pause for all calls when the API says 429, and a share of the allowance that
 follows what the API lets through.

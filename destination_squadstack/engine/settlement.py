@@ -1,6 +1,8 @@
 """Outcomes and what follows from them: records written or rejected, and the states that may leave.
 
-A state leaves when all records before it have an outcome and the rejected ones among them are safe.
+A state leaves when all records before it have an outcome and the rejected ones among them are safe. Why one has not
+left: `Settlement.take_states` waits for a record before it without an outcome (`checkpoint`), or for the circuit
+breaker, or more was rejected than `max_rejected_percent` allows.
 """
 
 import sys
