@@ -184,10 +184,10 @@ def test_no_answer_is_ignored_for_its_status_alone():
     ] == []
 
 
-def test_the_manifests_version_is_the_lowest_cdk_that_the_project_admits():
+def test_the_manifests_version_is_the_cdk_that_the_project_admits():
     requirements = map(Requirement, project()["dependencies"])
     (cdk,) = [requirement for requirement in requirements if requirement.name == "airbyte-cdk"]
-    assert [bound.version for bound in cdk.specifier if bound.operator == ">="] == [WRITTEN["version"]]
+    assert str(cdk.specifier) == f"=={WRITTEN['version']}"
 
 
 def texts(value: Any) -> Iterator[str]:
