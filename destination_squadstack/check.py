@@ -25,7 +25,9 @@ from destination_squadstack.api.outcomes import (
     config_problem,
 )
 from destination_squadstack.config import Config
+from destination_squadstack.errors import SyncError
 from destination_squadstack.operations import CONTACT_CENTER, OPERATIONS, PROBE_BODY, V4
+from destination_squadstack.record_rules.suppression_file import load_suppression_list
 from destination_squadstack.rejected_records import storage
 from destination_squadstack.routing import CampaignOperation, campaign_operations
 from squadstack_common.api_limits import TOO_MANY_REQUESTS, wait_in_check
@@ -50,6 +52,11 @@ def problem(config: Config, api: CheckClient, clock: Clock) -> str | None:
 def _problems(config: Config, api: CheckClient, clock: Clock) -> Iterator[str]:
     if (error := storage.problem(config.store, clock)) is not None:
         yield str(error)
+    if config.suppression is not None:
+        try:
+            load_suppression_list(config.suppression.path, config.store)
+        except SyncError as unreadable:
+            yield str(unreadable)
     logged_in = False
     for lane in campaign_operations(config):
         if lane.operation.api == CONTACT_CENTER:

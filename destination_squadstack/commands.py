@@ -15,6 +15,7 @@ from destination_squadstack.cli import FAILED, REJECTED_AGAIN
 from destination_squadstack.config import Config, parse_config, read_json
 from destination_squadstack.errors import SyncError
 from destination_squadstack.protocol import Emitter, register_secrets
+from destination_squadstack.record_rules.suppression_file import load_suppression_list
 from destination_squadstack.rejected_records import storage
 from destination_squadstack.rejected_records.replay import RejectedRows
 from destination_squadstack.routing import Route, plan, unmatched
@@ -96,6 +97,10 @@ def _sync(
     if not config.dry_run and (error := storage.problem(config.store, clock)) is not None:
         # Found out when the first row is rejected, it would cost what has been sent until then its states.
         raise error
+    suppression = None
+    if config.suppression is not None:
+        suppression = load_suppression_list(config.suppression.path, config.store)
+        emitter.log("INFO", f"The suppression list has {len(suppression):,} numbers.")
     # What has been imported is here to stay, and of what the flow makes little waits for a collector: looking through
     # both as often as Python does by itself would take a fifth of the time.
     gc.freeze()
@@ -108,6 +113,7 @@ def _sync(
         emitter=emitter,
         clock=clock,
         run_id=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
+        suppression=suppression,
         is_replay=is_replay,
     )
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -26,15 +26,19 @@ import orjson
 from msgspec.structs import force_setattr
 
 from destination_squadstack.errors import ConfigError
-from destination_squadstack.mapping import Rename
 from destination_squadstack.operations import APIS, CONTACT_CENTER, OPERATIONS, offered_by
 from destination_squadstack.operations import Target as Needs
+from destination_squadstack.record_rules.field_map import MappedField
+from destination_squadstack.record_rules.filters import FieldCondition
+from destination_squadstack.record_rules.phone_numbers import PhoneNumbers
 from destination_squadstack.spec import load_spec
 from squadstack_common.config_errors import address_problems, problems
 from squadstack_common.config_sections import filled_in, plain_schema, with_defaults
 
 # What an operation says where the connection's sync mode decides: Airbyte's form cannot empty a choice.
 _BY_SYNC_MODE = "by_sync_mode"
+# What an entry that leaves it empty takes from the default; campaigns are found by routing.
+_INHERITED = ("api", "send_fields", "filter", "deleted_field")
 _ADDRESSES = {"squadstack": "base_url", "contact_center": "portal_url"}
 
 
@@ -82,6 +86,9 @@ class Target(Section, frozen=True, kw_only=True):
     api: str
     ref_id: str | None = None
     campaign_id: str | None = None
+    send_fields: str
+    filter: tuple[FieldCondition, ...]
+    deleted_field: str
 
     def named(self, what: Needs) -> str | None:
         """Return the id of that kind."""
@@ -93,7 +100,7 @@ class StreamEntry(Target, frozen=True, kw_only=True):
 
     stream: str
     namespace: str | None = None
-    field_map: tuple[Rename, ...]
+    field_map: tuple[MappedField, ...]
 
     def __post_init__(self) -> None:
         force_setattr(self, "namespace", self.namespace or None)
@@ -135,6 +142,20 @@ class S3Store(Section, frozen=True, tag_field="storage_type", tag="S3"):
 Store = LocalStore | S3Store
 
 
+class Cleaning(Section, frozen=True):
+    """What is changed so that SquadStack takes a record."""
+
+    phone_numbers: PhoneNumbers
+    custom_values: str
+    long_names: str
+
+
+class Suppression(Section, frozen=True):
+    """Where the list of numbers is that nobody may be called at."""
+
+    path: str
+
+
 class Config(Section, frozen=True, kw_only=True):
     """Everything the user has decided."""
 
@@ -149,6 +170,8 @@ class Config(Section, frozen=True, kw_only=True):
     allow_delete: bool
     max_rejected_percent: int | None = None
     dry_run: bool
+    cleaning: Cleaning
+    suppression: Suppression | None = None
     store: Store | None = msgspec.field(name="object_storage_config", default=None)
     # Not a field of the config: what a later version may know.
     unknown_fields: tuple[str, ...]
@@ -203,8 +226,10 @@ def _typed(given: dict[str, Any], schema: dict[str, Any]) -> Config:
     default = with_defaults(given.get("default", {}), schema["properties"]["default"])
     if "default" in given:
         filled["default"] = {"at": "default", **default}
+    inherited = {name: default[name] for name in _INHERITED}
     filled["streams"] = [
-        {"at": f"streams[{index}]", "api": default["api"], **entry} for index, entry in enumerate(filled["streams"])
+        {"at": f"streams[{index}]", **entry, **{name: entry.get(name) or inherited[name] for name in inherited}}
+        for index, entry in enumerate(filled["streams"])
     ]
     if filled.get("object_storage_config", {}).get("storage_type") == "None":
         del filled["object_storage_config"]
@@ -238,11 +263,31 @@ def _contradictions(config: Config) -> Iterator[str]:
         if (entry.stream, entry.namespace) in seen:
             yield f"{at}.stream names a stream that an earlier entry names already."
         seen.add((entry.stream, entry.namespace))
-        targets = [rename.to for rename in entry.field_map]
+        yield from _wrong_field_map(entry)
+        targets = [field.to for field in entry.field_map]
         if len(set(targets)) < len(targets):
             yield f"{at}.field_map fills one field twice."
+    for target in config.targets:
+        yield from _wrong_filter(target)
     if isinstance(config.store, LocalStore) and os.environ.get("DEPLOYMENT_MODE", "").lower() == "cloud":
         yield "object_storage_config.storage_type Local keeps nothing on Airbyte Cloud: choose another store."
+
+
+def _wrong_field_map(entry: StreamEntry) -> Iterator[str]:
+    for index, field in enumerate(entry.field_map):
+        at = f"{entry.at}.field_map[{index}]"
+        if field.source is not None and field.value is not None:
+            yield f"{at} has both from and value: leave one out."
+        elif field.source is None and field.value is None:
+            yield f"{at}.from is missing."
+        elif field.source is not None and not field.sources:
+            yield f"{at}.from names no field."
+
+
+def _wrong_filter(target: Target) -> Iterator[str]:
+    for index, each in enumerate(target.filter):
+        if each.test.needs_value and not each.value.strip():
+            yield f"{target.at}.filter[{index}].value is missing: {each.test} needs one."
 
 
 def _wrong_target(config: Config, target: Target) -> Iterator[str]:

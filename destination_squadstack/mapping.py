@@ -5,21 +5,32 @@ JSON schema decides what is valid: the quick check is derived from it and a test
 that fails is looked at with jsonschema, to find the words.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
-import msgspec
 import orjson
 from jsonschema import Draft7Validator, validators
 
-from destination_squadstack.operations import Body, Operation
+from destination_squadstack.operations import CONTACT_CENTER, Body, Operation
+from destination_squadstack.record_rules.custom_values import convert_custom_values
+from destination_squadstack.record_rules.field_map import MappedField, field_mapper, hidden_names
+from destination_squadstack.record_rules.field_paths import field_reader
+from destination_squadstack.record_rules.filters import FieldCondition, record_filter
+from destination_squadstack.record_rules.long_names import cut_name
+from destination_squadstack.record_rules.phone_numbers import PhoneNumbers, is_not_indian, normalize
+from destination_squadstack.record_rules.suppression import SuppressionList
+from destination_squadstack.record_rules.tombstones import DELETED_AT, is_deleted
 from squadstack_common.lossless_json import TooLarge, dump
 
 # Added by warehouses and by PyAirbyte's cache; they describe a sync, not a lead.
 _BOOKKEEPING = "_airbyte_"
 # The first text beyond all that begin like that: two comparisons are cheaper than cutting off the beginning.
 _BEYOND = "_airbyte`"
+
+SUPPRESSED = "suppressed: the number is on the suppression list"
 
 _CLASSES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -61,28 +72,52 @@ RecordValidator: Any = validators.extend(  # type: ignore[no-untyped-call]
 )
 
 
-# Filled by sources that read a change log (CDC), in a row that was deleted.
-DELETED_AT = "_ab_cdc_deleted_at"
-
-
 class Deleted(Exception):  # noqa: N818 - it is an outcome of a record, not an error of the program
     """The row was deleted at its source, and the operation is not for such rows: nothing is to be sent."""
+
+
+class Filtered(Exception):  # noqa: N818 - it is an outcome of a record, not an error of the program
+    """The record fails a test of the config's filter: nothing is to be sent."""
 
 
 class InvalidRecord(ValueError):  # noqa: N818 - it is an outcome of a record, not an error of the program
     """The record cannot be sent; the message says why without quoting it."""
 
-    def __init__(self, reason: str, lead_id: str | None) -> None:
+    def __init__(self, reason: str, lead_id: str | None, *, about_config: bool = True) -> None:
         super().__init__(reason)
         self.reason = reason
         self.lead_id = lead_id
+        # Whether many of them in a row may mean that the config is wrong.
+        self.about_config = about_config
 
 
-class Rename(msgspec.Struct, frozen=True):
-    """A lead's field and the record's field that it is taken from."""
+class Change(StrEnum):
+    """A kind of change that cleaning made, as the report calls it."""
 
-    to: str
-    source: str = msgspec.field(name="from")
+    NUMBERS = "numbers"
+    VALUES = "values"
+    NAMES = "names"
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaning:
+    """Which values are changed so that the API takes them; with nothing said, none is."""
+
+    phone_numbers: PhoneNumbers = PhoneNumbers.AS_IS
+    custom_values_as_text: bool = False
+    cut_long_names: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRules:
+    """What the config says about the records of a stream, besides the names of fields."""
+
+    filter: tuple[FieldCondition, ...] = ()
+    deleted_field: str = DELETED_AT
+    # Whether only those fields are sent that the field map or the operation's schema names.
+    only_mapped: bool = False
+    cleaning: Cleaning = Cleaning()
+    suppression: SuppressionList | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +136,14 @@ class RecordMapper:
     def __init__(
         self,
         operation: Operation,
-        renames: Sequence[Rename] = (),
+        field_map: Sequence[MappedField] = (),
         *,
         send_nulls: bool = False,
         mapped: frozenset[str] | None = None,
+        rules: RecordRules | None = None,
+        changed: Counter[Change] | None = None,
     ) -> None:
+        rules = rules or RecordRules()
         schema = operation.schema
         self._key = operation.key
         self._integer_key = operation.integer_key
@@ -113,23 +151,41 @@ class RecordMapper:
         self._in_path = operation.body is Body.IN_PATH
         self._validator: Draft7Validator = RecordValidator(schema)
         self._fields = tuple(_fields(schema))
+        self._documented = frozenset(schema["properties"])
         only = frozenset(schema["properties"]) if schema.get("additionalProperties") is False else None
+        if mapped is None and rules.only_mapped:
+            mapped = frozenset(field.to for field in field_map) | self._documented
         self._only = only if mapped is None else mapped if only is None else only & mapped
-        self._renames = tuple(renames)
-        self._hidden = frozenset(rename.source for rename in renames) | frozenset(rename.to for rename in renames)
+        self._field_map = tuple(field_map)
         self._send_nulls = send_nulls
         self._select = self._selector()
+        self._passes = record_filter(rules.filter)
+        self._deleted_field = rules.deleted_field
+        # At the top of a record it is looked up where that is faster than a call.
+        self._deleted_at = field_reader(rules.deleted_field) if "." in rules.deleted_field else None
+        self._number = number_field(operation)
+        self._clean = self._cleaner(rules.cleaning) if operation.api != CONTACT_CENTER else None
+        self._suppression = rules.suppression if operation.calls_leads else None
+        # How many values cleaning has changed, by kind.
+        self.changed: Counter[Change] = Counter() if changed is None else changed
 
     def shape(self, data: Mapping[str, Any]) -> tuple[str, bytes]:
         """Return what the lead is told apart by, and its JSON text.
 
         Raises:
+            Filtered: The record fails a test of the filter.
             Deleted: The row was deleted at its source.
-            Refused: The record does not fit the operation's schema.
+            InvalidRecord: It does not fit the operation's schema, or nobody may be called at its number.
         """
-        if data.get(DELETED_AT) and self._passes_over_deleted and _is_filled(data[DELETED_AT]):
+        if self._passes is not None and not self._passes(data):
+            raise Filtered
+        if self._passes_over_deleted and self._is_tombstone(data):
             raise Deleted
         lead = self._select(data)
+        if self._clean is not None:
+            self._clean(lead)
+        if self._suppression is not None and self._suppression.forbids(lead.get(self._number)):
+            raise InvalidRecord(SUPPRESSED, self._id_of(lead), about_config=False)
         for field in self._fields:
             value = lead.get(field.name)
             if (value.__class__ in field.quick and value and not field.strict) or (
@@ -147,6 +203,10 @@ class RecordMapper:
             return lead_id, orjson.dumps(lead)
         except TypeError:
             return lead_id, self._dump(lead_id, lead)
+
+    def _is_tombstone(self, data: Mapping[str, Any]) -> bool:
+        mark = data.get(self._deleted_field) if self._deleted_at is None else self._deleted_at(data)
+        return bool(mark) and is_deleted(mark)
 
     def _dump(self, lead_id: str, lead: Mapping[str, Any]) -> bytes:
         """Write what orjson cannot: integers beyond 64 bits, deep nesting, half of a surrogate pair."""
@@ -168,30 +228,69 @@ class RecordMapper:
         if not field.as_text or value.__class__ is not int or field.strict:
             stated = {k: v for k, v in lead.items() if v is not None}
             if problem := min(self._validator.iter_errors(stated), key=lambda error: list(error.path), default=None):
-                lead_id = lead.get(self._key)
-                raise InvalidRecord(_describe(problem), str(lead_id) if type(lead_id) in (str, int) else None)
+                raise InvalidRecord(_describe(problem), self._id_of(lead))
         if field.as_text and value.__class__ is int:
             lead[field.name] = str(value)
 
+    def _id_of(self, lead: Mapping[str, Any]) -> str | None:
+        lead_id = lead.get(self._key)
+        return str(lead_id) if type(lead_id) in (str, int) else None
+
+    def _cleaner(self, cleaning: Cleaning) -> Callable[[dict[str, Any]], None] | None:
+        """Choose what is done to a lead before it is checked; None where that is nothing."""
+        if cleaning == Cleaning():
+            return None
+        documented = self._documented
+        number = self._number if "phone_number" in documented else None
+        numbers = cleaning.phone_numbers is not PhoneNumbers.AS_IS
+        strict = cleaning.phone_numbers is PhoneNumbers.STRICT
+        as_text, cut = cleaning.custom_values_as_text, cleaning.cut_long_names and "contact_name" in documented
+
+        def clean(lead: dict[str, Any]) -> None:
+            if number is not None and numbers and (given := lead.get(number)) is not None:
+                if (left := normalize(given)) is not given:
+                    lead[number] = left
+                    # An integer has the same digits as text; that is how it is sent anyway.
+                    self.changed[Change.NUMBERS] += left != str(given)
+                elif strict and is_not_indian(given):
+                    raise InvalidRecord(f"{number}: not a valid Indian number", self._id_of(lead))
+            if as_text and (count := convert_custom_values(lead, documented)):
+                self.changed[Change.VALUES] += count
+            if cut and (left := cut_name(name := lead.get("contact_name"))) is not name:
+                lead["contact_name"] = left
+                self.changed[Change.NAMES] += 1
+
+        return clean
+
     def _selector(self) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
         """Choose the cheapest way to pick the fields that are sent."""
-        send_nulls, hidden, renames, only = self._send_nulls, self._hidden, self._renames, self._only
+        send_nulls, only = self._send_nulls, self._only
+        fill, hidden = _filler(self._field_map), hidden_names(self._field_map)
 
         def plain(data: Mapping[str, Any]) -> dict[str, Any]:
             return {k: v for k, v in data.items() if v is not None and (k >= _BEYOND or k < _BOOKKEEPING)}
 
         def mapped(data: Mapping[str, Any]) -> dict[str, Any]:
             lead = {k: v for k, v in data.items() if k not in hidden and (k >= _BEYOND or k < _BOOKKEEPING)}
-            lead.update({rename.to: data[rename.source] for rename in renames if rename.source in data})
+            lead.update(fill(data))
             if only is not None:
                 lead = {k: v for k, v in lead.items() if k in only}
             return lead if send_nulls else {k: v for k, v in lead.items() if v is not None}
 
-        return mapped if renames or send_nulls or only is not None else plain
+        return mapped if self._field_map or send_nulls or only is not None else plain
 
 
-def _is_filled(value: object) -> bool:
-    return not isinstance(value, str) or value.strip().lower() not in ("", "false")
+def _filler(field_map: Sequence[MappedField]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """Choose the cheapest way to fill the lead's fields."""
+    if not all(field.is_plain for field in field_map):
+        return field_mapper(field_map)
+    renames = [(field.to, field.source) for field in field_map if field.source is not None]
+    return lambda data: {to: data[source] for to, source in renames if source in data}
+
+
+def number_field(operation: Operation) -> str:
+    """Return the field that holds the number which is called."""
+    return "number" if operation.api == CONTACT_CENTER else "phone_number"
 
 
 def _is_unicode(value: object) -> bool:

@@ -151,6 +151,11 @@ class Operation:
         return frozenset({Fact.PRESENT, Fact.CONVERTED} if self.name == "convert" else {Fact.PRESENT})
 
     @property
+    def calls_leads(self) -> bool:
+        """Return whether a lead is called once this has been done to it."""
+        return self.name in ("create", "upsert", "update", "add_lead")
+
+    @property
     def ends_leads(self) -> bool:
         """Return whether SquadStack says of a lead, once this has been done to it, that it does not exist."""
         return self.removes_leads or self.name == "convert"

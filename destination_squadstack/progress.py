@@ -3,6 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Callable
 
+from destination_squadstack.mapping import SUPPRESSED, Change
 from squadstack_common.api_limits import WINDOW_SECONDS
 
 REPORT_SECONDS = 30.0
@@ -26,6 +27,9 @@ class Progress:
         self.written = 0
         self.already_there = 0
         self.deleted_at_source = 0
+        # Records that fail their stream's filter, by stream.
+        self.filtered: Counter[str] = Counter()
+        self.changed: Counter[Change] = Counter()
         self.retried = 0
         self.calls = 0
         self.throttled = 0
@@ -75,7 +79,8 @@ class Progress:
 
     def _rate(self, now: float) -> float:
         """Return how many records a second got an outcome in the last minutes."""
-        self._progress.append((now, self.written + self.deleted_at_source + self.rejected_total))
+        dealt_with = self.written + self.deleted_at_source + self.filtered.total() + self.rejected_total
+        self._progress.append((now, dealt_with))
         while self._progress[1][0] <= now - _RATE_SECONDS:
             self._progress.popleft()
         (since, done_then), (_, done) = self._progress[0], self._progress[-1]
@@ -85,6 +90,10 @@ class Progress:
         """Write the last line, and one for each reason of rejection."""
         line = self._line(waiting, with_reasons=False)
         self.log("INFO", f"Finished after {now - self._started:.1f} s: {line} {_calls(used, allowance)}")
+        if told := self._rules():
+            self.log("INFO", told)
+        for stream, count in self.filtered.most_common():
+            self.log("INFO", f"{count} records of the stream '{stream}' did not pass the filter and were not sent.")
         if self.differences:
             self.log(
                 "WARN", f"{self.differences} states came with another number of records than their source counted."
@@ -92,13 +101,28 @@ class Progress:
         if self.deleted_at_source:
             self.log(
                 "INFO",
-                f"{self.deleted_at_source} records were rows deleted at their source (_ab_cdc_deleted_at is filled) "
+                f"{self.deleted_at_source} records were rows deleted at their source (deleted_field is filled) "
                 "and were not sent: only the operations that disable or delete leads take them.",
             )
         for (operation, reason), count in self.rejected.most_common(_MOST_REASONS):
             self.log("WARN", f"Rejected by {operation}: {count} times: {reason}")
         if (more := len(self.rejected) - _MOST_REASONS) > 0:
             self.log("WARN", f"Rejected for {more} further reasons; the rejected rows name them.")
+
+    def _rules(self) -> str:
+        """Return what the config's rules did to records, in one line; nothing where no line of its own says more."""
+        suppressed = sum(count for (_, reason), count in self.rejected.items() if reason == SUPPRESSED)
+        changed = ", ".join(f"{self.changed[kind]:,} {kind}" for kind in Change if self.changed[kind])
+        parts = [
+            f"changed: {changed}" if changed else "",
+            f"filtered {self.filtered.total():,}" if self.filtered else "",
+            f"deleted at source {self.deleted_at_source:,}" if self.deleted_at_source else "",
+            f"suppressed {suppressed:,}" if suppressed else "",
+        ]
+        if not changed and not self.filtered and not suppressed:
+            return ""
+        told = "; ".join(filter(None, parts))
+        return f"{told[0].upper()}{told[1:]}."
 
     def _reasons(self) -> str:
         """Return the commonest reasons of rejection."""
@@ -115,8 +139,9 @@ class Progress:
         why = self._reasons() if with_reasons else ""
         there = f" ({self.already_there} of them there already)" if self.already_there else ""
         deleted = f", deleted at the source and not sent {self.deleted_at_source}" if self.deleted_at_source else ""
+        filtered = f", filtered {self.filtered.total()}" if self.filtered else ""
         return (
-            f"read {self.read}, written {self.written}{there}{deleted}, rejected {self.rejected_total}{why}, "
+            f"read {self.read}, written {self.written}{there}{deleted}{filtered}, rejected {self.rejected_total}{why}, "
             f"waiting {waiting}, sent again {self.retried}, states {self._fate} {self.states}, calls {self.calls}, "
             f"throttled {self.throttled}."
         )

@@ -1,17 +1,20 @@
 """Which stream's records go where: config and configured catalog meet here, before anything is sent."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Any
 
 from destination_squadstack.api.fix_messages import FixContext
 from destination_squadstack.config import Config, StreamEntry, Target, operation_of
 from destination_squadstack.errors import ConfigError
-from destination_squadstack.mapping import Rename
+from destination_squadstack.mapping import Change, Cleaning, RecordMapper, RecordRules
 from destination_squadstack.operations import CRM_V2, OPERATIONS, V1, V4, Operation
 from destination_squadstack.operations import Target as Needs
 from destination_squadstack.protocol import StreamKey
+from destination_squadstack.record_rules.field_map import MappedField
+from destination_squadstack.record_rules.suppression import SuppressionList
 
 # With no operation in the config the sync mode decides; append says nothing about what is meant.
 _BY_SYNC_MODE = {"append_dedup": "upsert", "update": "update", "soft_delete": "disable"}
@@ -66,8 +69,8 @@ class Route:
     mapped: frozenset[str] | None = None
 
     @property
-    def renames(self) -> tuple[Rename, ...]:
-        """The fields that are sent under other names: those of the config, unless the platform has mapped them."""
+    def field_map(self) -> tuple[MappedField, ...]:
+        """Where the lead's fields come from: what the config says, unless the platform has mapped them."""
         return self.entry.field_map if self.entry and self.mapped is None else ()
 
 
@@ -101,6 +104,43 @@ def plan(config: Config, catalog: Any, *, whole: bool = True) -> list[Route]:
         for entry in unmatched(config, routes):
             _refuse_strays(config, entry, routes, streams)
     return routes
+
+
+def record_mapper(
+    config: Config, route: Route, changed: Counter[Change], suppression: SuppressionList | None = None
+) -> RecordMapper:
+    """Return what turns the records of a route's stream into leads, as the config says.
+
+    Args:
+        config: What the user has decided.
+        route: Where they go.
+        changed: Where it is counted what cleaning changes.
+        suppression: The numbers that nobody may be called at.
+    """
+    said = route.entry or config.default
+    rules = RecordRules(
+        cleaning=Cleaning(
+            phone_numbers=config.cleaning.phone_numbers,
+            custom_values_as_text=config.cleaning.custom_values == "text",
+            cut_long_names=config.cleaning.long_names == "cut",
+        ),
+        suppression=suppression,
+    )
+    if said is not None:
+        rules = replace(
+            rules,
+            filter=said.filter,
+            deleted_field=said.deleted_field,
+            only_mapped=said.send_fields == "mapped" and route.mapped is None,
+        )
+    return RecordMapper(
+        route.lane.operation,
+        route.field_map,
+        send_nulls=config.nulls == "send",
+        mapped=route.mapped,
+        rules=rules,
+        changed=changed,
+    )
 
 
 def unmatched(config: Config, routes: Sequence[Route]) -> list[StreamEntry]:
@@ -151,9 +191,16 @@ def _goes_elsewhere(config: Config, entry: StreamEntry, route: Route, configured
         choice = _choose(config, entry, configured)
     except ConfigError:
         return True
-    renames = entry.field_map if route.mapped is None else ()
-    meant = (choice.operation, choice.operation.path(choice.target), renames)
-    return meant != (route.lane.operation, route.lane.path, route.renames)
+    field_map = entry.field_map if route.mapped is None else ()
+    meant = (choice.operation, choice.operation.path(choice.target), field_map)
+    if meant != (route.lane.operation, route.lane.path, route.field_map):
+        return True
+    taken = route.entry or config.default
+    return taken is not None and _choice_of_records(entry) != _choice_of_records(taken)
+
+
+def _choice_of_records(target: Target) -> tuple[object, ...]:
+    return target.filter, target.deleted_field, target.send_fields
 
 
 def _spelled(stream: str, namespace: str | None) -> str:

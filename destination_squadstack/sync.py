@@ -25,12 +25,12 @@ from destination_squadstack.engine.engine import Engine, EngineSettings
 from destination_squadstack.engine.rate_limiter import RateLimiter
 from destination_squadstack.engine.seen_leads import SeenLeads
 from destination_squadstack.errors import OutputClosed, SyncError, unexpected
-from destination_squadstack.mapping import RecordMapper
 from destination_squadstack.progress import Progress
 from destination_squadstack.protocol import Emitter, Message
+from destination_squadstack.record_rules.suppression import SuppressionList
 from destination_squadstack.rejected_records.storage import open_storage
 from destination_squadstack.rejected_records.writer import RejectedRecordWriter
-from destination_squadstack.routing import Route
+from destination_squadstack.routing import Route, record_mapper
 from destination_squadstack.sync_threads import (
     CallBroke,
     CallReturned,
@@ -79,6 +79,7 @@ class Sync:
         emitter: Emitter,
         clock: Clock,
         run_id: str,
+        suppression: SuppressionList | None = None,
         is_replay: bool = False,
     ) -> None:
         self.run_id = run_id
@@ -94,12 +95,7 @@ class Sync:
         )
         self._engine = Engine(
             routes,
-            [
-                RecordMapper(
-                    route.lane.operation, route.renames, send_nulls=config.nulls == "send", mapped=route.mapped
-                )
-                for route in routes
-            ],
+            [record_mapper(config, route, self._progress.changed, suppression) for route in routes],
             settings=EngineSettings(
                 workers=config.workers,
                 ignore_duplicates=config.on_duplicate == "ignore",

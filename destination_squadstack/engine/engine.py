@@ -28,7 +28,7 @@ from destination_squadstack.engine.scheduler import Scheduler
 from destination_squadstack.engine.seen_leads import SeenLeads
 from destination_squadstack.engine.settlement import Settlement
 from destination_squadstack.errors import MalformedInput
-from destination_squadstack.mapping import Deleted, InvalidRecord, RecordMapper
+from destination_squadstack.mapping import Deleted, Filtered, InvalidRecord, RecordMapper
 from destination_squadstack.operations import CONTACT_CENTER
 from destination_squadstack.progress import Progress
 from destination_squadstack.protocol import Message
@@ -169,9 +169,12 @@ class Engine:
         try:
             lead_id, body = mapper.shape(record["data"])
         except Deleted:
-            # It is dealt with, so states may leave: they count it like a record that was written.
             self._progress.deleted_at_source += 1
-            self._ledger.resolve(self._ledger.add_record(0), route.key, 0, written=True)
+            self._settlement.not_for_sending(route)
+            return
+        except Filtered:
+            self._progress.filtered[route.stream] += 1
+            self._settlement.not_for_sending(route)
             return
         except InvalidRecord as invalid:
             self._settlement.invalid_record(route, number, line, invalid, now)

@@ -177,6 +177,10 @@ class Settlement:
             oldest_unanswered=self._batcher.oldest_unanswered(call.lane),
         )
 
+    def not_for_sending(self, route: Route) -> None:
+        """Note a record that is dealt with, so states may leave: they count it like a record that was written."""
+        self._ledger.resolve(self._ledger.add_record(0), route.key, 0, written=True)
+
     def invalid_record(self, route: Route, number: int, line: bytes, invalid: InvalidRecord, now: float) -> None:
         """Reject a record that fails our own validation."""
         lane, error = route.lane, RecordError(None, Reason(Cause.OTHER, invalid.reason))
@@ -186,8 +190,9 @@ class Settlement:
         oldest = self._batcher.oldest_unsettled(lane)
         if oldest <= self._batcher.newest:
             self._ahead_of_responses[lane.index].append(self._batcher.newest)
-        self.breaker.record_failed(lane, _AS_THE_API_WOULD_SAY, error.reason, now, batch=self._batcher.newest)
-        self.breaker.check(lane, oldest)
+        if invalid.about_config:
+            self.breaker.record_failed(lane, _AS_THE_API_WOULD_SAY, error.reason, now, batch=self._batcher.newest)
+            self.breaker.check(lane, oldest)
 
     def _looks_like_a_restart(self, lane: CampaignOperation, error: RecordError) -> bool:
         if lane.operation.removes_leads and error.status in _OF_A_LEAD_THAT_IS_GONE:

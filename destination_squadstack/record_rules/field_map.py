@@ -1,22 +1,22 @@
 """The lead's fields and where they come from: another field of the record, several of them joined, or a constant."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from destination_squadstack.record_rules.custom_values import as_text
 from destination_squadstack.record_rules.field_paths import MISSING, Reader, field_reader
 
 
-@dataclass(frozen=True, slots=True)
-class MappedField:
+class MappedField(msgspec.Struct, frozen=True):
     """A lead's field, and the record's field or fields that fill it, or else a constant.
 
     `source` is what the config says: names, separated by commas, each of which may be dotted.
     """
 
     to: str
-    source: str | None = None
+    source: str | None = msgspec.field(name="from", default=None)
     value: str | None = None
 
     @property

@@ -5,10 +5,11 @@ or missing is empty text. Case counts.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 from destination_squadstack.record_rules.custom_values import as_text
 from destination_squadstack.record_rules.field_paths import MISSING, field_reader
@@ -34,8 +35,7 @@ class Comparison(StrEnum):
         return self not in {Comparison.IS_FILLED, Comparison.IS_EMPTY}
 
 
-@dataclass(frozen=True, slots=True)
-class FieldCondition:
+class FieldCondition(msgspec.Struct, frozen=True):
     """One test of a filter."""
 
     field: str

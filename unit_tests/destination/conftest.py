@@ -16,10 +16,10 @@ from destination_squadstack.engine.engine import Engine, EngineSettings
 from destination_squadstack.engine.rate_limiter import RateLimiter
 from destination_squadstack.engine.rejection import Rejection
 from destination_squadstack.engine.seen_leads import SeenLeads
-from destination_squadstack.mapping import RecordMapper
 from destination_squadstack.progress import Progress
 from destination_squadstack.protocol import Message
-from destination_squadstack.routing import plan
+from destination_squadstack.record_rules.suppression import SuppressionList
+from destination_squadstack.routing import plan, record_mapper
 from squadstack_common.lossless_json import dump, load
 
 Json = dict[str, Any]
@@ -172,6 +172,7 @@ def a_bench(
     calls_per_minute: int = 1_000_000,
     tolerate_rejections: bool = False,
     jitter: Callable[[], float] = lambda: 0.0,
+    suppression: SuppressionList | None = None,
 ) -> Bench:
     settings = parse_config(config or a_config())
     routes = plan(settings, catalog or a_catalog("leads"))
@@ -181,7 +182,7 @@ def a_bench(
     lanes = {route.lane.index: route.lane for route in routes}.values()
     engine = Engine(
         routes,
-        [RecordMapper(route.lane.operation, route.renames, send_nulls=settings.nulls == "send") for route in routes],
+        [record_mapper(settings, route, progress.changed, suppression) for route in routes],
         settings=EngineSettings(
             workers=settings.workers,
             ignore_duplicates=settings.on_duplicate == "ignore",

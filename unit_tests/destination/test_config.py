@@ -14,7 +14,7 @@ from destination_squadstack.config import (
     parse_config,
 )
 from destination_squadstack.errors import ConfigError
-from destination_squadstack.mapping import Rename
+from destination_squadstack.record_rules.field_map import MappedField
 from destination_squadstack.spec import load_spec
 
 SECRET = "canary"
@@ -79,7 +79,7 @@ def test_a_config_with_every_field_is_taken():
         }
     )
     assert config.squadstack.base_url == "https://api.squadstack.com"
-    assert config.streams[0].field_map == (Rename("contact_name", "full_name"), Rename("lead_id", "id"))
+    assert config.streams[0].field_map == (MappedField("contact_name", "full_name"), MappedField("lead_id", "id"))
 
 
 @pytest.mark.parametrize(
@@ -331,7 +331,7 @@ STORES = {
         (ContactCenter, SPEC["contact_center"]["properties"]),
         (Target, SPEC["default"]["properties"]),
         (StreamEntry, SPEC["streams"]["items"]["properties"]),
-        (Rename, SPEC["streams"]["items"]["properties"]["field_map"]["items"]["properties"]),
+        (MappedField, SPEC["streams"]["items"]["properties"]["field_map"]["items"]["properties"]),
         (LocalStore, STORES["Local"]),
         (S3Store, STORES["S3"]),
     ],

@@ -50,7 +50,7 @@ def refused(configured, **changes):
 
 
 def lead(found, record):
-    shaper = RecordMapper(found.lane.operation, found.renames, mapped=found.mapped)
+    shaper = RecordMapper(found.lane.operation, found.field_map, mapped=found.mapped)
     return json.loads(shaper.shape(record)[1])
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from destination_squadstack.api.outcomes import ApiResponse, NoResponse
 from destination_squadstack.errors import ConfigError, MalformedInput, SyncError, TransientError
+from destination_squadstack.record_rules.suppression import read_list
 from test_support.configs import PORTAL_LOGIN
 
 LOST = NoResponse("connection lost", may_be_applied=True)
@@ -868,3 +869,30 @@ def test_calls_to_the_contact_center_use_none_of_the_allowance_and_wait_for_none
         b.feed(kit.record(lead), kit.record(lead, "set", status="new"))
     b.end()
     assert sorted(call.lane.operation.name for call in b.calls()) == ["set_status"] * 3 + ["upsert"]
+
+
+# -- records that the config's rules keep back
+
+
+def test_a_record_that_does_not_pass_the_filter_counts_for_its_state_and_costs_no_call(bench, kit):
+    default = {"operation": "upsert", "ref_id": "r", "filter": [{"field": "stage", "test": "equals", "value": "lead"}]}
+    b = bench(kit.config(default=default))
+    b.feed(kit.record("a", stage="lead"), kit.record("b", stage="customer"), kit.record("c"), kit.state(1))
+    b.end()
+    call = b.call()
+    assert [record.lead_id for record in call.records] == ["a"]
+    b.answer(call, kit.rows(call))
+    assert b.states()[0]["destinationStats"] == {"recordCount": 3, "rejectedRecordCount": 0}
+    assert b.progress.filtered == {"leads": 2}
+    assert b.rejected_records.rejections == []
+
+
+def test_suppressed_records_are_rejected_and_however_many_they_are_say_nothing_of_the_config(bench, kit):
+    b = bench(suppression=read_list([b"9876543210\n"]))
+    for index in range(300):
+        b.feed(kit.record(f"L{index}", phone_number="+91 98765 43210"))
+    b.feed(kit.state(1))
+    b.end()
+    assert b.calls() == []
+    assert b.states()[0]["destinationStats"] == {"recordCount": 0, "rejectedRecordCount": 300}
+    assert set(b.rejected_records.reasons) == {"suppressed: the number is on the suppression list"}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from destination_squadstack.mapping import Deleted, InvalidRecord, RecordMapper, RecordValidator, Rename
+from destination_squadstack.mapping import Deleted, InvalidRecord, MappedField, RecordMapper, RecordValidator
 from destination_squadstack.operations import OPERATIONS, Body
 from squadstack_common.lossless_json import load
 
@@ -121,13 +121,13 @@ def test_half_a_surrogate_pair_is_sent_as_it_came():
 
 
 def test_fields_are_renamed_and_come_from_nowhere_else():
-    renames = [Rename("lead_id", "id"), Rename("contact_name", "full_name"), Rename("city", "town")]
+    renames = [MappedField("lead_id", "id"), MappedField("contact_name", "full_name"), MappedField("city", "town")]
     data = {"id": 5, "lead_id": "other", "full_name": "Asha", "phone_number": "98", "city": "lost", "zip": 1}
     assert sent(data, renames=renames) == {"lead_id": "5", "contact_name": "Asha", "phone_number": "98", "zip": 1}
 
 
 def test_one_field_of_a_record_can_fill_two_fields_of_a_lead():
-    renames = [Rename("lead_id", "id"), Rename("crm_id", "id")]
+    renames = [MappedField("lead_id", "id"), MappedField("crm_id", "id")]
     data = {"id": "a", "phone_number": "98", "contact_name": "Asha"}
     assert sent(data, renames=renames) == {"lead_id": "a", "crm_id": "a", "phone_number": "98", "contact_name": "Asha"}
 

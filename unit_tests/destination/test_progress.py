@@ -73,7 +73,7 @@ def test_rows_deleted_at_their_source_are_counted_and_the_end_says_what_that_mea
             "sent again 0, states passed on 0, calls 0, throttled 0. Calls in the last 61 s: 0, of 100 a minute."
         ),
         (
-            "3 records were rows deleted at their source (_ab_cdc_deleted_at is filled) and were not sent: "
+            "3 records were rows deleted at their source (deleted_field is filled) and were not sent: "
             "only the operations that disable or delete leads take them."
         ),
     ]
