@@ -1,43 +1,9 @@
-"""Phone numbers as people and programs spell them, read by the library `phonenumbers`.
+"""What may leave as a lead's phone number."""
 
-The library is made to find a number wherever there may be one. It drops what stands between digits and turns letters
-into digits, so it reads `9.87654321E9`, a number out of a spreadsheet, as 9876543219, and `9876543 Anu` as 9876543268.
-Each of them is somebody else's number. So a reading is taken only where the text says it by itself:
-
-* its digits stand in the text one after another, with no letter between them;
-* it is the only number: an extension as long as a number is a second one, and where the text begins with a whole number
-  of its own, as in `9123456780/11`, what comes of reading on is not it.
-
-The two spellings that almost all records have, ten digits and ten digits behind a prefix, need no more than a look; a
-test holds them to what the library says of them.
-"""
-
-from collections.abc import Iterator
 from enum import StrEnum
-from functools import cache
-from re import Pattern
-from re import compile as compile_pattern
-from typing import Any, Final, NamedTuple
-from unicodedata import decimal
+from typing import Any
 
-from phonenumbers import (
-    NumberParseException,
-    PhoneMetadata,
-    PhoneNumber,
-    PhoneNumberDesc,
-    is_valid_number,
-    national_significant_number,
-    parse,
-)
-
-REGION: Final = "IN"
-INDIA: Final = 91
-# Every number of a subscriber has so many digits; toll-free and service numbers may have more or fewer.
-DIGITS: Final = 10
-# What stands between the digits of most numbers, and says nothing.
-_SEPARATORS = str.maketrans("", "", " -()")
-_PLUSES = frozenset("+\N{FULLWIDTH PLUS SIGN}")
-_PREFIXES = ("", "+91", "91", "0", "0091")
+from squadstack_common.phone_numbers import DIGITS, INDIA, is_valid_indian, plain_digits, read_number, spelled
 
 
 class PhoneNumbers(StrEnum):
@@ -46,15 +12,6 @@ class PhoneNumbers(StrEnum):
     NORMALIZE = "normalize"
     STRICT = "strict"
     AS_IS = "as_is"
-
-
-class Number(NamedTuple):
-    """A phone number that was read, and whether the library knows it for a valid one."""
-
-    country_code: int
-    # Without the prefix of the country or of a trunk call.
-    digits: str
-    valid: bool
 
 
 def ten_digits(value: Any) -> str | None:
@@ -92,121 +49,3 @@ def is_not_indian(value: Any) -> bool:
     if value.__class__ is str:
         return bool(value.strip()) and ten_digits(value) is None
     return value.__class__ is int and ten_digits(value) is None
-
-
-def spelled(value: Any) -> str | None:
-    """Return the text that spells a number, None for a value that cannot be a number."""
-    match value:
-        case str():
-            return value
-        case bool():
-            return None
-        case int():
-            return str(value)
-        case float() if value.is_integer():
-            return str(int(value))
-        case _:
-            return None
-
-
-def plain_digits(text: str) -> str | None:
-    """Return ten digits that stand alone or behind a prefix; None for any other spelling, which the library may know.
-
-    Whatever the library makes of such a text, these are the number's digits.
-    """
-    if not text.isascii():
-        return None
-    bare = text.translate(_SEPARATORS)
-    digits, prefix = bare[-DIGITS:], bare[:-DIGITS]
-    if len(digits) != DIGITS or not digits.isdigit() or digits[0] == "0" or prefix not in _PREFIXES:
-        return None
-    # With a gap behind the tenth digit it may be a number and the beginning of another: 91234 56780-11.
-    return None if prefix == "91" and not text[-3:].isdigit() else digits
-
-
-def is_valid_indian(digits: str) -> bool:
-    """Tell whether ten digits are a valid Indian number."""
-    return _valid_indian().fullmatch(digits) is not None
-
-
-@cache
-def _valid_indian() -> Pattern[str]:
-    """Join the library's own patterns: a number is valid if one of them matches, and asking each takes 20 µs."""
-    metadata = PhoneMetadata.metadata_for_region(REGION)
-    if metadata is None:
-        raise LookupError("phonenumbers has no metadata of India")
-    kinds: tuple[PhoneNumberDesc | None, ...] = (
-        metadata.mobile,
-        metadata.fixed_line,
-        metadata.toll_free,
-        metadata.premium_rate,
-        metadata.shared_cost,
-        metadata.personal_number,
-        metadata.voip,
-        metadata.pager,
-        metadata.uan,
-        metadata.voicemail,
-    )
-    patterns = [kind.national_number_pattern for kind in kinds if kind is not None and kind.national_number_pattern]
-    return compile_pattern("|".join(f"(?:{pattern})" for pattern in patterns))
-
-
-def read_number(text: str) -> Number | None:
-    """Read a number in any spelling, as somebody in India dials it; None where the text does not say one by itself."""
-    number = _parsed(text)
-    if number is None:
-        return None
-    digits = national_significant_number(number)
-    if not _stands_in(digits, text) or _is_one_of_two(digits, number, text):
-        return None
-    return _number(number)
-
-
-def conceivable_numbers(text: str) -> Iterator[tuple[int, str]]:
-    """Find all numbers that anybody could take a text for, as country codes and digits, where it says none by itself.
-
-    They are what the library reads, and every ten digits that follow one another, whatever is between them.
-    """
-    if (number := _parsed(text)) is not None:
-        yield number.country_code or 0, national_significant_number(number)
-    digits = "".join(char for char in _digit_or_letter(text) if char != "x")
-    for start in range(len(digits) - DIGITS + 1):
-        yield INDIA, digits[start : start + DIGITS]
-
-
-def _parsed(text: str) -> PhoneNumber | None:
-    try:
-        return parse(text, REGION)
-    except NumberParseException:
-        return None
-
-
-def _number(number: PhoneNumber) -> Number:
-    return Number(number.country_code or 0, national_significant_number(number), is_valid_number(number))
-
-
-def _stands_in(digits: str, text: str) -> bool:
-    return digits in "".join(_digit_or_letter(text))
-
-
-def _digit_or_letter(text: str) -> list[str]:
-    """Return the digits of any script as ASCII, letters as x, and nothing else."""
-    return [
-        str(digit) if (digit := decimal(char, None)) is not None else "x"
-        for char in text
-        if char.isalpha() or char.isdecimal()
-    ]
-
-
-def _is_one_of_two(digits: str, number: PhoneNumber, text: str) -> bool:
-    if len(number.extension or "") >= DIGITS:
-        return True
-    if not _PLUSES.isdisjoint(text):
-        return False
-    begun = ""
-    for char in text:
-        if char.isdecimal():
-            begun += str(decimal(char))
-        elif len(begun) == DIGITS and begun != digits and is_valid_indian(begun):
-            return True
-    return False

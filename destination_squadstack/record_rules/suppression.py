@@ -16,14 +16,7 @@ from hashlib import sha256
 from typing import Any
 
 from destination_squadstack.record_rules.packed_set import PackedSet
-from destination_squadstack.record_rules.phone_numbers import (
-    DIGITS,
-    INDIA,
-    conceivable_numbers,
-    plain_digits,
-    read_number,
-    spelled,
-)
+from squadstack_common.phone_numbers import DIGITS, INDIA, conceivable_numbers, plain_digits, read_number, spelled
 
 _HEX_LENGTH = 64
 _KEPT_BYTES = 8

@@ -9,15 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from destination_squadstack.record_rules.phone_numbers import (
-    conceivable_numbers,
-    is_not_indian,
-    is_valid_indian,
-    normalize,
-    plain_digits,
-    read_number,
-    ten_digits,
-)
+from destination_squadstack.record_rules.phone_numbers import is_not_indian, normalize, ten_digits
+from squadstack_common.phone_numbers import conceivable_numbers, is_valid_indian, plain_digits, read_number
 from squadstack_emulator.squadstack.entries import Wrong, first_error
 
 TABLE = Path(__file__).with_name("phone_numbers.txt")
