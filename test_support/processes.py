@@ -160,20 +160,6 @@ class Process:
         self.wait()
 
 
-def run(
-    script: str,
-    arguments: Sequence[str],
-    text: bytes = b"",
-    environment: Mapping[str, str] | None = None,
-    *,
-    clock: SleptClock | None = None,
-) -> "subprocess.CompletedProcess[bytes]":
-    """Run a console script to its end."""
-    process = Process(script, arguments, environment, clock=clock)
-    stdout, stderr = process.communicate(text)
-    return subprocess.CompletedProcess(process.args, process.wait(), stdout, stderr)
-
-
 def start_anew(
     script: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None
 ) -> "subprocess.Popen[bytes]":

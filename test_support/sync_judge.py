@@ -15,7 +15,7 @@ from destination_squadstack.api.outcomes import NoResponse
 from destination_squadstack.api.timeouts import READ_SECONDS, read_timeout_for
 from destination_squadstack.api.transport import read_reply
 from destination_squadstack.errors import SyncError, TransientError
-from test_support.crm_model import NOT_CARRIED_OUT, Exchange, Json, Key, Row, Server
+from test_support.crm_model import Exchange, Json, Key, Row, Server
 
 # A sync that is at work for longer than this after the weather has cleared hangs. A lead that is never answered takes a
 # quarter of an hour to find, and a worker is held meanwhile.
@@ -398,8 +398,3 @@ def judge_order(run: Run) -> None:
         if number < latest.get(change.key, -1):
             run.complain(f"record {number} was applied after record {latest[change.key]} of the same lead")
         latest[change.key] = max(number, latest.get(change.key, -1))
-
-
-def carried_out(exchange: Exchange) -> bool:
-    """Whether a call can have changed anything."""
-    return exchange.fault not in NOT_CARRIED_OUT
