@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 
 from source_squadstack import components
 from source_squadstack.cdk_fast_path.literal_evaluation import OneAtATime
+from source_squadstack.components.response_body import SHAPES
 from source_squadstack.manifest import MANIFEST
 from test_support.project import project
 
@@ -153,6 +154,13 @@ def at(value: Any, path: list[str]) -> Any:
 def test_every_stream_has_a_schema_file_and_every_schema_file_a_stream():
     assert {path.stem for path in MANIFEST.with_name("schemas").glob("*.json")} == set(STREAMS)
     assert {name: stream["name"] for name, stream in STREAMS.items()} == {name: name for name in STREAMS}
+
+
+def test_every_stream_names_itself_and_a_shape_and_every_shape_is_some_streams():
+    parameters = {name: stream["$parameters"] for name, stream in STREAMS.items()}
+    assert {name: given["name"] for name, given in parameters.items()} == {name: name for name in STREAMS}
+    assert {given["shape"] for given in parameters.values()} == set(SHAPES)
+    assert {key for given in parameters.values() for key in given} == {"name", "shape"}
 
 
 @pytest.mark.parametrize("name", STREAMS)
