@@ -103,6 +103,16 @@ def test_check_names_the_field_that_is_wrong(checked, reply, sentence):
     assert len(sent) == 2
 
 
+def test_a_suppression_list_with_a_line_that_cannot_be_read_is_named_before_anything_is_asked(checked, tmp_path):
+    (tmp_path / "dnd.txt").write_text("9876543210\nnobody\n", encoding="utf-8")
+    said, sent, _ = checked(ApiResponse(200, b""), suppression={"path": str(tmp_path / "dnd.txt")})
+    assert said == (
+        "suppression.path: line 2 of the list is neither a phone number nor the SHA-256 hash of one. "
+        "Correct or remove it. Nothing was sent."
+    )
+    assert sent == []
+
+
 def test_check_waits_out_a_429_once(checked):
     throttled = ApiResponse(429, "x", "x", retry_after=20.0)
     assert checked(throttled, REFUSED)[::2] == (None, 20.0)
