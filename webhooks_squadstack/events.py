@@ -1,7 +1,8 @@
 """Events: what a webhook's body tells, by the fields that the vendor documents.
 
 * `lead_processed`: the "Lead Processed Webhook" of v4, and "Judgement" of the disposition updates, which is the same.
-* `call`: "Call" of the disposition updates.
+* `call`: "Call" of the disposition updates. It may carry `lead_responses` as well, "any other information captured over
+  the call": a field that several events have tells a type only where no field of one event alone does.
 * `ivr`, `email`, `sms`: the documents show no body of these events; told by what v1 answers of such an attempt.
 * `whatsapp`: no field of it is documented.
 
@@ -10,6 +11,7 @@ The vendor's team builds the format that is asked for: a field `event_type` with
 """
 
 import re
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,16 +33,20 @@ _NAMES = {
     "judgement": LEAD_PROCESSED,
     "whatsapp_message": WHATSAPP,
 }
-# One of the sets is enough. The order counts: a judgement may carry fields of the last call as well.
+# One of the sets is enough. The order counts: a judgement may carry fields of the last call as well, and every event
+# what was captured so far.
 _FIELDS = (
-    (LEAD_PROCESSED, ({"processed_at"}, {"lead_outcome"}, {"lead_responses"})),
+    (LEAD_PROCESSED, ({"processed_at"}, {"lead_outcome"})),
     (CALL, ({"called_at"}, {"call_outcome"}, {"call_attempt_number"})),
     (IVR, ({"dtmf_response"}, {"text_to_speak"}, {"multi_text_to_speak"})),
     (EMAIL, ({"google_email"}, {"subject", "sent_at"})),
     (SMS, ({"body", "sent_at"},)),
+    (LEAD_PROCESSED, ({"lead_responses"},)),
 )
+# The moment of an event is its type's own; where that is missing or no time, another is nearer than none. `created_at`
+# is not among them: it is the lead's, and would put an event before all others of the lead.
 _MOMENTS = {LEAD_PROCESSED: "processed_at", CALL: "called_at"}
-_OTHER_MOMENTS = ("sent_at", "called_at", "processed_at")
+_OTHER_MOMENTS = ("sent_at", "called_at", "processed_at", "latest_called_at")
 # What is text in JSON and in no database: NUL, and half a surrogate pair.
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
@@ -54,7 +60,7 @@ class Event:
         event_type: One of `EVENT_TYPES`.
         campaign_id: As text; None where the body has none.
         lead_id: As text; None where the body has none.
-        occurred_at: Microseconds since 1970 of the moment that the body names; None where it names none that is one.
+        occurred_at: Microseconds since 1970 of the moment that the body names; None where no field of it is one.
         received_at: Microseconds since 1970 at which it came.
         payload: JSON text of the body.
     """
@@ -95,7 +101,13 @@ def spelled(moment: int | None) -> str | None:
 def _type(document: dict[str, Any]) -> str:
     said = document.get("event_type")
     named = _NAMES.get(said.strip().lower().replace(" ", "_")) if isinstance(said, str) else None
-    return named or next((kind for kind, sets in _FIELDS if any(fields <= document.keys() for fields in sets)), UNKNOWN)
+    # A format with room for every event's fields leaves those of the others empty.
+    filled = {name for name, value in document.items() if value not in (None, "")}
+    return named or _type_by(filled) or _type_by(document.keys()) or UNKNOWN
+
+
+def _type_by(names: AbstractSet[str]) -> str | None:
+    return next((kind for kind, sets in _FIELDS if any(fields <= names for fields in sets)), None)
 
 
 def _text(value: object) -> str | None:
@@ -104,7 +116,7 @@ def _text(value: object) -> str | None:
 
 
 def _occurred_at(document: dict[str, Any], event_type: str) -> int | None:
-    names = (_MOMENTS[event_type],) if event_type in _MOMENTS else _OTHER_MOMENTS
+    names = (*filter(None, [_MOMENTS.get(event_type)]), *_OTHER_MOMENTS)
     return next((moment for name in names if (moment := _moment(document.get(name))) is not None), None)
 
 

@@ -40,12 +40,16 @@ _EVENT = {
         "event_type": {"type": "string", "enum": list(EVENT_TYPES)},
         "campaign_id": _nullable("The body's `campaign_id`, as text."),
         "lead_id": _nullable("The body's `lead_id`, as text."),
-        "occurred_at": _nullable("RFC 3339, UTC: the body's `processed_at`, `called_at` or `sent_at`, by its type."),
+        "occurred_at": _nullable(
+            "RFC 3339, UTC: the body's `processed_at`, `called_at` or `sent_at`, by its type; another of them, or "
+            "`latest_called_at`, where that one is missing or no time."
+        ),
         "received_at": {"type": "string", "format": "date-time", "description": "RFC 3339, UTC."},
         "payload": {
             "type": "object",
             "description": (
-                "The body, as it came. One that is nested deeper than "
+                "The body, as it came: custom fields may stand at its top, and `lead_responses` may be an object or a "
+                "list. One that is nested deeper than "
                 f"{MOST_DEPTH} levels stands in it as a string, under the key `{TEXT_KEY}`."
             ),
         },

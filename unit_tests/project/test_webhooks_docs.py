@@ -1,12 +1,15 @@
 """The page of the webhook receiver says what the code does: its tables are compared with it."""
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from test_support.markdown import rows, section
+from test_support.markdown import blocks, rows, section
 from webhooks_squadstack import openapi, settings
 from webhooks_squadstack.events import EVENT_TYPES
 from webhooks_squadstack.metrics import REFUSALS, Metrics
@@ -56,3 +59,48 @@ def test_the_page_shows_what_pulling_is_asked_with_and_answered():
     refusals = {status for status in operation["responses"] if status != "200"}
     assert {row[0] for row in rows(pulling) if row[0].isdigit()} == refusals
     assert f'"has_more": {str(False).lower()}' in pulling
+
+
+def warehouse(*events: dict[str, Any]) -> duckdb.DuckDBPyConnection:
+    """A warehouse that has received these events, `payload` as JSON."""
+    database = duckdb.connect()
+    database.execute(
+        "CREATE TABLE webhook_events (event_id VARCHAR, sequence BIGINT, event_type VARCHAR, campaign_id VARCHAR,"
+        " lead_id VARCHAR, occurred_at TIMESTAMPTZ, payload JSON)"
+    )
+    for event in events:
+        row = {"event_id": "e", "sequence": 1, "event_type": "call", "campaign_id": "c", "lead_id": "l"} | event
+        row["payload"] = json.dumps(row.get("payload", {}))
+        names = ", ".join(row)
+        database.execute(
+            f"INSERT INTO webhook_events ({names}) VALUES ({', '.join('?' * len(row))})",
+            [*row.values()],
+        )
+    return database
+
+
+def test_the_query_for_the_latest_event_of_a_lead_takes_no_event_without_a_time():
+    _, latest = blocks(section(PAGE, "## What each event holds"), "sql")
+    kind = {"event_type": "lead_processed"}
+    with warehouse(
+        {"event_id": "no time", "sequence": 9, **kind},
+        {"event_id": "older", "sequence": 3, "occurred_at": "2026-11-20T09:00:00Z", **kind},
+        {"event_id": "latest", "sequence": 2, "occurred_at": "2026-11-21T09:00:00Z", **kind},
+    ) as database:
+        assert [row[0] for row in database.execute(latest).fetchall()] == ["latest"]
+
+
+def test_the_query_for_answers_reads_objects_and_lists_and_a_custom_field_at_the_top():
+    answers, _ = blocks(section(PAGE, "## What each event holds"), "sql")
+    with warehouse(
+        {"event_id": "1", "payload": {"city": "Pune", "lead_responses": {"language": "English", "more": {"a": 1}}}},
+        {"event_id": "2", "payload": {"lead_responses": [{"question": "language", "answer": "English"}]}},
+        {"event_id": "3", "payload": {"lead_responses": []}},
+        {"event_id": "4", "payload": {"called_at": "2026-11-21T09:00:00Z"}},
+    ) as database:
+        rows = database.execute(answers).fetchall()
+    assert sorted(rows) == [
+        ("1", "call", "l", "language", '"English"', "Pune"),
+        ("1", "call", "l", "more", '{"a":1}', "Pune"),
+        ("2", "call", "l", "0", '{"question":"language","answer":"English"}', None),
+    ]

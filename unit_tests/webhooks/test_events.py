@@ -44,6 +44,22 @@ def test_the_documented_webhook_of_a_processed_lead_is_read_whole():
         ({"event_type": "Whatsapp message", "sent_at": "2018-12-03T14:36:38"}, "whatsapp", 1543847798_000000),
         ({"event_type": "Judgement", "call_outcome": "x"}, "lead_processed", None),
         ({"event_type": "SMS", "status": "sent"}, "sms", None),
+        ({"event_type": "Judgement", "called_at": "2018-12-03T14:36:38Z"}, "lead_processed", 1543847798_000000),
+        (CALL | {"lead_responses": {"still_interested": "No"}}, "call", 1543847798_000000),
+        (CALL | {"lead_responses": [{"question": "Still interested?", "answer": "No"}]}, "call", 1543847798_000000),
+        (CALL | {"processed_at": None, "lead_outcome": "", "lead_responses": {}}, "call", 1543847798_000000),
+        ({"call_outcome": "x", "lead_responses": []}, "call", None),
+        ({"call_outcome": "x", "called_at": "later", "sent_at": 1543847798}, "call", 1543847798_000000),
+        (SMS | {"lead_responses": {"a": "b"}}, "sms", 1531409739_413000),
+        ({"lead_responses": {"a": "b"}}, "lead_processed", None),
+        ({"lead_responses": [], "created_at": "2018-12-03T14:36:01Z"}, "lead_processed", None),
+        (LEAD_PROCESSED | {"called_at": "2018-12-03T14:36:38Z"}, "lead_processed", 1543847874_000000),
+        (
+            {"lead_outcome": "x", "processed_at": None, "latest_called_at": "2018-12-03T14:36:38+00:00"},
+            "lead_processed",
+            1543847798_000000,
+        ),
+        ({"called_at": None}, "call", None),
         ({"event_type": "something new", "called_at": "2018-12-03T14:36:38Z"}, "call", 1543847798_000000),
         ({"event_type": 7}, "unknown", None),
         ({"body": "no moment, so no SMS"}, "unknown", None),
@@ -51,7 +67,7 @@ def test_the_documented_webhook_of_a_processed_lead_is_read_whole():
         ({}, "unknown", None),
     ],
 )
-def test_an_event_is_told_by_its_name_or_by_its_fields(content, event_type, occurred_at):
+def test_an_event_is_told_by_its_name_or_by_what_only_it_has(content, event_type, occurred_at):
     event = read(content)
 
     assert (event.event_type, event.occurred_at) == (event_type, occurred_at)
