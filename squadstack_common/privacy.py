@@ -1,0 +1,411 @@
+"""Phone numbers, names and other fields that records must not carry: hashed or dropped, at any depth.
+
+A field is told by its name (`personal_fields`). In fields of text the record's own number and name are replaced: an SMS
+greets the person, and a note repeats the number.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum, StrEnum, auto
+from typing import Any, Final, NamedTuple
+
+from squadstack_common.personal_fields import OUTREACH_PREFIXES, Kind, is_about_a_person, kind_of
+from squadstack_common.phone_numbers import e164, library, spelled
+
+
+class Action(StrEnum):
+    """What is done about a field's value. Of two that apply to one field, the later of these is taken."""
+
+    KEEP = "keep"
+    HASH = "hash"
+    DROP = "drop"
+
+
+# The keys of the streams' records, and the cursors that a sync goes on by.
+RECORD_KEYS = ("campaign_id", "lead_id", "id", "queue_id", "event_id", "activity_id", "recording_url")
+CURSORS = ("processed_at", "timestamp", "sequence")
+# The one key that is the customer's own: it may be a number or an address. By the others is asked and paged.
+HASHABLE_KEYS = frozenset({"lead_id"})
+
+# A body that is nested too deeply to be looked into travels as this member's text.
+OPAQUE_FIELD = "_json"
+
+_BLOCK = 64
+_STRICTNESS = list(Action)
+Mask = Callable[[Any], Any]
+
+
+class PrivacySettings(NamedTuple):
+    """The user's word on it."""
+
+    phone_numbers: Action = Action.KEEP
+    names: Action = Action.KEEP
+    fields: tuple[str, ...] = ()
+    fields_action: Action = Action.DROP
+    salt: str = ""
+
+    @classmethod
+    def of(cls, section: Mapping[str, Any]) -> "PrivacySettings":
+        """Read a section of a config that keeps to its specification."""
+        given = {name: value for name, value in section.items() if value is not None}
+        return cls(
+            phone_numbers=Action(given.get("phone_numbers", Action.KEEP)),
+            names=Action(given.get("names", Action.KEEP)),
+            fields=tuple(given.get("fields", ())),
+            fields_action=Action(given.get("fields_action", Action.DROP)),
+            salt=given.get("salt", ""),
+        )
+
+    @property
+    def changes_anything(self) -> bool:
+        """Whether anything is hashed or dropped at all."""
+        return any(action is not Action.KEEP for action in self.actions)
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """What is done about numbers, names, and the fields that are named, if any are."""
+        return self.phone_numbers, self.names, *((self.fields_action,) if self.fields else ())
+
+    def problems(self, keys: Collection[str] = (*RECORD_KEYS, *CURSORS)) -> Iterator[tuple[str, str]]:
+        """Yield what cannot be done: the setting's name and what is wrong with it."""
+        if Action.HASH in self.actions and not self.salt.strip():
+            yield "salt", "is missing: without a secret, whoever knows all phone numbers knows whose hash is whose"
+        for number, name in enumerate(self.fields if self.fields_action is not Action.KEEP else ()):
+            key = name.strip().casefold()
+            if key in keys and (self.fields_action is Action.DROP or key not in HASHABLE_KEYS):
+                yield f"fields[{number}]", _KEY_PROBLEM.format(key=key, hashable=", ".join(sorted(HASHABLE_KEYS)))
+        if self.phone_numbers is Action.HASH and not _can_read_numbers():
+            yield "phone_numbers", _NO_LIBRARY
+
+
+_KEY_PROBLEM = (
+    "names `{key}`, by which records are told apart or a sync goes on: it can be neither dropped nor hashed "
+    "(of the keys, {hashable} alone can be hashed)"
+)
+_NO_LIBRARY = (
+    "cannot be `hash` here: the library `phonenumbers`, which brings a number to E.164 first, is not installed. Choose "
+    "`drop`, or run the connector's own image"
+)
+
+
+def _can_read_numbers() -> bool:
+    try:
+        library()
+    except ImportError:
+        return False
+    return True
+
+
+class _Own(NamedTuple):
+    """What a record says of its person, and the texts that may repeat it.
+
+    Attributes:
+        said: Its numbers, and its names.
+        texts: Each text's object or list, and its key there.
+    """
+
+    said: tuple[list[str], list[str]]
+    texts: list[tuple[Any, Any]]
+
+
+class _Plan(Enum):
+    """What is done about a field's value."""
+
+    KEEP = auto()  # objects and lists in it are looked into
+    MASK = auto()  # all of it
+    MASK_NUMBERS = auto()  # if it reads like a phone number; else it is a text
+    CLEAN = auto()  # a text in which the record's own number and name are replaced
+
+
+# Looked at for every field of every record: a module's own name is found faster than an attribute.
+_KEEP: Final = _Plan.KEEP
+_MASK: Final = _Plan.MASK
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """What is done about a field.
+
+    Attributes:
+        plan: What to do.
+        mask: What makes of a value what is left of it.
+        of_own: Index in `_Own.said` of what the value says of the person; None if nothing.
+        is_person: Whether objects in it are about a person.
+        is_outreach: Whether it may be a key of API v1 that holds what was done: objects in it are looked into.
+    """
+
+    plan: _Plan
+    mask: Mask
+    of_own: int | None
+    is_person: bool
+    is_outreach: bool
+
+
+_CONTAINERS: frozenset[type[Any]] = frozenset({dict, list})
+_NUMBERS, _NAMES = 0, 1
+# Field names are data where an object is keyed by what it holds: what is learned of them must not grow for ever.
+_MOST_RULES = 10_000
+
+
+class Masker:
+    """Makes copies of records without what must not be in them. Any number of threads may use one."""
+
+    def __init__(self, settings: PrivacySettings, *, keeps_hashes: bool = False) -> None:
+        """Take settings without problems.
+
+        Args:
+            settings: What is to be done.
+            keeps_hashes: Whether a number or name that is 64 hex digits was hashed before, by the webhook receiver.
+        """
+        self._settings = settings
+        self._hmac = hmac_sha256(settings.salt)
+        self._keeps_hashes = keeps_hashes
+        self._named = frozenset(name.strip().casefold() for name in settings.fields)
+        self._cleans = (settings.phone_numbers is not Action.KEEP, settings.names is not Action.KEEP)
+        self._rules: dict[bool, dict[str, _Rule]] = {False: {}, True: {}}
+
+    def masked(self, record: Mapping[str, Any], *, is_person: bool = True) -> dict[str, Any]:
+        """Return a record as it may leave.
+
+        Args:
+            record: The record.
+            is_person: Whether it is about a person: its `name` is a person's then.
+        """
+        own = _Own(([], []), [])
+        masked = self._object(record, is_person, own)
+        if own.texts:
+            _clean(own)
+        return masked
+
+    def only(self, record: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+        """Return a record of which these fields alone, where the user has named them, are hashed or dropped."""
+        named = {name: value for name, value in record.items() if name in names and name.casefold() in self._named}
+        return {**record, **self.masked(named)} if named else {**record}
+
+    def keyed(self, identity: str, otherwise: str) -> str:
+        """Return the id of a record whose id is made of what must not be known: nobody can find that out by trying.
+
+        Args:
+            identity: The id.
+            otherwise: The secret to take where there is no salt.
+        """
+        if not any(self._cleans):
+            return identity
+        return hmac_sha256(self._settings.salt or otherwise)(identity)[: len(identity)]
+
+    def _object(self, record: Mapping[str, Any], is_person: bool, own: _Own) -> dict[str, Any]:
+        rules = self._rules[is_person]
+        masked = dict(record)
+        for name, value in record.items():
+            rule = rules.get(name) or self._learn(rules, name, is_person)
+            if value.__class__ in _CONTAINERS or (rule.plan is not _KEEP and value is not None):
+                self._field(masked, name, value, rule, own)
+        if "value" in record or "answer" in record or "response" in record:
+            self._named_by_another(record, masked, is_person, own)
+        return masked
+
+    def _field(self, holder: Any, at: Any, value: Any, rule: _Rule, own: _Own) -> None:
+        """Put into an object or a list what is left of a value."""
+        if value.__class__ in _CONTAINERS:
+            self._container(holder, at, value, rule, own)
+        elif rule.plan is _MASK or (rule.plan is _Plan.MASK_NUMBERS and _reads_like_a_number(value)):
+            if rule.of_own is not None:
+                own.said[rule.of_own].append(str(value))
+            holder[at] = rule.mask(value)
+        elif rule.plan is not _KEEP and value.__class__ is str:
+            own.texts.append((holder, at))
+
+    def _container(self, holder: Any, at: Any, value: Any, rule: _Rule, own: _Own) -> None:
+        if rule.is_outreach and _holds_objects(value):
+            rule = replace(rule, plan=_KEEP)
+        if rule.plan is _MASK and rule.mask is _dropped:
+            _note(value, rule, own)
+            holder[at] = None
+        elif value.__class__ is list:
+            holder[at] = items = list(value)
+            for index, item in enumerate(value):
+                if item is not None:
+                    self._field(items, index, item, rule, own)
+        elif rule.plan is _MASK:
+            _note(value, rule, own)
+            holder[at] = _all_masked(value, rule.mask)
+        else:
+            holder[at] = self._object(value, rule.is_person, own)
+
+    def _named_by_another(self, record: Mapping[str, Any], masked: dict[str, Any], is_person: bool, own: _Own) -> None:
+        """Mask the value of an object that has its field's name in it: `{"question": "phone", "answer": "98…"}`."""
+        label = next((name for name in _LABELS if isinstance(record.get(name), str)), None)
+        if label is None:
+            return
+        rules = self._rules[is_person]
+        rule = rules.get(record[label]) or self._learn(rules, record[label], is_person)
+        if label == "name" and rule.plan is not _KEEP and label not in self._named:
+            masked[label] = record[label]  # no person's: it names the field
+        for name in ("value", "answer", "response"):
+            if record.get(name) is not None and name not in self._named:
+                self._field(masked, name, record[name], rule, own)
+
+    def _learn(self, rules: dict[str, _Rule], name: str, is_person: bool) -> _Rule:
+        if len(rules) >= _MOST_RULES:
+            rules.clear()
+        rules[name] = rule = self._rule(name, is_person)
+        return rule
+
+    def _rule(self, name: str, is_person: bool) -> _Rule:
+        kind = kind_of(name)
+        if kind is Kind.BARE_NAME:
+            kind = Kind.NAME if is_person else None
+        is_number = kind in (Kind.PHONE_NUMBER, Kind.PERHAPS_PHONE_NUMBER)
+        of_kind = (
+            self._settings.phone_numbers if is_number else self._settings.names if kind is Kind.NAME else Action.KEEP
+        )
+        of_name = self._settings.fields_action if name.strip().casefold() in self._named else Action.KEEP
+        if name == OPAQUE_FIELD:
+            of_name = Action.DROP
+        action = max(of_kind, of_name, key=_STRICTNESS.index)
+        if action is Action.KEEP:
+            plan = _Plan.CLEAN if kind is Kind.TEXT and any(self._cleans) else _KEEP
+        elif kind is Kind.PERHAPS_PHONE_NUMBER and of_name is Action.KEEP:
+            plan = _Plan.MASK_NUMBERS
+        else:
+            plan = _MASK
+        hashed = self._hashed_number if is_number else self._hashed_name if kind is Kind.NAME else self._hashed
+        own = _NUMBERS if is_number and self._cleans[_NUMBERS] else _NAMES if self._cleans[_NAMES] else None
+        return _Rule(
+            plan,
+            _dropped if action is Action.DROP else hashed,
+            own if kind is Kind.NAME or is_number else None,
+            is_about_a_person(name, is_person),
+            name.startswith(OUTREACH_PREFIXES),
+        )
+
+    def _hashed_number(self, value: Any) -> Any:
+        # What almost all numbers look like; the others cost ten times as much.
+        if value.__class__ is str and len(value) == _PLAIN and value.startswith("+91") and value[1:].isdecimal():
+            return self._hmac(value) if value.isascii() and value[3] != "0" else self._hashed_other_number(value)
+        return self._hashed_other_number(value)
+
+    def _hashed_other_number(self, value: Any) -> Any:
+        if value.__class__ is bool or self._is_hash(value):
+            return value
+        written = e164(value)
+        return self._hashed(value) if written is None else self._hmac(written)
+
+    def _hashed_name(self, value: Any) -> Any:
+        return value if value.__class__ is bool or self._is_hash(value) else self._hashed(value)
+
+    def _hashed(self, value: Any) -> Any:
+        if value.__class__ is not str:
+            return self._hmac(json.dumps(value))
+        return self._hmac(value) if value.strip() else value
+
+    def _is_hash(self, value: Any) -> bool:
+        return self._keeps_hashes and value.__class__ is str and _HASH.fullmatch(value) is not None
+
+
+_PLAIN = len("+919876543210")
+_HASH = re.compile("[0-9a-f]{64}")
+_LABELS = ("key", "name", "label", "question", "field", "title", "parameter", "attribute", "question_key", "field_name")
+
+
+def _dropped(_: Any) -> None:
+    return None
+
+
+def _all_masked(value: Any, mask: Mask) -> Any:
+    """Mask every value in an object: nobody knows what its fields are called."""
+    if isinstance(value, dict):
+        return {name: _all_masked(each, mask) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_all_masked(each, mask) for each in value]
+    return None if value is None else mask(value)
+
+
+def _holds_objects(value: Any) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list) and any(isinstance(each, dict) for each in value))
+
+
+_FEWEST_DIGITS = 7
+
+
+def _reads_like_a_number(value: Any) -> bool:
+    """Tell whether a value has a phone number's digits, and no letters before them; those of an address may follow."""
+    text = spelled(value)
+    if text is None:
+        return False
+    number = text.casefold().removeprefix("sip:").removeprefix("tel:").partition("@")[0]
+    digits = sum(map(str.isdecimal, number))
+    return digits >= _FEWEST_DIGITS and not any(map(str.isalpha, number))
+
+
+def _note(value: Any, rule: _Rule, own: _Own) -> None:
+    """Take note of every number or name in a value, to look for them in the record's texts."""
+    if isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            _note(each, rule, own)
+    elif rule.of_own is not None and value is not None:
+        own.said[rule.of_own].append(str(value))
+
+
+# ── texts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+NUMBER_REPLACED, NAME_REPLACED = "[phone number]", "[name]"
+# How much of a number is looked for: behind the country's code, or what there is.
+_LOCAL_DIGITS = 10
+# A name's initials are everywhere.
+_SHORTEST_WORD = 3
+
+
+def _clean(own: _Own) -> None:
+    """Replace a record's own numbers and names in its texts."""
+    numbers = _numbers_pattern(own.said[_NUMBERS])
+    names = _names_pattern(own.said[_NAMES])
+    for holder, at in own.texts:
+        text: str = holder[at]
+        if numbers is not None:
+            text = numbers.sub(NUMBER_REPLACED, text)
+        if names is not None:
+            text = names.sub(NAME_REPLACED, text)
+        holder[at] = text
+
+
+def _numbers_pattern(numbers: Iterable[str]) -> re.Pattern[str] | None:
+    """Return what finds numbers in any spelling, with the country's code or without."""
+    found = {"".join(filter(str.isdecimal, each))[-_LOCAL_DIGITS:] for each in numbers}
+    parts = [r"\W{0,3}".join(each) for each in sorted(found) if len(each) >= _FEWEST_DIGITS]
+    return re.compile(rf"\+?(?:\d{{1,4}}\W{{0,3}})?(?:{'|'.join(parts)})") if parts else None
+
+
+def _names_pattern(names: Iterable[str]) -> re.Pattern[str] | None:
+    """Return what finds names, whole and in parts; a part as a word of its own."""
+    whole = {name.strip() for name in names if len(name.strip()) >= _SHORTEST_WORD}
+    parts = {word for name in whole for word in re.split(r"\W+", name) if len(word) >= _SHORTEST_WORD}
+    found = sorted({*(re.sub(r"\W+", r"\\W+", name.strip()) for name in whole), *map(re.escape, parts)}, key=len)
+    if not found:
+        return None
+    return re.compile(rf"(?<![^\W_])(?:{'|'.join(reversed(found))})(?![^\W_])", re.IGNORECASE)
+
+
+# ── hashes ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def hmac_sha256(salt: str) -> Callable[[str], str]:
+    """Return what makes HMAC-SHA256 over a salt, as 64 hex digits.
+
+    The library's own takes four times as long: it makes the two halves of the key anew for each text.
+    """
+    key = salt.encode()
+    key = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
+    begun_inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in key))
+    begun_outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in key))
+
+    def hexdigest(text: str) -> str:
+        inner, outer = begun_inner.copy(), begun_outer.copy()
+        inner.update(text.encode("utf-8", "surrogatepass"))
+        outer.update(inner.digest())
+        return outer.hexdigest()
+
+    return hexdigest

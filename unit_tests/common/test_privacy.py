@@ -1,0 +1,234 @@
+"""What is left of records whose numbers, names or other fields are hashed or dropped."""
+
+import hashlib
+import hmac
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from squadstack_common import privacy
+from squadstack_common.privacy import Masker, PrivacySettings, hmac_sha256
+
+SALT = "a secret of ours"
+
+
+def hashed(text: str) -> str:
+    return hmac.new(SALT.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def masked(record: dict[str, Any], *, is_person: bool = True, keeps_hashes: bool = False, **section: Any) -> Any:
+    settings = PrivacySettings.of({"salt": SALT, **section})
+    return Masker(settings, keeps_hashes=keeps_hashes).masked(record, is_person=is_person)
+
+
+@given(st.text(max_size=100), st.text(max_size=100))
+def test_the_hash_is_hmac_sha256(salt, text):
+    assert hmac_sha256(salt)(text) == hmac.new(salt.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def test_a_number_has_one_hash_in_every_spelling_at_any_depth():
+    spellings = [
+        "+919876543210",
+        "9876543210",
+        "+91 98765-43210",
+        "09876543210",
+        9876543210,
+        9876543210.0,
+        "９８７६５４３２１０",
+    ]
+    record = {"lead_responses": [{"answers": {"alternate_number": each}} for each in spellings], "phones": spellings}
+    left = masked(record, phone_numbers="hash")
+    assert {each["answers"]["alternate_number"] for each in left["lead_responses"]} == {hashed("+919876543210")}
+    assert set(left["phones"]) == {hashed("+919876543210")}
+
+
+def test_a_number_that_nobody_can_read_and_a_name_are_hashed_as_they_came():
+    left = masked({"phone_number": "98XXXXXX10", "contact_name": " Meera  Réddy"}, phone_numbers="hash", names="hash")
+    assert left == {"phone_number": hashed("98XXXXXX10"), "contact_name": hashed(" Meera  Réddy")}
+
+
+def test_what_is_dropped_is_null_and_all_else_is_as_it_was():
+    record = {"lead_id": "L1", "phone_number": "9876543210", "contact_name": "Asha", "n": 2**70, "x": [None, 1.5, {}]}
+    left = masked(record, phone_numbers="drop", names="drop")
+    assert left == {**record, "phone_number": None, "contact_name": None}
+
+
+def test_a_record_that_was_given_is_not_changed():
+    record = {"body": "Dear Asha", "contact_name": "Asha", "agents": [{"name": "Ravi", "phone": ["9876543210"]}]}
+    before = json.dumps(record)
+    masked(record, phone_numbers="drop", names="hash")
+    assert json.dumps(record) == before
+
+
+def test_what_says_nothing_stays_what_it_is():
+    record = {"phone_number": None, "contact_name": "", "mobile": " ", "phone": True, "phones": []}
+    assert masked(record, phone_numbers="hash", names="hash") == record
+
+
+def test_an_object_under_a_name_of_a_number_is_hashed_in_each_of_its_values_and_dropped_whole():
+    record = {"phone": {"primary": "9876543210", "other": ["9123456780", None]}, "customer_name": {"first": "Asha"}}
+    assert masked(record, phone_numbers="hash", names="hash") == {
+        "phone": {"primary": hashed("+919876543210"), "other": [hashed("+919123456780"), None]},
+        "customer_name": {"first": hashed("Asha")},
+    }
+    assert masked(record, phone_numbers="drop", names="drop") == {"phone": None, "customer_name": None}
+
+
+def test_a_key_of_api_v1_is_looked_into_whatever_its_campaign_is_called():
+    record = {
+        "call_attempt_Mobile Phone_1": [{"outcome_id": 1, "alternate_phone": "9876543210"}],
+        "sms_contact name": {},
+    }
+    assert masked(record, phone_numbers="drop", names="drop") == {
+        "call_attempt_Mobile Phone_1": [{"outcome_id": 1, "alternate_phone": None}],
+        "sms_contact name": {},
+    }
+
+
+def test_whom_it_went_to_is_a_number_if_it_reads_like_one():
+    record = {
+        "to": "sip:+919876543210@realm.example",
+        "from": "team@example.com",
+        "caller_id": 9876543210,
+        "callee": "x",
+    }
+    assert masked(record, phone_numbers="drop") == {**record, "to": None, "caller_id": None}
+
+
+def test_the_name_of_an_agent_is_a_persons_and_that_of_a_queue_or_a_tag_is_not():
+    queue = {"name": "Sales", "agents": [{"name": "Ravi", "tags": [{"name": "Batch 1"}]}]}
+    assert masked(queue, names="drop", is_person=False) == {
+        "name": "Sales",
+        "agents": [{"name": None, "tags": [{"name": "Batch 1"}]}],
+    }
+
+
+def test_an_object_that_names_its_field_in_it_is_masked_by_that_name():
+    answers = [
+        {"question": "alternate phone", "answer": "9876543210"},
+        {"name": "nominee_name", "value": "Asha"},
+        {"key": "language", "value": "Hindi"},
+        {"name": "Asha", "value": 5},
+    ]
+    assert masked({"lead_responses": answers}, phone_numbers="drop", names="drop")["lead_responses"] == [
+        {"question": "alternate phone", "answer": None},
+        {"name": "nominee_name", "value": None},
+        {"key": "language", "value": "Hindi"},
+        {"name": None, "value": 5},
+    ]
+
+
+TEXT_RECORD = {
+    "phone_number": "+919876543210",
+    "contact_name": "Meera Reddy",
+    "sms_welcome": {"body": "Dear MEERA  REDDY, we call 98765 43210. Meera, bye. Regards, Meerabai"},
+    "gmail_x": {"to": "meera.reddy@example.com", "subject": "no. (+91) 98765-43210!"},
+    "additional_notes": ["asked for Reddy", "9123456780"],
+}
+
+
+@pytest.mark.parametrize("action", ["hash", "drop"])
+def test_the_records_own_number_and_name_are_replaced_in_its_texts(action):
+    left = masked(TEXT_RECORD, phone_numbers=action, names=action)
+    assert left["sms_welcome"]["body"] == "Dear [name], we call [phone number]. [name], bye. Regards, Meerabai"
+    assert left["gmail_x"] == {"to": "[name]@example.com", "subject": "no. ([phone number]!"}
+    assert left["additional_notes"] == ["asked for [name]", "9123456780"]
+
+
+def test_a_text_keeps_what_is_kept():
+    left = masked(TEXT_RECORD, phone_numbers="drop")
+    assert left["sms_welcome"]["body"] == "Dear MEERA  REDDY, we call [phone number]. Meera, bye. Regards, Meerabai"
+    assert masked(TEXT_RECORD, fields=["phone_number"])["sms_welcome"] == TEXT_RECORD["sms_welcome"]
+
+
+def test_fields_are_told_by_their_name_in_any_case_and_hashed_by_what_they_hold():
+    record = {"Email": "a@example.com", "deep": [{"email": 12}], "is_kyc": True, "alt_phone": "98765 43210"}
+    left = masked(record, fields=["email", "is_kyc", "alt_phone"], fields_action="hash")
+    assert left == {
+        "Email": hashed("a@example.com"),
+        "deep": [{"email": hashed("12")}],
+        "is_kyc": hashed("true"),
+        "alt_phone": hashed("+919876543210"),
+    }
+
+
+@pytest.mark.parametrize(("of_all", "of_named", "left"), [("hash", "drop", None), ("drop", "hash", None)])
+def test_of_two_actions_the_stricter_one_is_taken(of_all, of_named, left):
+    record = {"phone_number": "9876543210"}
+    assert masked(record, phone_numbers=of_all, fields=["phone_number"], fields_action=of_named)["phone_number"] is left
+
+
+def test_what_the_receiver_has_hashed_is_not_hashed_again_where_it_says_so():
+    record = {"phone_number": hashed("+919876543210"), "contact_name": hashed("Asha"), "email": hashed("x")}
+    settings = {"phone_numbers": "hash", "names": "hash", "fields": ["email"], "fields_action": "hash"}
+    assert masked(record, keeps_hashes=True, **settings) == {**record, "email": hashed(hashed("x"))}
+    assert masked(record, **settings)["phone_number"] == hashed(record["phone_number"])
+
+
+def test_a_body_too_deep_to_be_looked_into_is_dropped():
+    assert masked({"payload": {"_json": '{"phone_number": "98…"}'}}, names="hash") == {"payload": {"_json": None}}
+
+
+def test_an_id_made_of_what_must_not_be_known_takes_the_salt_or_another_secret():
+    with_salt = Masker(PrivacySettings.of({"phone_numbers": "hash", "salt": SALT}))
+    assert with_salt.keyed("0" * 32, "other") == hashed("0" * 32)[:32]
+    without = Masker(PrivacySettings.of({"names": "drop"}))
+    assert without.keyed("0" * 32, SALT) == hashed("0" * 32)[:32]
+    assert Masker(PrivacySettings.of({"fields": ["email"]})).keyed("0" * 32, SALT) == "0" * 32
+
+
+@pytest.mark.parametrize("section", [{}, {"phone_numbers": "keep", "fields": [], "fields_action": "drop", "salt": "x"}])
+def test_settings_that_keep_everything_change_nothing(section):
+    assert not PrivacySettings.of(section).changes_anything
+
+
+@pytest.mark.parametrize(
+    "section",
+    [{"phone_numbers": "hash"}, {"names": "hash", "salt": " "}, {"fields": ["email"], "fields_action": "hash"}],
+)
+def test_a_hash_without_a_salt_is_a_problem(section):
+    assert [name for name, _ in PrivacySettings.of(section).problems()] == ["salt"]
+
+
+def test_nothing_is_hashed_so_no_salt_is_needed():
+    section = {"phone_numbers": "drop", "names": "drop", "fields": ["email"]}
+    assert list(PrivacySettings.of(section).problems()) == []
+    assert list(PrivacySettings.of({"fields_action": "hash"}).problems()) == []
+
+
+@pytest.mark.parametrize("key", ["lead_id", " Campaign_Id", "event_id", "id", "processed_at"])
+def test_a_key_cannot_be_dropped_and_only_the_leads_id_can_be_hashed(key):
+    section = {"fields": ["email", key], "salt": SALT}
+    assert [name for name, _ in PrivacySettings.of(section).problems()] == ["fields[1]"]
+    left = PrivacySettings.of({**section, "fields_action": "hash"}).problems()
+    assert [name for name, _ in left] == ([] if key == "lead_id" else ["fields[1]"])
+
+
+def test_numbers_are_not_hashed_where_nothing_reads_them(monkeypatch):
+    def missing() -> None:
+        raise ImportError
+
+    monkeypatch.setattr(privacy, "library", missing)
+    names = [name for name, _ in PrivacySettings.of({"phone_numbers": "hash", "salt": SALT}).problems()]
+    assert names == ["phone_numbers"]
+    assert list(PrivacySettings.of({"phone_numbers": "drop", "names": "hash", "salt": SALT}).problems()) == []
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["phone", "contact_name", "body", "to", "name", "value", "key", "x"]), inner)
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["phone_number", "lead_name", "notes", "to", "agents", "value", "q"]), JSON))
+def test_whatever_comes_is_masked_without_an_error_and_what_is_kept_has_its_fields(record):
+    for action in ("hash", "drop"):
+        left = masked(record, phone_numbers=action, names=action, fields=["x"], fields_action=action)
+        assert list(left) == list(record)
