@@ -29,19 +29,19 @@ def check_squadstack(requester_of: RequesterOf, section: Mapping[str, Any], logg
     requester = requester_of("leads")
     campaigns = section["campaign_ids"]
     configured = section.get("timestamp_unit", "milliseconds")
-    proven = None
+    found_unit = None
     for campaign in campaigns[:SAMPLE]:
-        if proven:
+        if found_unit:
             ask_leads(requester, campaign, {})
             continue
-        proven = prove_unit(requester, campaign)
-        if proven and proven != configured:
+        found_unit = prove_unit(requester, campaign)
+        if found_unit and found_unit != configured:
             raise AirbyteTracedException(
                 message=f"`squadstack.timestamp_unit` is {configured}, but campaign {campaign} answers time filters in "
-                f"{proven}: with the wrong unit leads would be missed. Set it to {proven}.",
+                f"{found_unit}: with the wrong unit leads would be missed. Set it to {found_unit}.",
                 failure_type=FailureType.config_error,
             )
-    if not proven:
+    if not found_unit:
         logger.warning(
             "No campaign has a processed lead yet, so `squadstack.timestamp_unit` (%s) could not be proven. Test the "
             "connection again when there are some.",

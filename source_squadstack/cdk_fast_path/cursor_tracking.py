@@ -7,7 +7,7 @@ from typing import Any
 from airbyte_cdk.sources.streams.concurrent.cursor import Cursor
 from airbyte_cdk.sources.types import Record
 
-from source_squadstack.components.cursor_times import in_order
+from source_squadstack.components.cursor_times import sort_key
 from source_squadstack.components.response_body import Row
 from squadstack_common.timestamps import written_time
 
@@ -54,7 +54,7 @@ INTEGERS = range(100_000_000_000)  # seconds until the year 5138, or numbers of 
 def newest_of(values: list[Any]) -> Any:
     """Return the newest of written times, or the greatest of integers; `None` where there is anything else."""
     if all(type(value) is str and SORTABLE_TIME.fullmatch(value) for value in values):
-        newest = max(values, key=in_order, default=None)
+        newest = max(values, key=sort_key, default=None)
         return newest if written_time(newest) is not None else None
     if all(type(value) is int and value in INTEGERS for value in values):
         return max(values)

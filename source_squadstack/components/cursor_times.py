@@ -3,6 +3,6 @@
 STATE_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
-def in_order(written: str) -> str:
+def sort_key(written: str) -> str:
     """Return a text that sorts by time. The written time does not: ".5Z" sorts before "Z"."""
     return written[:-1]

@@ -132,7 +132,7 @@ class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
         if self._attempts.failed >= self._health.attempts(self._attempts.address, usual):
             how = self._describe(outcome)
             self._health.failed(
-                self._attempts.address, how, silent=not self._attempts.heard, reached=self._attempts.reached
+                self._attempts.address, how, unanswered=not self._attempts.answered, reached=self._attempts.reached
             )
             raise self._kept_failing(f"{how}, {self._attempts.failed} attempt(s)")
         return sleep_for(2 ** (self._attempts.failed - 1))
@@ -161,19 +161,19 @@ class Attempts(threading.local):
     address = ""
     failed = 0
     throttled = 0
-    heard = False
+    answered = False
     reached = False
 
     def start(self) -> None:
         """Reset the counts for a new request."""
         self.failed = self.throttled = 0
-        self.heard = self.reached = False
+        self.answered = self.reached = False
 
     def note(self, outcome: "requests.Response | Exception | None") -> None:
         """Record a failed attempt."""
         self.failed += 1
-        self.heard = self.heard or isinstance(outcome, requests.Response)
-        self.reached = self.reached or self.heard or not never_connected(outcome)
+        self.answered = self.answered or isinstance(outcome, requests.Response)
+        self.reached = self.reached or self.answered or not never_connected(outcome)
 
 
 def never_connected(outcome: "requests.Response | Exception | None") -> bool:

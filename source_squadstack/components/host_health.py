@@ -24,7 +24,7 @@ class HostHealth:
         self._lock = threading.Lock()
         self._failed: dict[str, tuple[float, str]] = {}
         self._failed_since_an_answer: set[str] = set()
-        self._silent_since_an_answer: set[str] = set()
+        self._unanswered: set[str] = set()
         self._paused_until: float | None = None
         self._reason = ""
 
@@ -54,7 +54,7 @@ class HostHealth:
         """Record an answer; `usable` says whether it is one of a healthy address."""
         with self._lock:
             self._paused_until = None
-            self._silent_since_an_answer.clear()
+            self._unanswered.clear()
             if usable:
                 self._failed_since_an_answer.clear()
                 self._failed.pop(address, None)
@@ -64,14 +64,14 @@ class HostHealth:
         with self._lock:
             self._paused_until, self._reason = self._clock() + PAUSE_SECONDS, reason
 
-    def failed(self, address: str, how: str, *, silent: bool, reached: bool) -> None:
+    def failed(self, address: str, how: str, *, unanswered: bool, reached: bool) -> None:
         """Record a request that failed in all its attempts."""
         with self._lock:
             self._failed[address] = self._clock() + PAUSE_SECONDS, f"{how} to another request"
             self._failed_since_an_answer.add(address)
-            if silent:
-                self._silent_since_an_answer.add(address)
-                if not reached or len(self._silent_since_an_answer) > 1:
+            if unanswered:
+                self._unanswered.add(address)
+                if not reached or len(self._unanswered) > 1:
                     self._paused_until = self._clock() + PAUSE_SECONDS
                     self._reason = "no answer to other requests"
 

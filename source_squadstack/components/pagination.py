@@ -107,7 +107,7 @@ class NextStartKey(PaginationStrategy):
         return self._page_size
 
 
-MOST_IDLE_PAGES = 100
+MAX_IDLE_PAGES = 100
 
 
 class IdlePages:
@@ -125,10 +125,10 @@ class IdlePages:
         content = stable_hash(len(rows), rows[0], rows[-1]) if rows else ""
         self._count = self._count + 1 if content in {"", self._last} else 0
         self._last = content
-        if self._count >= MOST_IDLE_PAGES:
+        if self._count >= MAX_IDLE_PAGES:
             raise AirbyteTracedException(
                 message=f"The contact center gives the key of yet another page of {what} with each of "
-                f"{MOST_IDLE_PAGES} pages that brought nothing: they cannot be read to their end. Sync again later; if "
+                f"{MAX_IDLE_PAGES} pages that brought nothing: they cannot be read to their end. Sync again later; if "
                 "it happens again, ask the portal's support about the endpoint.",
                 failure_type=FailureType.transient_error,
             )

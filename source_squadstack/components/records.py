@@ -8,7 +8,7 @@ from airbyte_cdk.sources.declarative.extractors.record_filter import RecordFilte
 from airbyte_cdk.sources.declarative.transformations import RecordTransformation
 from airbyte_cdk.sources.types import Config, StreamSlice
 
-from source_squadstack.components.cursor_times import in_order
+from source_squadstack.components.cursor_times import sort_key
 from source_squadstack.components.log import warn_once
 from source_squadstack.components.v1_leads import add_v4_names
 from squadstack_common.timestamps import written_time
@@ -93,7 +93,7 @@ class LeadFilter(RecordFilter):
         assert stream_slice is not None  # noqa: S101  # every partition of these streams is a campaign, or its window
         campaign_id = stream_slice.partition["campaign_id"]
         start, end = (written_time(stream_slice.cursor_slice.get(name)) for name in ("start_time", "end_time"))
-        first, last = (start and in_order(start), end and in_order(end))
+        first, last = (start and sort_key(start), end and sort_key(end))
         for row in records:
             written = normalize_lead(row, campaign_id, self._api_version)  # type: ignore[arg-type]  # the extractor's dicts
             if not isinstance(row.get("lead_id"), str):
@@ -101,5 +101,5 @@ class LeadFilter(RecordFilter):
                     f"Campaign {campaign_id} has leads without a `lead_id`: they are read as they come; a warehouse "
                     "that deduplicates by the key keeps one of them. Ask SquadStack's support about them."
                 )
-            if written is None or first is None or last is None or first <= in_order(written) <= last:
+            if written is None or first is None or last is None or first <= sort_key(written) <= last:
                 yield row

@@ -87,7 +87,7 @@ class ApiRequester(HttpRequester):
         key = (name, id(stream_slice))
         found = self._evaluated.get(key)
         if found is None:
-            if len(self._evaluated) >= MOST_EVALUATED:
+            if len(self._evaluated) >= MAX_EVALUATED:
                 self._evaluated.clear()
             found = self._evaluated[key] = (stream_slice, evaluate(**context))
         return found[1]
@@ -102,10 +102,10 @@ class ApiRequester(HttpRequester):
 
 
 @functools.cache
-def requests_under_way(most: int) -> threading.Semaphore:
+def requests_under_way(limit: int) -> threading.Semaphore:
     """Return the process's one count of requests that may be under way: the CDK makes a requester for each stream."""
-    return threading.Semaphore(most)
+    return threading.Semaphore(limit)
 
 
-MOST_EVALUATED = 1_000
+MAX_EVALUATED = 1_000
 REQUEST_PARAMETERS = "request_parameters"

@@ -26,7 +26,7 @@ ASKED_AFTER = 12 * 3600
 
 # Fewer rows than any portal would cap a page at.
 FEW_ROWS = 10
-MOST_ROWS = 1000  # of `contact_center.page_size`
+MAX_ROWS = 1000  # of `contact_center.page_size`
 
 
 @dataclass
@@ -165,13 +165,13 @@ class ActivityRetriever(PagedRetriever):
 
     def _too_full(self, second: int, rows: int) -> AirbyteTracedException:
         moment = format_time(datetime.fromtimestamp(second, UTC))
-        advice = "A larger `contact_center.page_size` does not help. Ask the portal's support how many a page holds"
-        if self._asked() <= rows and self._asked() < MOST_ROWS:
-            advice = "Make `contact_center.page_size` larger, or ask the portal's support how many a page holds"
+        fix = "A larger `contact_center.page_size` does not help. Ask the portal's support how many a page holds"
+        if self._asked() <= rows and self._asked() < MAX_ROWS:
+            fix = "Make `contact_center.page_size` larger, or ask the portal's support how many a page holds"
         return AirbyteTracedException(
             message=f"The contact center gives {rows} activities around the second {moment} and no way to read on: no "
             "longer page in this sync shows that these are all, so some may be missing. "
-            f"{advice} and how the endpoint's `startKey` is used.",
+            f"{fix} and how the endpoint's `startKey` is used.",
             failure_type=FailureType.config_error,
         )
 

@@ -15,7 +15,7 @@ from source_squadstack.components.pagination import IdlePages, next_start_key
 from source_squadstack.components.response_body import read_body
 from source_squadstack.components.retrievers.paged import PagewiseRetriever, Select
 
-MOST_STARTS = 3
+MAX_STARTS = 3
 GONE = frozenset({404, 410})
 
 
@@ -24,7 +24,7 @@ class KeyedRetriever(PagewiseRetriever):
     """Reads a campaign's pages by their keys, and tells what only this campaign is to be blamed for.
 
     A key that comes twice is an error, and so are too many `IdlePages`: the sync would never end. If the portal no
-    longer knows its own key, the pages before it are read again, because they may have changed; `MOST_STARTS` limits
+    longer knows its own key, the pages before it are read again, because they may have changed; `MAX_STARTS` limits
     how often. A campaign that was deleted after the report named it has no leads.
     """
 
@@ -34,7 +34,7 @@ class KeyedRetriever(PagewiseRetriever):
     def read_slice(self, select: Select, stream_slice: StreamSlice) -> Iterable[Any]:
         """Yield what `select` makes of each page of a slice."""
         campaign = stream_slice.partition.get("campaign_id")
-        for _ in range(MOST_STARTS):
+        for _ in range(MAX_STARTS):
             keys: set[str] = set()
             try:
                 yield from self._read_from_the_first(select, stream_slice, keys)
@@ -60,7 +60,7 @@ class KeyedRetriever(PagewiseRetriever):
             return
         raise AirbyteTracedException(
             message="The contact center does not know its own `next_start_key` any more, in each of "
-            f"{MOST_STARTS} passes over the leads of campaign {campaign}: they cannot be read to their end. Sync again "
+            f"{MAX_STARTS} passes over the leads of campaign {campaign}: they cannot be read to their end. Sync again "
             "later; if it happens again, ask the portal's support about the endpoint.",
             failure_type=FailureType.transient_error,
         )

@@ -34,8 +34,8 @@ class Answer:
         moments = [parse_time(row.get("processed_at")) for row in page.rows]
         times = [microseconds(moment) for moment in moments if moment]
         self.times = [time for time in times if self.start <= time < self.end]
-        self.beside = len(times) - len(self.times)
-        self.far_beside = any(not self.start - MINUTE < time < self.end + MINUTE for time in times)
+        self.rows_outside = len(times) - len(self.times)
+        self.ignores_window = any(not self.start - MINUTE < time < self.end + MINUTE for time in times)
 
 
 def is_whole(response: requests.Response) -> bool:
@@ -50,10 +50,10 @@ def server_until(response: requests.Response, read_until: int) -> int:
     If the server's clock is behind ours, leads would otherwise change within the windows of this sync.
     """
     try:
-        told = email.utils.parsedate_to_datetime(response.headers.get("Date", ""))
+        server_time = email.utils.parsedate_to_datetime(response.headers.get("Date", ""))
     except (TypeError, ValueError):
         return read_until
-    until = microseconds(told if told.tzinfo else told.replace(tzinfo=UTC)) - MINUTE
+    until = microseconds(server_time if server_time.tzinfo else server_time.replace(tzinfo=UTC)) - MINUTE
     if until < read_until - DAY:
         warn_once(
             "SquadStack's answers carry a date that is more than a day in the past; this machine's clock is taken "

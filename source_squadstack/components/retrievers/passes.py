@@ -36,7 +36,7 @@ class Passes:
         self._contents = array("q")
         self._counts = set()
 
-    def see(self, response: requests.Response) -> None:
+    def note_page(self, response: requests.Response) -> None:
         """Record a page before its rows are converted, and remove those that an earlier pass brought unchanged."""
         page = read_body(response, "lead_page")
         self._counts.add(page.parsed["count"])
@@ -54,7 +54,7 @@ class Passes:
         place = bisect_left(self._passed_on, content)
         return place < len(self._passed_on) and self._passed_on[place] == content
 
-    def proven(self) -> bool:
+    def is_complete(self) -> bool:
         """Tell whether nothing can be missing."""
         *earlier, last = self._keys
         rows = distinct([last])

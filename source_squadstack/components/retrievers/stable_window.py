@@ -28,8 +28,8 @@ from source_squadstack.components.retrievers.window_sizer import SECOND, WindowS
 from squadstack_common.timestamps import EPOCH, microseconds, parse_time
 
 PAGES_A_SEGMENT = 80  # about a minute's calls, cuts included: what a killed sync may have to read again
-MOST_PASSES = 10
-MOST_REPEATED_CALLS = 100
+MAX_PASSES = 10
+MAX_REPEATED_CALLS = 100
 
 
 @dataclass
@@ -110,12 +110,12 @@ class StableWindowRetriever(PagewiseRetriever):
         sizer = WindowSizer(start, min(end, campaign.until), self.page_size, self._unit())
         while not answer.whole:
             self._note_overflow(sizer, answer)
-            most = PAGES_A_SEGMENT * max(answer.rows, 1)
-            if window_end >= sizer.end or answer.far_beside or sizer.rows_before(sizer.end)[0] <= most:
+            max_rows = PAGES_A_SEGMENT * max(answer.rows, 1)
+            if window_end >= sizer.end or answer.ignores_window or sizer.rows_before(sizer.end)[0] <= max_rows:
                 break
             length = window_end - start
             windows = first_true(
-                lambda number: sizer.rows_before(start + number * length)[0] > most,  # noqa: B023  # called here
+                lambda number: sizer.rows_before(start + number * length)[0] > max_rows,  # noqa: B023  # called here
                 2,
                 -(-(sizer.end - start) // length),
             )
@@ -132,7 +132,7 @@ class StableWindowRetriever(PagewiseRetriever):
         window, calls = answer.window, 0
         # Cutting needs half as many calls as there are pages. If it needs three times as many, something fills every
         # window, such as leads without a time that the API returns for each: cutting would go on down to each second.
-        most_calls = 60 + 3 * (answer.count // max(answer.rows, 1))
+        max_calls = 60 + 3 * (answer.count // max(answer.rows, 1))
         while True:
             if answer.whole:
                 end = min(answer.end, sizer.end)
@@ -140,8 +140,8 @@ class StableWindowRetriever(PagewiseRetriever):
                 sizer.note_whole(end, [time for time in answer.times if time < end])
             elif answer.end <= sizer.shortest_end:
                 yield from self._read_in_passes(select, answer.window, answer.response)
-                sizer.note_whole(answer.end, [], answer.count - answer.beside)
-            elif answer.far_beside or calls > most_calls:
+                sizer.note_whole(answer.end, [], answer.count - answer.rows_outside)
+            elif answer.ignores_window or calls > max_calls:
                 self._name_the_filter(window)
                 yield from self._read_in_passes(select, part_of(window, sizer.start, sizer.end))
                 sizer.note_whole(sizer.end, [])
@@ -156,12 +156,12 @@ class StableWindowRetriever(PagewiseRetriever):
 
     def _note_overflow(self, sizer: WindowSizer, answer: Answer) -> None:
         page_rows = answer.rows if answer.full else 0
-        sizer.note_overflow(answer.end, answer.count - answer.beside, answer.times, page_rows)
+        sizer.note_overflow(answer.end, answer.count - answer.rows_outside, answer.times, page_rows)
 
     def _ask(self, window: StreamSlice, start: int, end: int) -> Answer:
         piece = part_of(window, start, end)
         answer = Answer(piece, start, end, self.fetch_first(piece))
-        if answer.far_beside:
+        if answer.ignores_window:
             self._name_the_filter(window)
         return answer
 
@@ -218,24 +218,24 @@ class StableWindowRetriever(PagewiseRetriever):
         passes = Passes(("lead_id", "processed_at") if self.bounded else ("lead_id",), self.bounded)
         what = describe_slice(piece)
         repeated_calls = 0
-        for number in range(1, MOST_PASSES + 1):
+        for number in range(1, MAX_PASSES + 1):
             passes.start()
             try:
                 for response in self.pages(piece, first):
                     repeated_calls += number > 1
-                    passes.see(response)
+                    passes.note_page(response)
                     yield from select(response, piece)
-                if passes.proven():
+                if passes.is_complete():
                     return
             except WindowChangedError:
                 pass
             first = None
-            if not self.bounded and repeated_calls >= MOST_REPEATED_CALLS:
+            if not self.bounded and repeated_calls >= MAX_REPEATED_CALLS:
                 break
             LOGGER.info("Stream %s: the leads of %s are read again, pass %d.", self.name, what, number + 1)
         if self.bounded:
             raise AirbyteTracedException(
-                message=f"The leads of {what} came differently in each of {MOST_PASSES} passes over their pages, so "
+                message=f"The leads of {what} came differently in each of {MAX_PASSES} passes over their pages, so "
                 "some may be missing. Sync again at a quieter time, or make the pages larger (`squadstack.page_size`): "
                 "what fits into one page needs no passes.",
                 failure_type=FailureType.transient_error,

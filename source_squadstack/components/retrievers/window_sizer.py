@@ -28,7 +28,7 @@ class WindowSizer:
     SURPRISE = 2.0  # standard deviations beyond which the earlier pace is forgotten
     NEARLY_ALL = 4  # shown rows stand for the others if they are at least one in four
     FULL_ENOUGH = 0.6  # the share of a page below which the guess counts as wrong
-    MOST_LOOKS = 32
+    MAX_LOOKS = 32
 
     def __init__(self, start: int, end: int, page_rows: int, finest_unit: int = SECOND) -> None:
         self.start = start
@@ -161,7 +161,7 @@ class WindowSizer:
             self._patience = max(self._patience // 2, 2)
         elif self._failures > 0.5:  # noqa: PLR2004  # two of the last three
             self._windows_to_look = self._patience
-            self._patience = min(2 * self._patience, self.MOST_LOOKS)
+            self._patience = min(2 * self._patience, self.MAX_LOOKS)
 
     def rows_before(self, end: int) -> tuple[float, float]:
         """Return how many rows are expected from the start to `end`, and the variance of that."""
