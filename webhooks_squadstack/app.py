@@ -17,11 +17,11 @@ from starlette.routing import Route
 
 from webhooks_squadstack import openapi, page
 from webhooks_squadstack.body import UnreadableError
+from webhooks_squadstack.consumers import Consumer
 from webhooks_squadstack.database import ERRORS
 from webhooks_squadstack.events import read_event, spelled
 from webhooks_squadstack.health import Health
 from webhooks_squadstack.metrics import CONTENT_TYPE, REFUSALS, Metrics
-from webhooks_squadstack.pullers import Puller
 from webhooks_squadstack.retention import Retention
 from webhooks_squadstack.settings import Settings
 from webhooks_squadstack.store import BeyondEndError, DeletedError, Store, Stored, StoreError, Summary
@@ -35,7 +35,7 @@ _BEYOND_END = (
     " restored since"
 )
 _DELETED = "Events that follow after were deleted, because another reader had confirmed them"
-_PULLER = re.compile(openapi.PULLER_PATTERN)
+_CONSUMER = re.compile(openapi.CONSUMER_PATTERN)
 _DIGITS = re.compile(r"[0-9]{1,19}")
 _T = TypeVar("_T")
 
@@ -68,7 +68,7 @@ class Asked:
     after: int | None
     limit: int
     confirmed: int
-    puller: str
+    consumer: str
 
 
 class Receiver:
@@ -169,11 +169,11 @@ class Receiver:
         body = bytearray()
         try:
             async with asyncio.timeout(self._body_seconds):
-                if declared.isdecimal() and int(declared) > openapi.MOST_BYTES:
+                if declared.isdecimal() and int(declared) > openapi.MAX_BYTES:
                     raise _too_large()
                 async for chunk in request.stream():
                     body += chunk
-                    if len(body) > openapi.MOST_BYTES:
+                    if len(body) > openapi.MAX_BYTES:
                         raise _too_large()
         except ClientDisconnect:
             raise RefusedError("cut_off", "The body was cut off") from None
@@ -185,7 +185,7 @@ class Receiver:
         self.health.answered()
         self._metrics.stored(events, seconds)
 
-    # ── what pullers call ──────────────────────────────────────────────────────────────────────────────────────────
+    # ── what consumers call ─────────────────────────────────────────────────────────────────────────────────────────
 
     async def _pull(self, request: Request) -> Response:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -202,8 +202,8 @@ class Receiver:
             found = await self._ask(
                 lambda: self._store.read(after=asked.after, limit=asked.limit, confirmed=asked.confirmed)
             )
-            puller = Puller(asked.puller, found.next_cursor, asked.confirmed, pulled_at=self._clock())
-            await self._writer.run(lambda: self._store.pulled(puller))
+            consumer = Consumer(asked.consumer, found.next_cursor, asked.confirmed, pulled_at=self._clock())
+            await self._writer.run(lambda: self._store.pulled(consumer))
         except BeyondEndError:
             return _error(409, _BEYOND_END)
         except DeletedError:
@@ -257,27 +257,27 @@ class Receiver:
 
 
 def _too_large() -> RefusedError:
-    return RefusedError("too_large", f"The body is larger than {openapi.MOST_BYTES} bytes")
+    return RefusedError("too_large", f"The body is larger than {openapi.MAX_BYTES} bytes")
 
 
 def _asked(request: Request) -> Asked:
     query = request.query_params
-    puller = query.get("puller", openapi.DEFAULT_PULLER)
-    if not _PULLER.fullmatch(puller):
+    consumer = query.get("puller", openapi.DEFAULT_CONSUMER)
+    if not _CONSUMER.fullmatch(consumer):
         raise ParameterError("puller must be a name: up to 64 letters, digits and . _ -")
     after, confirmed = query.get("after"), request.headers.get(openapi.CONFIRMED)
     return Asked(
         after=_number("after", after, 0, openapi.LARGEST_SEQUENCE) if after else None,
-        limit=_number("limit", query.get("limit", str(openapi.DEFAULT_LIMIT)), 1, openapi.MOST_LIMIT),
+        limit=_number("limit", query.get("limit", str(openapi.DEFAULT_LIMIT)), 1, openapi.MAX_LIMIT),
         confirmed=_number(openapi.CONFIRMED, confirmed, 0, openapi.LARGEST_SEQUENCE) if confirmed else 0,
-        puller=puller,
+        consumer=consumer,
     )
 
 
-def _number(name: str, text: str, least: int, most: int) -> int:
+def _number(name: str, text: str, minimum: int, maximum: int) -> int:
     number = int(text) if _DIGITS.fullmatch(text) else -1
-    if not least <= number <= most:
-        raise ParameterError(f"{name} must be a whole number from {least} to {most}")
+    if not minimum <= number <= maximum:
+        raise ParameterError(f"{name} must be a whole number from {minimum} to {maximum}")
     return number
 
 

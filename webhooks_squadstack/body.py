@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, NoReturn
 
 # Readers further on stop at some depth (Python's json at about 1,000, orjson at 254 when it writes), and one event that
 # they cannot read would stop the stream for good. What is deeper travels as a string.
-MOST_DEPTH = 100
+MAX_DEPTH = 100
 TEXT_KEY = "_json"
 _STRINGS_AND_BRACKETS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 
@@ -50,7 +50,7 @@ def read_body(raw: bytes) -> Body:
         UnreadableError: It is not UTF-8, not JSON, or not an object.
     """
     text = _decoded(raw)
-    if _depth(text) > MOST_DEPTH:
+    if _depth(text) > MAX_DEPTH:
         if not text.lstrip(" \t\r\n").startswith("{"):
             raise UnreadableError("The body must be a JSON object")
         return Body({}, json.dumps({TEXT_KEY: text}, ensure_ascii=False), _hash(text))
@@ -85,7 +85,7 @@ def _depth(text: str) -> int:
     Raises:
         UnreadableError: The brackets of a deep text are not paired.
     """
-    if text.count("{") + text.count("[") <= MOST_DEPTH:
+    if text.count("{") + text.count("[") <= MAX_DEPTH:
         return 0
     depth = deepest = 0
     for match in _STRINGS_AND_BRACKETS.finditer(text):

@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         "--port", type=_port, default=8080, help="port to listen at (default: %(default)s); 0 takes a free one"
     )
     forgetting = commands.add_parser(
-        "forget-puller", help="keep no events any more for a puller that will not come back"
+        "forget-puller", help="keep no more events for a consumer (puller) that will not come back"
     )
     forgetting.add_argument("name")
     commands.add_parser("openapi", help="print the OpenAPI document")

@@ -1,4 +1,4 @@
-"""Whether the store answers: told once when that changes, not with each request."""
+"""Whether the store answers: logged once when that changes, not with each request."""
 
 import logging
 
@@ -32,9 +32,9 @@ def cause(error: Exception) -> str:
 
 
 def _details(error: Exception) -> dict[str, str]:
-    """What may be told: without a statement there was no row yet, and with one there is PostgreSQL's code."""
+    """Return what may be logged: without a statement there was no row yet, and with one there is PostgreSQL's code."""
     if isinstance(error, DBAPIError):
         state = getattr(error.orig, "sqlstate", None)
-        told = {"sqlstate": state} if error.statement else {"cause": cause(error)}
-        return {name: value for name, value in told.items() if value}
+        details = {"sqlstate": state} if error.statement else {"cause": cause(error)}
+        return {name: value for name, value in details.items() if value}
     return {}

@@ -70,7 +70,7 @@ class Metrics:
         self._pulled_at.clear()
         if summary is not None:
             self._last.set(summary.last_sequence)
-            for puller in summary.pullers:
-                self._lag.labels(puller.name).set(summary.last_sequence - puller.position)
-                self._pulled_at.labels(puller.name).set(puller.pulled_at / 1_000_000)
+            for consumer in summary.consumers:
+                self._lag.labels(consumer.name).set(summary.last_sequence - consumer.position)
+                self._pulled_at.labels(consumer.name).set(consumer.pulled_at / 1_000_000)
         return generate_latest(self._registry)

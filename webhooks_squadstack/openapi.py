@@ -1,16 +1,16 @@
-"""The service's OpenAPI document, which `GET /openapi.json` answers: what senders and pullers may rely on."""
+"""The service's OpenAPI document, which `GET /openapi.json` answers: what senders and consumers may rely on."""
 
 from typing import Any
 
-from webhooks_squadstack.body import MOST_DEPTH, TEXT_KEY
+from webhooks_squadstack.body import MAX_DEPTH, TEXT_KEY
 from webhooks_squadstack.events import EVENT_TYPES
 
-MOST_BYTES = 1024 * 1024
-MOST_LIMIT = DEFAULT_LIMIT = 1000
+MAX_BYTES = 1024 * 1024
+MAX_LIMIT = DEFAULT_LIMIT = 1000
 CONFIRMED = "Confirmed-Sequence"
 LARGEST_SEQUENCE = 2**63 - 1
-PULLER_PATTERN = "[A-Za-z0-9._-]{1,64}"
-DEFAULT_PULLER = "default"
+CONSUMER_PATTERN = "[A-Za-z0-9._-]{1,64}"
+DEFAULT_CONSUMER = "default"
 
 
 def _answer(description: str, schema: str) -> dict[str, Any]:
@@ -50,7 +50,7 @@ _EVENT = {
             "description": (
                 "The body, as it came: custom fields may stand at its top, and `lead_responses` may be an object or a "
                 "list. One that is nested deeper than "
-                f"{MOST_DEPTH} levels stands in it as a string, under the key `{TEXT_KEY}`."
+                f"{MAX_DEPTH} levels stands in it as a string, under the key `{TEXT_KEY}`."
             ),
         },
     },
@@ -104,13 +104,13 @@ _PULL = {
         {
             "name": "limit",
             "in": "query",
-            "schema": {"type": "integer", "minimum": 1, "maximum": MOST_LIMIT, "default": DEFAULT_LIMIT},
+            "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
         },
         {
             "name": "puller",
             "in": "query",
             "description": "Who asks: with a name for each reader, nothing is deleted that one of them still needs.",
-            "schema": {"type": "string", "pattern": f"^{PULLER_PATTERN}$", "default": DEFAULT_PULLER},
+            "schema": {"type": "string", "pattern": f"^{CONSUMER_PATTERN}$", "default": DEFAULT_CONSUMER},
         },
     ],
     "responses": {

@@ -8,8 +8,8 @@ import hashlib
 from html import escape
 from pathlib import Path
 
+from webhooks_squadstack.consumers import Consumer
 from webhooks_squadstack.events import EVENT_TYPES, spelled
-from webhooks_squadstack.pullers import Puller
 from webhooks_squadstack.store import Summary
 from webhooks_squadstack.tables import MINUTE
 
@@ -37,7 +37,7 @@ def render(summary: Summary | None, *, now: int) -> str:
     """
     body = "<p><b>The store does not answer.</b> Webhooks are answered with 503, so that they are sent again.</p>"
     if summary is not None:
-        body = "\n".join((_tiles(summary, now), _chart(summary, now), _types(summary, now), _pullers(summary, now)))
+        body = "\n".join((_tiles(summary, now), _chart(summary, now), _types(summary, now), _consumers(summary, now)))
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -70,16 +70,16 @@ def _tiles(summary: Summary, now: int) -> str:
 
 def _chart(summary: Summary, now: int) -> str:
     counts = _last_hour(summary, now)
-    most = max(counts)
+    peak = max(counts)
     first = now // MINUTE * MINUTE - (_MINUTES - 1) * MINUTE
     bars = "".join(
         f'<rect x="{place + 0.1}" y="{_HEIGHT - height:.2f}" width="0.8" height="{height:.2f}">'
         f"<title>{_clock(first + place * MINUTE)}: {count:,}</title></rect>"
         for place, count in enumerate(counts)
-        if (height := count * _HEIGHT / max(most, 1))
+        if (height := count * _HEIGHT / max(peak, 1))
     )
     return f"""<h2>Events per minute</h2>
-<p class="quiet">At most {most:,}.</p>
+<p class="quiet">At most {peak:,}.</p>
 <svg viewBox="0 0 {_MINUTES} {_HEIGHT}" preserveAspectRatio="none" role="img" aria-label="Events per minute">
 {bars}
 </svg>
@@ -101,22 +101,22 @@ def _types(summary: Summary, now: int) -> str:
 <table><tr><th>Type</th><th class="number">Last hour</th><th class="number">Last 24 hours</th></tr>{rows}</table>"""
 
 
-def _pullers(summary: Summary, now: int) -> str:
-    if not summary.pullers:
+def _consumers(summary: Summary, now: int) -> str:
+    if not summary.consumers:
         return '<h2>Pulled by</h2>\n<p class="quiet">Nobody has pulled yet.</p>'
-    rows = "".join(_puller(puller, summary.last_sequence, now) for puller in summary.pullers)
+    rows = "".join(_consumer(consumer, summary.last_sequence, now) for consumer in summary.consumers)
     heads = "".join(
         f'<th class="number">{head}</th>' for head in ("Has pulled to", "Still to pull", "Safe up to", "Asked last")
     )
     return f"<h2>Pulled by</h2>\n<table><tr><th>Who</th>{heads}</tr>{rows}</table>"
 
 
-def _puller(puller: Puller, last_sequence: int, now: int) -> str:
+def _consumer(consumer: Consumer, last_sequence: int, now: int) -> str:
     return (
-        f'<tr><td>{escape(puller.name)}</td><td class="number">{puller.position:,}</td>'
-        f'<td class="number">{last_sequence - puller.position:,}</td>'
-        f'<td class="number">{puller.confirmed:,}</td>'
-        f'<td class="number">{_ago(now - puller.pulled_at)} ago</td></tr>'
+        f'<tr><td>{escape(consumer.name)}</td><td class="number">{consumer.position:,}</td>'
+        f'<td class="number">{last_sequence - consumer.position:,}</td>'
+        f'<td class="number">{consumer.confirmed:,}</td>'
+        f'<td class="number">{_ago(now - consumer.pulled_at)} ago</td></tr>'
     )
 
 

@@ -15,11 +15,11 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, text, update
 
-from webhooks_squadstack import pullers
+from webhooks_squadstack import consumers
+from webhooks_squadstack.consumers import Consumer
 from webhooks_squadstack.database import Database, reconnecting
 from webhooks_squadstack.events import Event
 from webhooks_squadstack.logs import log
-from webhooks_squadstack.pullers import Puller
 from webhooks_squadstack.tables import DAY, EVENTS, METADATA, MINUTE, MINUTES, STORE, VERSION, insert
 
 # What an answer may hold, lest a thousand events of a megabyte each be read into memory at once.
@@ -76,13 +76,13 @@ class Summary:
         last_sequence: Of the newest event; 0 before the first.
         last_received_at: Microseconds since 1970; None where there is no event.
         minutes: (start of a minute in microseconds, event type) -> events, of the last day.
-        pullers: By name.
+        consumers: By name.
     """
 
     last_sequence: int
     last_received_at: int | None
     minutes: dict[tuple[int, str], int]
-    pullers: tuple[Puller, ...]
+    consumers: tuple[Consumer, ...]
 
 
 class Store:
@@ -184,18 +184,18 @@ class Store:
             return _last_sequence(connection)
 
     @reconnecting
-    def pulled(self, puller: Puller) -> None:
-        """Keep where somebody is."""
+    def pulled(self, consumer: Consumer) -> None:
+        """Store a consumer's progress."""
         self.prepare()
         with self._database.writing.begin() as connection:
-            pullers.record(connection, puller)
+            consumers.record(connection, consumer)
 
     @reconnecting
-    def forget(self, puller: str) -> bool:
-        """Forget somebody who will not come back; False where nobody knows them."""
+    def forget(self, consumer: str) -> bool:
+        """Forget a consumer that will not come back; return False if there is none of this name."""
         self.prepare()
         with self._database.writing.begin() as connection:
-            return pullers.forget(connection, puller)
+            return consumers.forget(connection, consumer)
 
     @reconnecting
     def delete_some(self, *, received_before: int) -> int:
@@ -204,7 +204,7 @@ class Store:
         with self._database.writing.begin() as connection:
             # Of two receivers that delete at once, the later one must not take back how far the other one came.
             connection.execute(select(STORE.c.deleted_to).with_for_update())
-            confirmed = pullers.confirmed_by_all(connection)
+            confirmed = consumers.confirmed_by_all(connection)
             query = (
                 select(EVENTS.c.sequence, EVENTS.c.received_at)
                 .where(EVENTS.c.sequence <= confirmed)
@@ -230,7 +230,7 @@ class Store:
                 last_sequence=_last_sequence(connection),
                 last_received_at=connection.scalar(newest),
                 minutes={(minute, event_type): events for minute, event_type, events in counts},
-                pullers=pullers.every(connection),
+                consumers=consumers.every(connection),
             )
 
 

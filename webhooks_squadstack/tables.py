@@ -41,7 +41,7 @@ MINUTES = Table(
     Column("event_type", String(32), primary_key=True),
     Column("events", BigInteger, nullable=False),
 )
-PULLERS = Table(
+CONSUMERS = Table(
     "webhook_pullers",
     METADATA,
     Column("name", String(64), primary_key=True),

@@ -1,9 +1,9 @@
 """`kill -9` of the receiver of webhooks, and of PostgreSQL, under load (`make webhooks-soak`).
 
-Senders send events one after another, and each again until it is answered with 201; a puller reads on from its cursor
+Senders send events one after another, and each again until it is answered with 201; a consumer reads on from its cursor
 all the while, through every failure. Meanwhile the receiver, one of two receivers, or PostgreSQL with all its processes
 is killed with `kill -9`, twenty times each. In the end every 201 must be in the store once, and must have reached the
-puller once. About five minutes.
+consumer once. About five minutes.
 """
 
 import argparse
@@ -50,17 +50,17 @@ class Account:
 
     @property
     def lost(self) -> int:
-        """Events with a 201 that are not in the store, or did not reach the puller."""
+        """Events with a 201 that are not in the store, or did not reach the consumer."""
         return len(self.acknowledged - self.stored.keys()) + len(self.stored.keys() - self.pulled.keys())
 
     @property
     def doubled(self) -> int:
-        """Events that are in the store, or reached the puller, more than once."""
+        """Events that are in the store, or reached the consumer, more than once."""
         return sum(count > 1 for counter in (self.stored, self.pulled) for count in counter.values())
 
 
 class Load:
-    """Senders and a puller, each a thread, to be used in a `with`."""
+    """Senders and a consumer, each a thread, to be used in a `with`."""
 
     def __init__(self, receivers: Sequence[ReceiverProcess]) -> None:
         self._receivers = receivers
@@ -68,10 +68,10 @@ class Load:
         self._lock = threading.Lock()
         self.account = Account()
         self._senders = [threading.Thread(target=self._send, args=(number,)) for number in range(SENDERS)]
-        self._puller = threading.Thread(target=self._pull)
+        self._consumer = threading.Thread(target=self._pull)
 
     def __enter__(self) -> Account:
-        for thread in (*self._senders, self._puller):
+        for thread in (*self._senders, self._consumer):
             thread.start()
         return self.account
 
@@ -82,7 +82,7 @@ class Load:
         for sender in self._senders:
             sender.join()
         self._ended.set()
-        self._puller.join()
+        self._consumer.join()
 
     def _send(self, sender: int) -> None:
         number = 0

@@ -11,9 +11,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from test_support.markdown import blocks, rows, section
 from webhooks_squadstack import openapi, settings
+from webhooks_squadstack.consumers import Consumer
 from webhooks_squadstack.events import EVENT_TYPES
 from webhooks_squadstack.metrics import REFUSALS, Metrics
-from webhooks_squadstack.pullers import Puller
 from webhooks_squadstack.store import Summary
 
 PAGE = (Path(__file__).parents[2] / "docs/webhooks.md").read_text(encoding="utf-8")
@@ -37,7 +37,7 @@ def test_the_page_describes_every_type_of_event():
 
 
 def test_the_page_lists_every_metric_with_its_labels_and_every_reason_of_a_refusal():
-    summary = Summary(1, 1, {}, (Puller("default", 0, 0, 0),))
+    summary = Summary(1, 1, {}, (Consumer("default", 0, 0, 0),))
     found: dict[str, str] = {}
     for family in text_string_to_metric_families(Metrics().text(summary, waiting=0).decode()):
         name = f"{family.name}_total" if family.type == "counter" else family.name

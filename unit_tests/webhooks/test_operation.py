@@ -7,8 +7,8 @@ import pytest
 
 from test_support.receiver_in_process import CALL, KEY, event, open_store
 from webhooks_squadstack.cli import main
+from webhooks_squadstack.consumers import Consumer
 from webhooks_squadstack.metrics import REFUSALS
-from webhooks_squadstack.pullers import Puller
 from webhooks_squadstack.retention import Retention
 from webhooks_squadstack.tables import DAY
 from webhooks_squadstack.writer import Writer
@@ -67,7 +67,7 @@ def test_a_page_of_events_has_the_shape_that_the_openapi_document_gives_it(servi
 
 def test_retention_deletes_by_the_clock_all_that_is_due(service, store, clock):
     store.append([event(number, received_at=clock.now) for number in range(1200)])
-    store.pulled(Puller("default", 1200, 1100, clock.now))
+    store.pulled(Consumer("default", 1200, 1100, clock.now))
     writer = Writer(store.append)
     retention = Retention(store, writer, days=1.5, clock=clock)
 
@@ -85,9 +85,9 @@ def test_retention_deletes_by_the_clock_all_that_is_due(service, store, clock):
 @pytest.mark.parametrize(
     ("name", "code", "said"), [("default", 0, "default is forgotten\n"), ("else", 1, "Nobody called else has pulled\n")]
 )
-def test_a_puller_is_forgotten_by_a_command(sqlite_url, monkeypatch, capsys, name, code, said):
+def test_a_consumer_is_forgotten_by_a_command(sqlite_url, monkeypatch, capsys, name, code, said):
     store = open_store(sqlite_url)
-    store.pulled(Puller("default", 0, 0, 0))
+    store.pulled(Consumer("default", 0, 0, 0))
     store.close()
     monkeypatch.setenv("WEBHOOKS_DATABASE_URL", sqlite_url)
 

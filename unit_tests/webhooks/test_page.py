@@ -5,9 +5,9 @@ import hashlib
 import re
 
 from test_support.receiver_in_process import CALL, LEAD_PROCESSED, NOW
+from webhooks_squadstack.consumers import Consumer
 from webhooks_squadstack.events import EVENT_TYPES
 from webhooks_squadstack.page import render
-from webhooks_squadstack.pullers import Puller
 from webhooks_squadstack.store import Summary
 from webhooks_squadstack.tables import MINUTE
 
@@ -21,7 +21,7 @@ SUMMARY = Summary(
         (NOW - MINUTE, "sms"): 500,
         (NOW - 61 * MINUTE, "ivr"): 7,
     },
-    pullers=(Puller("default", 12_300, 12_000, NOW - 3 * 3600 * SECOND),),
+    consumers=(Consumer("default", 12_300, 12_000, NOW - 3 * 3600 * SECOND),),
 )
 
 

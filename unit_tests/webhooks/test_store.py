@@ -10,8 +10,8 @@ from sqlalchemy.event import listens_for
 from sqlalchemy.exc import SQLAlchemyError
 
 from test_support.receiver_in_process import NOW, event, open_store
+from webhooks_squadstack.consumers import Consumer
 from webhooks_squadstack.database import connect
-from webhooks_squadstack.pullers import Puller
 from webhooks_squadstack.settings import read_database
 from webhooks_squadstack.store import BeyondEndError, DeletedError, Store, StoreError
 from webhooks_squadstack.tables import DAY, MINUTE
@@ -185,7 +185,7 @@ def end_connections(url: str) -> None:
 
 
 def pulled(store: Store, confirmed: int, *, name: str = "default", position: int = 0) -> None:
-    store.pulled(Puller(name, position, confirmed, NOW))
+    store.pulled(Consumer(name, position, confirmed, NOW))
 
 
 def deleted(store: Store, *, age: int = DAY) -> int:
@@ -282,13 +282,13 @@ def test_the_summary_counts_new_events_by_minute_and_type(store):
     summary = store.summary(now=NOW + MINUTE)
     assert summary.minutes == {(NOW, "call"): 3, (NOW, "sms"): 1, (NOW + MINUTE, "call"): 1}
     assert (summary.last_sequence, summary.last_received_at) == (5, NOW)
-    assert summary.pullers == (Puller("default", 2, 1, NOW),)
+    assert summary.consumers == (Consumer("default", 2, 1, NOW),)
 
 
 def test_the_summary_of_an_empty_store_is_empty(store):
     summary = store.summary(now=NOW)
 
-    assert (summary.last_sequence, summary.last_received_at, summary.minutes, summary.pullers) == (0, None, {}, ())
+    assert (summary.last_sequence, summary.last_received_at, summary.minutes, summary.consumers) == (0, None, {}, ())
 
 
 # ── databases that will not do ────────────────────────────────────────────────────────────────────────────────────────

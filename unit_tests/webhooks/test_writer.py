@@ -9,7 +9,7 @@ from webhooks_squadstack.events import Event
 from webhooks_squadstack.writer import Outcome, Writer
 
 
-class Gate:
+class HeldStore:
     """A store whose commits end when the test says so."""
 
     def __init__(self) -> None:
@@ -24,23 +24,23 @@ class Gate:
 
 
 def test_events_that_come_during_a_commit_are_committed_together_by_the_next():
-    gate = Gate()
+    store = HeldStore()
 
     async def run() -> list[Outcome]:
-        writer = Writer(gate.append)
+        writer = Writer(store.append)
         first = asyncio.create_task(writer.write(event(0)))
-        await asyncio.to_thread(gate.begun.acquire)
+        await asyncio.to_thread(store.begun.acquire)
         rest = [asyncio.create_task(writer.write(event(number))) for number in range(1, 4)]
         await asyncio.sleep(0)
         assert writer.waiting == 3
         assert not first.done()
-        gate.open.set()
+        store.open.set()
         outcomes = await asyncio.gather(first, *rest)
         await writer.close()
         return outcomes
 
     assert asyncio.run(run()) == [Outcome.STORED] * 4
-    assert gate.batches == [["lead-0"], ["lead-1", "lead-2", "lead-3"]]
+    assert store.batches == [["lead-0"], ["lead-1", "lead-2", "lead-3"]]
 
 
 def test_a_commit_that_fails_fails_all_of_its_events_and_none_of_the_next():
@@ -64,12 +64,12 @@ def test_a_commit_that_fails_fails_all_of_its_events_and_none_of_the_next():
 
 
 def test_a_request_gives_up_a_commit_that_does_not_end():
-    gate = Gate()
+    store = HeldStore()
 
     async def run() -> Outcome:
-        writer = Writer(gate.append, seconds=0.01)
+        writer = Writer(store.append, seconds=0.01)
         outcome = await writer.write(event(1))
-        gate.open.set()
+        store.open.set()
         await writer.close()
         return outcome
 
@@ -77,15 +77,15 @@ def test_a_request_gives_up_a_commit_that_does_not_end():
 
 
 def test_events_beyond_the_queues_limit_are_refused_at_once():
-    gate = Gate()
+    store = HeldStore()
 
     async def run() -> list[Outcome]:
-        writer = Writer(gate.append)
+        writer = Writer(store.append)
         large = "x" * (33 * 1024 * 1024)
         writes = [asyncio.create_task(writer.write(event(number, payload=large))) for number in range(3)]
         await asyncio.sleep(0)
         refused = await writer.write(event(9))
-        gate.open.set()
+        store.open.set()
         outcomes = [*await asyncio.gather(*writes), refused, await writer.write(event(10))]
         await writer.close()
         return outcomes
