@@ -70,7 +70,7 @@ def main() -> int:
         second = sync(warehouse, "second sync, incremental")
 
         report(emulator, warehouse, sent, (first, second))
-        return verdict(emulator, warehouse)
+        return report_agreement(emulator, warehouse)
 
 
 def write_configs(url: str, token: str, opened: datetime) -> None:
@@ -276,7 +276,7 @@ def rejected_rows() -> list[dict[str, Any]]:
     ]
 
 
-def verdict(emulator: Emulator, warehouse: Warehouse) -> int:
+def report_agreement(emulator: Emulator, warehouse: Warehouse) -> int:
     """Compare the CSV, the emulator, the rejected store and DuckDB; return 0 where they agree."""
     with LEADS.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

@@ -7,10 +7,10 @@ from destination_squadstack.mapping import SUPPRESSED, Change
 from squadstack_common.api_limits import WINDOW_SECONDS
 
 REPORT_SECONDS = 30.0
-_MOST_REASONS = 20
-_MOST_COUNTED = 500
-_MOST_DIFFERENCES = 10
-_MOST_REASONS_IN_A_LINE = 3
+_MAX_REASONS = 20
+_MAX_COUNTED_REASONS = 500
+_MAX_DIFFERENCES = 10
+_MAX_REASONS_IN_A_LINE = 3
 # Calls leave in bursts, up to a minute apart: a shorter look would tell a rate of nothing, or of far too much.
 _RATE_SECONDS = 300.0
 
@@ -52,7 +52,7 @@ class Progress:
 
     def reject(self, operation: str, reason: str) -> None:
         """Count a rejected record."""
-        known = (operation, reason) in self.rejected or len(self.rejected) < _MOST_COUNTED
+        known = (operation, reason) in self.rejected or len(self.rejected) < _MAX_COUNTED_REASONS
         self.rejected[operation, reason if known else "further reasons"] += 1
 
     def state(self, difference: tuple[int, int] | None) -> None:
@@ -61,7 +61,7 @@ class Progress:
         if difference is None:
             return
         self.differences += 1
-        if self.differences <= _MOST_DIFFERENCES:
+        if self.differences <= _MAX_DIFFERENCES:
             theirs, ours = difference
             self.log(
                 "WARN",
@@ -90,8 +90,8 @@ class Progress:
         """Write the last line, and one for each reason of rejection."""
         line = self._line(waiting, with_reasons=False)
         self.log("INFO", f"Finished after {now - self._started:.1f} s: {line} {_calls(used, allowance)}")
-        if told := self._rules():
-            self.log("INFO", told)
+        if summary := self._rules():
+            self.log("INFO", summary)
         for stream, count in self.filtered.most_common():
             self.log("INFO", f"{count} records of the stream '{stream}' did not pass the filter and were not sent.")
         if self.differences:
@@ -104,9 +104,9 @@ class Progress:
                 f"{self.deleted_at_source} records were rows deleted at their source (deleted_field is filled) "
                 "and were not sent: only the operations that disable or delete leads take them.",
             )
-        for (operation, reason), count in self.rejected.most_common(_MOST_REASONS):
+        for (operation, reason), count in self.rejected.most_common(_MAX_REASONS):
             self.log("WARN", f"Rejected by {operation}: {count} times: {reason}")
-        if (more := len(self.rejected) - _MOST_REASONS) > 0:
+        if (more := len(self.rejected) - _MAX_REASONS) > 0:
             self.log("WARN", f"Rejected for {more} further reasons; the rejected rows name them.")
 
     def _rules(self) -> str:
@@ -121,8 +121,8 @@ class Progress:
         ]
         if not changed and not self.filtered and not suppressed:
             return ""
-        told = "; ".join(filter(None, parts))
-        return f"{told[0].upper()}{told[1:]}."
+        summary = "; ".join(filter(None, parts))
+        return f"{summary[0].upper()}{summary[1:]}."
 
     def _reasons(self) -> str:
         """Return the commonest reasons of rejection."""
@@ -130,7 +130,7 @@ class Progress:
             return ""
         said = [
             f"{count} by {operation}: {reason.rstrip('.')}"
-            for (operation, reason), count in self.rejected.most_common(_MOST_REASONS_IN_A_LINE)
+            for (operation, reason), count in self.rejected.most_common(_MAX_REASONS_IN_A_LINE)
         ]
         more = len(self.rejected) - len(said)
         return f" ({'; '.join([*said, f'{more} further reasons'] if more else said)})"

@@ -116,7 +116,7 @@ class Sync:
         )
         self._events: SimpleQueue[_Event] = SimpleQueue()
         self._reader = InputReader(read, self._events.put)
-        self._workers = CallWorkers(api, self._events.put, count=self._engine.most_under_way)
+        self._workers = CallWorkers(api, self._events.put, count=self._engine.max_calls_under_way)
         self._pieces: deque[ReaderEvent] = deque()
         self._piece: Iterator[Message] = iter(())
         self._more_to_feed = False

@@ -15,7 +15,7 @@ from tools.images.container import Image
 from tools.images.engine import Engine
 
 MEGABYTE = 1_000_000
-MOST_MEGABYTES_OVER_THE_BASE = 350
+MAX_MEGABYTES_OVER_THE_BASE = 350
 
 
 @pytest.fixture(params=TARGETS)
@@ -39,7 +39,7 @@ def test_an_image_is_at_most_350_mb_larger_than_its_base(
     over = engine.size(image.name) / MEGABYTE - base
     figure(f"{target}: {over:.0f} MB over a base of {base:.0f} MB")
 
-    assert 0 < over <= MOST_MEGABYTES_OVER_THE_BASE
+    assert 0 < over <= MAX_MEGABYTES_OVER_THE_BASE
 
 
 @for_connectors

@@ -115,7 +115,7 @@ def test_everything_goes_wrong_at_once_and_every_record_has_a_true_account(tmp_p
     assert done.marks == list(range(9, 1_200, 10))
     assert sum(state["destinationStats"]["recordCount"] for state in states) == 1_200 - len(bad)
     assert sum(state["destinationStats"]["rejectedRecordCount"] for state in states) == len(bad)
-    done.assert_silent("Canary", "98000", "lead1", "hot1", TOKEN)
+    done.assert_no_leak("Canary", "98000", "lead1", "hot1", TOKEN)
 
 
 def test_a_token_that_expires_fails_the_sync_and_acknowledges_only_what_was_done():

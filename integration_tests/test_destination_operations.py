@@ -40,7 +40,7 @@ def run(destination):
 
     def run(command, *messages, **files):
         done = destination.run(command, stdin=lines(*messages), **files)
-        done.assert_silent("canary", "Canary", "98000", "portal-access-token")
+        done.assert_no_leak("canary", "Canary", "98000", "portal-access-token")
         return done
 
     return run

@@ -56,7 +56,7 @@ def run(destination):
 
     def run(command, *flags, messages=(), **files):
         done = destination.run(command, *flags, stdin=lines(*messages), **files)
-        done.assert_silent("canary", "98000")
+        done.assert_no_leak("canary", "98000")
         assert done.stderr == ""
         return done
 

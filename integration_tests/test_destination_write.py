@@ -43,7 +43,7 @@ def write(destination):
     def run(settings, text, streams=None, *, canaries=True):
         written = destination.run("write", stdin=text, config=settings, catalog=streams or catalogs.written())
         if canaries:
-            written.assert_silent("canary", "Canary", "98000", TOKEN)
+            written.assert_no_leak("canary", "Canary", "98000", TOKEN)
         return written
 
     return run

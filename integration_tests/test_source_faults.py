@@ -50,8 +50,8 @@ def all_of_it(source):
     return found
 
 
-def assert_silent(done, emulator) -> None:
-    """Hold a run's logs to silence about leads and secrets."""
+def assert_no_leak(done, emulator) -> None:
+    """Check that no lead and no secret is in a run's logs."""
     leads = emulator.leads().values()
     people = [*emulator.portal_leads("c1"), *emulator.portal_activities()]
     private = {TOKEN, PASSWORD} | {lead.phone_number for lead in leads} | {lead.contact_name for lead in leads}
@@ -67,7 +67,7 @@ def test_no_row_is_lost_or_doubled_or_logged_under_a_passing_fault(source, all_o
         assert done.code == 0, done.errors
         assert keys(done) == all_of_it
         emulator.assert_clean()
-        assert_silent(done, emulator)
+        assert_no_leak(done, emulator)
 
 
 def test_leads_that_change_while_they_are_read_are_in_this_sync_or_the_next(source, all_of_it):
@@ -75,7 +75,7 @@ def test_leads_that_change_while_they_are_read_are_in_this_sync_or_the_next(sour
         first = read(source, emulator, "lead_responses")
         leads = emulator.leads().items()
         moved = {str(v1_lead_id(name)) for name, lead in leads if lead.processed_at and lead.processed_at > TO}
-        assert_silent(first, emulator)
+        assert_no_leak(first, emulator)
     assert first.code == 0
     seen = {record["lead_id"] for record in first.records}
     assert moved
@@ -85,7 +85,7 @@ def test_leads_that_change_while_they_are_read_are_in_this_sync_or_the_next(sour
 def test_a_page_past_the_end_has_the_pages_read_again(source, all_of_it):
     with Emulator(scenario(drift_leads_per_page=10, drift_pages=3)) as emulator:
         first = read(source, emulator, "leads")
-        assert_silent(first, emulator)
+        assert_no_leak(first, emulator)
     assert first.code == 0, first.errors
     assert {record["lead_id"] for record in first.records} == {key[1] for key in all_of_it["leads"]}
 
@@ -94,7 +94,7 @@ def test_a_page_past_the_end_has_the_pages_read_again(source, all_of_it):
 def test_a_refusal_in_the_middle_is_a_config_error_with_the_state_of_what_was_read(source, kind):
     with Emulator(scenario(faults=(Fault(kind=kind, on="read", skip=4),))) as emulator:
         done = read(source, emulator, "lead_responses")
-        assert_silent(done, emulator)
+        assert_no_leak(done, emulator)
     assert done.code == 1
     assert {error["failure_type"] for error in done.errors} == {"config_error"}
     (state,) = done.states[-1]["stream"]["stream_state"]["states"]
@@ -105,7 +105,7 @@ def test_a_refusal_in_the_middle_is_a_config_error_with_the_state_of_what_was_re
 def test_a_401_of_the_portal_logs_in_again_and_loses_nothing(source, all_of_it):
     with Emulator(scenario(portal_token_uses=4)) as emulator:
         done = read(source, emulator, *PORTAL)
-        assert_silent(done, emulator)
+        assert_no_leak(done, emulator)
     assert done.code == 0, done.errors
     assert keys(done) == {stream: all_of_it[stream] for stream in PORTAL}
 
@@ -114,7 +114,7 @@ def test_a_repeated_next_start_key_fails_its_stream_and_no_other(source, all_of_
     streams = [name for name in SQUADSTACK + PORTAL if name != "contact_center_activity"]
     with Emulator(scenario(portal_repeats_key=True)) as emulator:
         done = read(source, emulator, *streams)
-        assert_silent(done, emulator)
+        assert_no_leak(done, emulator)
     assert done.code == 1
     assert {error["stream_descriptor"]["name"] for error in done.errors} == {"contact_center_leads"}
     found = keys(done)
@@ -139,7 +139,7 @@ def test_kill_9_and_resume_lose_nothing_of_any_stream(source, all_of_it):
 def test_an_outage_for_ever_is_a_transient_error_and_no_empty_stream(source):
     with Emulator(scenario(faults=(Fault(kind=FaultKind.HTML_200, on="any"),))) as emulator:
         done = read(source, emulator, "lead_responses", "contact_center_queues")
-        assert_silent(done, emulator)
+        assert_no_leak(done, emulator)
     assert done.code == 1
     assert {error["failure_type"] for error in done.errors} == {"transient_error"}
     statuses = [trace["stream_status"]["status"] for trace in done.of("TRACE") if trace["type"] == "STREAM_STATUS"]

@@ -18,12 +18,12 @@ LOGIN_PATH = "/api/v2/login"
 # A token's life is not documented: public clients keep one of 3600 s for 3300. A minute less, because a call that
 # leaves with a token may take a while to get there.
 TOKEN_LIFE_SECONDS = 3240.0
-# A call that is refused with so many tokens that were never taken is refused for itself. Not with the first: other
-# calls may have used it up before this one got there.
-MOST_TOKENS_NEVER_TAKEN = 2
-# Tokens that worked may die as often as they like, but a call that is refused with each token that others have taken is
-# refused for itself as well: it would log in for ever.
-MOST_TOKENS_OF_A_CALL = 21
+# A call that is refused with so many tokens that no call was ever accepted with is refused for itself. One such token
+# proves nothing: it may have expired before this call arrived.
+MAX_TOKENS_NEVER_ACCEPTED = 2
+# Accepted tokens may expire any number of times. A call that is refused with so many of them in a row is refused for
+# itself as well: it would log in for ever.
+MAX_TOKENS_OF_A_CALL = 21
 
 LOGIN_TOO_EARLY = frozenset({408, 425})
 LOGIN_REFUSED = frozenset({400, 401, 403, 422})
@@ -32,20 +32,26 @@ Why = TypeVar("Why")
 
 
 class LoginResult(Enum):
-    """What an answer to the login means."""
+    """What a response to the login means."""
 
     TOKEN = "token"  # noqa: S105 - it is not one
-    # A wrong password is a 400 (documented). The portal may lock the user out who tries again.
+    # A wrong password is a 400 (documented by the Campaigns API). Trying again may lock the user out.
     REFUSED = "refused"
     REDIRECTED = "redirected"
-    # Whole, and not what a portal answers: the address is that of something else.
+    # A complete response that is not a contact center's: the address is that of something else.
     NOT_A_LOGIN = "not a login"
     THROTTLED = "throttled"
     FAILED_FOR_NOW = "failed for now"
 
 
 def classify_login(status: int, body: Any, *, is_json: bool) -> LoginResult:
-    """Tell what an answer to the login means; `body` is its JSON, if it is any."""
+    """Return what a response to the login means.
+
+    Args:
+        status: Its HTTP status.
+        body: Its JSON; anything if it has none.
+        is_json: Whether its body is JSON.
+    """
     if 200 <= status < 300:  # noqa: PLR2004 - any 2xx
         if not is_json:
             return LoginResult.FAILED_FOR_NOW
@@ -75,8 +81,8 @@ class NoToken(Generic[Why]):
     """A login that failed.
 
     Attributes:
-        why: What the connector says of it.
-        for_good: Whether the next one would fail as well: nobody in the process tries again.
+        why: The connector's own description of the failure.
+        for_good: Whether the next login would fail as well: no thread tries again.
     """
 
     why: Why
@@ -84,18 +90,18 @@ class NoToken(Generic[Why]):
 
 
 class RefusedTokens:
-    """The tokens that one call was refused with."""
+    """The numbers of tokens that one call was refused with: all, and those that were never accepted."""
 
     def __init__(self) -> None:
         self.all = 0
-        self.never_taken = 0
+        self.never_accepted = 0
 
 
 class ContactCenterSession(Generic[Why]):
-    """One token for all threads. Who finds it dead or refused logs in, and the others wait for that one login.
+    """One token for all threads: the thread that finds it expired or refused logs in, the others wait for that login.
 
-    Whether a refused token has died or is no good is told by whether the portal ever took it. Therefore each call is
-    told of: `begins` before it, then `accepted`, `ended` or, by way of `another`, its refusal.
+    A refused token has expired if the contact center ever accepted it, else it is no good. Therefore a client reports
+    each call: `note_call` before it, then `note_accepted`, `note_call_ended` or, for a refusal, `token_after_refusal`.
     """
 
     def __init__(self, log_in: Callable[[], str | NoToken[Why]], clock: Clock, *, answer_seconds: float) -> None:
@@ -107,45 +113,45 @@ class ContactCenterSession(Generic[Why]):
         self._since = float("-inf")
         self._logins = 0
         self._failure: NoToken[Why] | None = None
-        # Whether logging in is in vain: a call was refused with tokens of two logins, neither of which was ever taken.
-        self._in_vain = False
+        # A call was refused with the tokens of two logins, neither of which was ever accepted.
+        self._login_useless = False
         self._answers = threading.Condition()
         self._calls_under_way: Counter[str] = Counter()  # by their token
         self._thread = threading.local()
         self._accepted: set[str] = set()
 
     def token(self) -> str | NoToken[Why]:
-        """Return a token that still has life in it, or why there is none."""
+        """Return a token that has not expired, or why there is none."""
         return self._unless(lambda: self._clock.monotonic() - self._since < TOKEN_LIFE_SECONDS)
 
-    def begins(self, token: str) -> None:
-        """Note that this thread is about to make a call with a token."""
+    def note_call(self, token: str) -> None:
+        """Record that this thread is about to make a call with a token."""
         with self._answers:
             self._end()
             self._thread.token = token
             self._calls_under_way[token] += 1
 
-    def accepted(self, token: str) -> None:
-        """Note that the portal took the token of this thread's call."""
+    def note_accepted(self, token: str) -> None:
+        """Record that the contact center accepted the token of this thread's call."""
         with self._answers:
             self._end()
             self._accepted.add(token)
-            self._in_vain = False
+            self._login_useless = False
             self._answers.notify_all()
 
-    def ended(self) -> None:
-        """Note that this thread's call, if it makes one, gets no more of an answer."""
+    def note_call_ended(self) -> None:
+        """Record that this thread's call, if it makes one, gets no further response."""
         with self._answers:
             self._end()
 
-    def another(self, token: str, refused: RefusedTokens) -> str | NoToken[Why] | None:
-        """Return what to repeat a call with whose token was refused; `None` where the refusal means the call itself."""
+    def token_after_refusal(self, token: str, refused: RefusedTokens) -> str | NoToken[Why] | None:
+        """Return the token to repeat a refused call with; `None` if the refusal means the call itself."""
         refused.all += 1
-        refused.never_taken += not self._was_accepted(token)
-        if refused.never_taken == MOST_TOKENS_NEVER_TAKEN:
-            self._in_vain = True
+        refused.never_accepted += not self._was_accepted(token)
+        if refused.never_accepted == MAX_TOKENS_NEVER_ACCEPTED:
+            self._login_useless = True
             return None
-        if refused.all == MOST_TOKENS_OF_A_CALL:
+        if refused.all == MAX_TOKENS_OF_A_CALL:
             return None
         replacement = self._replace(token)
         return None if replacement == token else replacement
@@ -157,9 +163,9 @@ class ContactCenterSession(Generic[Why]):
             self._answers.notify_all()
 
     def _was_accepted(self, token: str) -> bool:
-        """Tell whether the portal ever took a token.
+        """Return whether the contact center ever accepted a token.
 
-        Another thread's call may have used the token up and not have its answer yet: that answer is waited for.
+        Another thread's call with this token may still be under way: its response is waited for.
         """
         with self._answers:
             self._end()
@@ -169,18 +175,18 @@ class ContactCenterSession(Generic[Why]):
             return token in self._accepted
 
     def _replace(self, refused: str) -> str | NoToken[Why]:
-        """Return another token than the refused one; that one itself where logging in does not help.
+        """Return another token than the refused one, or the refused one if logging in does not help.
 
-        Each further call would else log in again to learn the same.
+        Otherwise each further call would log in again to learn the same.
         """
-        return self._unless(lambda: self._token != refused or (self._in_vain and refused not in self._accepted))
+        return self._unless(lambda: self._token != refused or (self._login_useless and refused not in self._accepted))
 
     def _unless(self, is_good: Callable[[], bool]) -> str | NoToken[Why]:
-        """Log in for all unless the token that there is will do."""
+        """Return the current token if it `is_good`, else that of a new login; threads wait for one login."""
         logins = self._logins
         with self._lock:
             if self._failure is not None and (self._failure.for_good or self._logins > logins):
-                # One that was waited for is news: a login after the other for each thread would take an hour to fail.
+                # A failed login holds for all that waited for it: one login after the other would take an hour to fail.
                 return self._failure
             if self._token and is_good():
                 return self._token

@@ -22,7 +22,7 @@ import orjson
 _DIGITS_TO_NINES = bytes(0x39 if byte in b"0123456789" else byte for byte in range(256))
 _LONG_NUMBER = b"9" * 19
 # Python neither reads nor writes an integer of more: their number alone would decide how long it takes.
-_MOST_DIGITS = 4_300
+_MAX_DIGITS = 4_300
 
 
 class NotReadable(ValueError):  # noqa: N818 - it is the text that is at fault
@@ -78,7 +78,7 @@ def _load_exactly(
     surrogates: Callable[[Any], Any] | None,
 ) -> Any:
     def whole(digits: str) -> Any:
-        return int(digits) if len(digits.lstrip("-")) <= _MOST_DIGITS else beyond(digits)
+        return int(digits) if len(digits.lstrip("-")) <= _MAX_DIGITS else beyond(digits)
 
     def finite(digits: str) -> Any:
         number = float(digits)

@@ -147,7 +147,7 @@ class _Rule:
 _CONTAINERS: frozenset[type[Any]] = frozenset({dict, list})
 _NUMBERS, _NAMES = 0, 1
 # Field names are data where an object is keyed by what it holds: what is learned of them must not grow for ever.
-_MOST_RULES = 10_000
+_MAX_RULES = 10_000
 
 
 class Masker:
@@ -249,7 +249,7 @@ class Masker:
                 self._field(masked, name, record[name], rule, own)
 
     def _learn(self, rules: dict[str, _Rule], name: str, is_person: bool) -> _Rule:
-        if len(rules) >= _MOST_RULES:
+        if len(rules) >= _MAX_RULES:
             rules.clear()
         rules[name] = rule = self._rule(name, is_person)
         return rule

@@ -18,7 +18,7 @@ from squadstack_emulator.squadstack.webhook_events import Event
 
 _LONGEST_WAIT_SECONDS = 10.0
 _HEADERS = {"Content-Type": "application/json"}
-_MOST_CONNECTIONS = 64
+_MAX_CONNECTIONS = 64
 
 _Queue = queue.SimpleQueue[tuple[int, Event, Webhook] | None]
 
@@ -30,7 +30,7 @@ class WebhookSender:
         self._request_log = request_log
         self._settled = threading.Condition()
         self._stopping = threading.Event()
-        self._http = urllib3.PoolManager(maxsize=_MOST_CONNECTIONS)
+        self._http = urllib3.PoolManager(maxsize=_MAX_CONNECTIONS)
         self._workers: list[tuple[_Queue, threading.Thread]] = []
         self._events = 0
         self._open = 0

@@ -2,7 +2,7 @@
 
 `Books` holds the leads and decides what a row does to them; `Server` receives calls in a time that is handed in,
 carries them out when their time comes, and has every fault that a network and a server can have. Both note everything:
-a judge needs nothing else than these notes and what the connector printed.
+a check needs nothing else than these notes and what the connector printed.
 """
 
 import random

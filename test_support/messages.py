@@ -90,8 +90,8 @@ class Outcome:
         (status,) = [message["connectionStatus"] for message in self.messages if message["type"] == "CONNECTION_STATUS"]
         return dict(status)
 
-    def assert_silent(self, *secrets: str) -> None:
-        """Hold logs, errors and stderr to silence about leads and secrets; a state leaves as it came."""
+    def assert_no_leak(self, *secrets: str) -> None:
+        """Check that no secret is in logs, errors or stderr; a state may hold one, because it leaves as it came."""
         told = "".join(line for line in self.stdout.splitlines() if '"type":"STATE"' not in line) + self.stderr
         assert not [secret for secret in secrets if secret in told], told
 

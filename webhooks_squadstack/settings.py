@@ -18,7 +18,7 @@ DEFAULT_DATABASE_URL = "sqlite:///webhooks.db"
 _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 _KEY = re.compile(r"[A-Za-z0-9._~-]+")
 _TOKEN = re.compile(r"[!-~]+")
-_MOST_DAYS = 36_500
+_MAX_DAYS = 36_500
 
 
 class SettingsError(Exception):
@@ -124,6 +124,6 @@ def _days(text: str) -> float | None:
         days = float(text)
     except ValueError:
         days = 0.0
-    if not 0 < days <= _MOST_DAYS:
+    if not 0 < days <= _MAX_DAYS:
         raise SettingsError(f"{RETENTION_DAYS} must be a number of days above 0; without it, events are kept for ever")
     return days

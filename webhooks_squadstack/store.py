@@ -23,7 +23,7 @@ from webhooks_squadstack.logs import log
 from webhooks_squadstack.tables import DAY, EVENTS, METADATA, MINUTE, MINUTES, STORE, VERSION, insert
 
 # What an answer may hold, lest a thousand events of a megabyte each be read into memory at once.
-_MOST_CHARACTERS = 8 * 1024 * 1024
+_MAX_CHARACTERS = 8 * 1024 * 1024
 _ROWS_AT_A_TIME = 50
 _DELETED_AT_A_TIME = 500
 # Any number that no other program locks. Of two receivers that start together, one makes the tables.
@@ -170,7 +170,7 @@ class Store:
                 for sequence, *fields in rows:
                     found.append(Stored(sequence, Event(*fields)))
                     characters += len(found[-1].event.payload)
-                    if characters > _MOST_CHARACTERS:
+                    if characters > _MAX_CHARACTERS:
                         break
         next_cursor = found[-1].sequence if found else cursor
         # Without an event there are no more, whatever was given: a restored store has had its sequence raised.

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from webhooks_squadstack.events import Event
 
-_MOST_EVENTS = 500
-_MOST_WAITING_CHARACTERS = 64 * 1024 * 1024
+_MAX_EVENTS = 500
+_MAX_WAITING_CHARACTERS = 64 * 1024 * 1024
 # Senders wait for an answer, and give up at a moment of their own: one that comes late is worth nothing.
 _SECONDS = 15.0
 _T = TypeVar("_T")
@@ -56,7 +56,7 @@ class Writer:
 
     async def write(self, event: Event) -> Outcome:
         """Store an event; returns when it is on disk, or will not be."""
-        if self._characters > _MOST_WAITING_CHARACTERS:
+        if self._characters > _MAX_WAITING_CHARACTERS:
             return Outcome.REFUSED
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting.append((event, future))
@@ -79,7 +79,7 @@ class Writer:
     async def _commit_all(self) -> None:
         try:
             while self._waiting:
-                await self._commit([self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST_EVENTS))])
+                await self._commit([self._waiting.popleft() for _ in range(min(len(self._waiting), _MAX_EVENTS))])
         finally:
             self._commits = None
 

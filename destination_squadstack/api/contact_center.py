@@ -136,21 +136,21 @@ class ContactCenterClient:
         refused = RefusedTokens()
         while not isinstance(token, NoToken):
             answer = self._call(request, token, once=once)
-            if not _is_unauthorized(answer) or (another := self._session.another(token, refused)) is None:
+            if not _is_unauthorized(answer) or (another := self._session.token_after_refusal(token, refused)) is None:
                 return answer
             token = another
         return token.why
 
     def _call(self, request: Request, token: str, *, once: bool) -> Response:
         headers = {"Authorization": f"Bearer {token}", "X-Account-ID": self._account_id}
-        self._session.begins(token)
+        self._session.note_call(token)
         try:
             answer = self._transport.send(request, headers, once=once)
             if isinstance(answer, ApiResponse) and not _is_unauthorized(answer):
-                self._session.accepted(token)
+                self._session.note_accepted(token)
             return answer
         finally:
-            self._session.ended()
+            self._session.note_call_ended()
 
     def close(self) -> None:
         """Close the connection of the calling thread."""

@@ -8,6 +8,6 @@ _FOR_ANY_CALL = 60.0
 _FOR_EACH_LEAD = 2.4
 
 
-def read_timeout_for(leads: int, most: float) -> float:
+def read_timeout_for(leads: int, longest: float) -> float:
     """Return how long the answer to a call may take."""
-    return min(most, _FOR_ANY_CALL + _FOR_EACH_LEAD * leads)
+    return min(longest, _FOR_ANY_CALL + _FOR_EACH_LEAD * leads)

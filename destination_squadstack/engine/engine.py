@@ -114,7 +114,7 @@ class Engine:
         return self._scheduler.under_way
 
     @property
-    def most_under_way(self) -> int:
+    def max_calls_under_way(self) -> int:
         """How many calls may be under way at once: so many to each API that is used."""
         apis = {api_of(route.lane) for route, _ in self._routes.values()}
         return self._settings.workers * max(1, len(apis))

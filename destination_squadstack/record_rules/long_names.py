@@ -7,7 +7,7 @@ accents, an emoji of several parts. Its length is counted in code points, as the
 from functools import cache
 from typing import Any
 
-MOST_CHARACTERS = 48
+MAX_CHARACTERS = 48
 
 
 def cut_name(value: Any) -> Any:
@@ -15,11 +15,11 @@ def cut_name(value: Any) -> Any:
 
     A single grapheme that is longer than that leaves nothing to cut: it is returned as it is, for the API to judge.
     """
-    if value.__class__ is not str or len(value) <= MOST_CHARACTERS:
+    if value.__class__ is not str or len(value) <= MAX_CHARACTERS:
         return value
     end = 0
     for grapheme in _grapheme().finditer(value):
-        if grapheme.end() > MOST_CHARACTERS:
+        if grapheme.end() > MAX_CHARACTERS:
             break
         end = grapheme.end()
     # White space at the cut would be sent as a part of the name.

@@ -10,7 +10,7 @@ import orjson
 
 # What is sorted in memory at a time, and how many files are merged at once: each is an open one.
 CHUNK_BYTES = 16 * 1024 * 1024
-MOST_FILES = 64
+MAX_FILES = 64
 # What a line costs beside its text.
 _OVERHEAD = 200
 
@@ -22,9 +22,9 @@ _by_key = itemgetter(0)
 class ExternalSort:
     """Takes lines without line breaks in any order, gives them back in the order of their keys, as often as asked."""
 
-    def __init__(self, *, chunk_bytes: int = CHUNK_BYTES, most_files: int = MOST_FILES) -> None:
+    def __init__(self, *, chunk_bytes: int = CHUNK_BYTES, max_files: int = MAX_FILES) -> None:
         self._chunk_bytes = chunk_bytes
-        self._most_files = most_files
+        self._most_files = max_files
         self._chunk: list[Entry] = []
         self._size = 0
         self._files: list[IO[bytes]] = []

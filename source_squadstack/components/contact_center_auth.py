@@ -183,7 +183,7 @@ class ContactCenterAuthenticator(DeclarativeAuthenticator):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Sign a request; a repeated one is signed anew."""
         token = usable(self._session.token())
-        self._session.begins(token)
+        self._session.note_call(token)
         request.headers[self.auth_header] = f"Bearer {token}"
         hooks = request.hooks.setdefault("response", [])
         if self._renew not in hooks:
@@ -195,9 +195,9 @@ class ContactCenterAuthenticator(DeclarativeAuthenticator):
         while True:
             token = response.request.headers["Authorization"].removeprefix("Bearer ")
             if response.status_code != requests.codes.unauthorized:
-                self._session.accepted(token)
+                self._session.note_accepted(token)
                 return response
-            another = self._session.another(token, refused)
+            another = self._session.token_after_refusal(token, refused)
             if another is None:
                 return response
             again = response.request.copy()
@@ -206,7 +206,7 @@ class ContactCenterAuthenticator(DeclarativeAuthenticator):
             # To the end, so that its connection can be used again.
             response.content  # noqa: B018
             response.close()
-            self._session.begins(usable(another))
+            self._session.note_call(usable(another))
             # As requests' own digest login repeats a call.
             response = response.connection.send(again, **send_options)
             response.request = again

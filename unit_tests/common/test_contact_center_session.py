@@ -47,13 +47,13 @@ def session_of(logins, clock=None):
 
 def refuse(session, token, refused=None):
     """Make a call that is refused with a token; return what it is to be repeated with."""
-    session.begins(token)
-    return session.another(token, refused or RefusedTokens())
+    session.note_call(token)
+    return session.token_after_refusal(token, refused or RefusedTokens())
 
 
 def accept(session, token):
-    session.begins(token)
-    session.accepted(token)
+    session.note_call(token)
+    session.note_accepted(token)
 
 
 def in_threads(task, count=8):
@@ -160,19 +160,19 @@ def test_a_call_that_is_refused_with_each_token_that_others_have_taken_is_given_
 def test_a_refused_token_that_another_threads_call_is_under_way_with_is_judged_by_that_calls_answer():
     session = session_of(Logins())
     token = session.token()
-    other = threading.Thread(target=session.begins, args=[token])
+    other = threading.Thread(target=session.note_call, args=[token])
     other.start()
     other.join()
-    session.begins(token)
+    session.note_call(token)
 
     def wait_for(known, timeout):
         assert not known()
-        session.accepted(token)
+        session.note_accepted(token)
         assert known()
 
     session._answers.wait_for = wait_for
     call = RefusedTokens()
-    assert session.another(token, call) == "token-2"
+    assert session.token_after_refusal(token, call) == "token-2"
     assert call.never_taken == 0
 
 
@@ -182,8 +182,8 @@ def test_a_thread_whose_call_got_no_answer_keeps_nobody_waiting(end):
     token = session.token()
 
     def call_in_vain():
-        session.begins(token)
-        session.ended() if end == "ended" else session.begins("another")
+        session.note_call(token)
+        session.note_call_ended() if end == "ended" else session.note_call("another")
 
     other = threading.Thread(target=call_in_vain)
     other.start()

@@ -9,8 +9,8 @@ KEYS = st.tuples(st.sampled_from(["a", "b"]), st.integers(0, 9), st.floats(0, 9)
 
 
 @given(st.lists(KEYS), st.sampled_from([1, 500, 10**6]), st.sampled_from([1, 2, 64]))
-def test_lines_come_back_in_order_and_equal_ones_as_they_were_added(keys, chunk_bytes, most_files):
-    sort = ExternalSort(chunk_bytes=chunk_bytes, most_files=most_files)
+def test_lines_come_back_in_order_and_equal_ones_as_they_were_added(keys, chunk_bytes, max_files):
+    sort = ExternalSort(chunk_bytes=chunk_bytes, max_files=max_files)
     entries = [(key, b"%d" % number) for number, key in enumerate(keys)]
     for key, line in entries:
         sort.add(key, line)

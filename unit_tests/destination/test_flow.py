@@ -91,7 +91,7 @@ def test_a_portal_whose_login_is_not_answered_holds_up_none_of_squadstacks_leads
                 b.answer(call, kit.rows(call))
     assert b.now == 0
     assert len(unanswered) == 2
-    assert b.engine.most_under_way == 4
+    assert b.engine.max_calls_under_way == 4
 
 
 def test_a_login_that_is_never_answered_ends_the_sync_and_rejects_nobody(bench, kit):

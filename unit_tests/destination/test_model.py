@@ -1,8 +1,7 @@
 """The destination's engine against a model of the API: whatever the API does, nothing is acknowledged that is not so.
 
-The model (`test_support/crm_model.py`) is written from the vendor's documents, the judge (`test_support/sync_judge.py`)
-knows its books, the states that left and the rejected rows. The profile `endurance` looks at
-a hundred times the worlds.
+The model (`test_support/crm_model.py`) follows the vendor's documents; the checks (`test_support/sync_checks.py`)
+use its log, the states that left and the rejected rows. The profile `endurance` tries a hundred times as many worlds.
 """
 
 from typing import Any
@@ -13,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from destination_squadstack.api.timeouts import READ_SECONDS
 from test_support.crm_model import CALL_FAULTS, ROW_FAULTS, Server, Weather
-from test_support.sync_judge import Read, Run, judge_order, judge_run
+from test_support.sync_checks import Read, Run, check_order, check_run
 
 OPERATIONS = ("create", "upsert", "update", "convert", "disable", "delete")
 STREAMS = {operation: f"leads_{operation}" for operation in OPERATIONS}
@@ -149,8 +148,8 @@ class World(RuleBasedStateMachine):
         self._start(now + 1.0)
 
     def _end_of_run(self):
-        judge_run(self.run)
-        judge_order(self.run)
+        check_run(self.run)
+        check_order(self.run)
         self.acknowledged = self.base + self._entries_covered()
         self._raise()
 

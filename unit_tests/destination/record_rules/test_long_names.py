@@ -5,7 +5,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from destination_squadstack.record_rules.long_names import MOST_CHARACTERS, cut_name
+from destination_squadstack.record_rules.long_names import MAX_CHARACTERS, cut_name
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466"
 
@@ -45,7 +45,7 @@ def test_a_cut_name_is_short_enough_keeps_whole_graphemes_and_is_not_cut_again(n
     assert cut_name(left) == left
     assert name.startswith(left)
     if left != name:
-        assert 0 < len(left) <= MOST_CHARACTERS
+        assert 0 < len(left) <= MAX_CHARACTERS
         ends = {match.end() for match in regex.finditer(r"\X", name)}
-        whole = next(end for end in sorted(ends, reverse=True) if end <= MOST_CHARACTERS)
+        whole = next(end for end in sorted(ends, reverse=True) if end <= MAX_CHARACTERS)
         assert left == name[:whole].rstrip()

@@ -1,7 +1,6 @@
-"""Runs of the destination's engine against the model of the API, in a time of its own, and the judge of what it did.
+"""Runs the destination's engine against the model of the API, on a clock of its own, and checks what it did.
 
-The judge knows the server's notes, what was fed, the states that left and the rejected rows: nothing of how the engine
-came to it.
+The checks use the server's log, the input, the states that left and the rejected rows, and nothing of the engine.
 """
 
 from collections.abc import Callable, Sequence
@@ -179,7 +178,7 @@ class Run:
         since = covered - self.acknowledged
         if written + rejected != since:
             self.complain(f"a state counts {written} + {rejected} of {since} records")
-        judge_covered(self, self.reads[self.acknowledged : covered], written, rejected)
+        check_covered(self, self.reads[self.acknowledged : covered], written, rejected)
         self.states_left.append(mark)
         self.acknowledged = covered
         self.counted[0] += written
@@ -266,7 +265,7 @@ _NAMES = {
 }
 
 
-def judge_covered(run: Run, reads: Sequence[Read], written: int, rejected: int) -> None:
+def check_covered(run: Run, reads: Sequence[Read], written: int, rejected: int) -> None:
     """Hold a state that leaves to the records it covers: each applied by this run's own call, or kept as rejected."""
     safe = {each.line: each for each in run.bench.rejected_records.rejections[: run.bench.rejected_records.committed]}
     unsafe = {each.line for each in run.bench.rejected_records.rejections[run.bench.rejected_records.committed :]}
@@ -277,7 +276,7 @@ def judge_covered(run: Run, reads: Sequence[Read], written: int, rejected: int) 
             run.complain(f"a state left before the rejected record {read.number} was safe")
         if read.line in safe:
             is_rejected += 1
-            _judge_rejected(run, read, safe[read.line], read.number in applied)
+            _check_rejected(run, read, safe[read.line], read.number in applied)
         elif not _is_written(run, read, applied):
             run.complain(f"record {read.number} ({read.operation}) counts as written and is not in the books")
     if is_rejected != rejected or len(reads) - is_rejected != written:
@@ -336,7 +335,7 @@ def _tells_that_it_is_so(row: Row) -> bool:
     )
 
 
-def _judge_rejected(run: Run, read: Read, rejection: Any, applied: bool) -> None:
+def _check_rejected(run: Run, read: Read, rejection: Any, applied: bool) -> None:
     tries = run.attempts.get(read.number, [])
     if rejection.status is None and not tries:
         if read.valid:
@@ -363,7 +362,7 @@ def _judge_rejected(run: Run, read: Read, rejection: Any, applied: bool) -> None
             run.complain(f"record {read.number} was given up while nothing got through: {rejection.reason}")
 
 
-def judge_run(run: Run) -> None:
+def check_run(run: Run) -> None:
     """Hold a run that has ended to what must be true at any end."""
     if run.ended:
         if run.acknowledged != len(run.reads) and run.marks and run.marks[-1][1] == len(run.reads):
@@ -385,7 +384,7 @@ def judge_run(run: Run) -> None:
         run.complain("a record was rejected twice")
 
 
-def judge_order(run: Run) -> None:
+def check_order(run: Run) -> None:
     """Hold the changes of each lead to the order in which its records were read."""
     numbers = {
         (attempt.exchange.number, attempt.row): number for number, tries in run.attempts.items() for attempt in tries
