@@ -109,7 +109,7 @@ def test_a_refused_token_is_replaced_once_for_all_threads_that_had_it():
     assert logins.count == 2
 
 
-def test_a_call_is_given_up_with_the_second_token_that_was_never_taken():
+def test_a_call_is_given_up_with_the_second_token_that_was_never_accepted():
     logins, call = Logins(), RefusedTokens()
     session = session_of(logins)
     session.token()
@@ -117,7 +117,7 @@ def test_a_call_is_given_up_with_the_second_token_that_was_never_taken():
     assert logins.count == 2
 
 
-def test_once_a_call_was_given_up_a_token_that_was_never_taken_brings_no_other_login():
+def test_once_a_call_was_given_up_a_token_that_was_never_accepted_brings_no_other_login():
     logins, call = Logins(), RefusedTokens()
     session = session_of(logins)
     session.token()
@@ -157,7 +157,7 @@ def test_a_call_that_is_refused_with_each_token_that_others_have_taken_is_given_
     assert logins.count == 21
 
 
-def test_a_refused_token_that_another_threads_call_is_under_way_with_is_judged_by_that_calls_answer():
+def test_a_refused_token_that_another_threads_call_is_under_way_with_waits_for_that_calls_answer():
     session = session_of(Logins())
     token = session.token()
     other = threading.Thread(target=session.note_call, args=[token])
@@ -173,7 +173,7 @@ def test_a_refused_token_that_another_threads_call_is_under_way_with_is_judged_b
     session._answers.wait_for = wait_for
     call = RefusedTokens()
     assert session.token_after_refusal(token, call) == "token-2"
-    assert call.never_taken == 0
+    assert call.never_accepted == 0
 
 
 @pytest.mark.parametrize("end", ["ended", "begins another"])

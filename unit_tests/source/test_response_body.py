@@ -32,7 +32,7 @@ def response(content: bytes):
         (b"[" * 100_000, "nested more deeply"),
     ],
 )
-def test_a_body_that_is_not_the_page_is_never_taken_for_an_empty_one(content, how):
+def test_a_body_that_is_not_the_page_is_never_accepted_for_an_empty_one(content, how):
     with pytest.raises(UnreadableBodyError, match=how) as caught:
         read_body(response(content), "lead_page")
     assert "Canary" not in str(caught.value)
