@@ -47,6 +47,28 @@ class RejectedRecordStorage(Protocol):
             OSError: It cannot be written.
         """
 
+    def read(self, path: str) -> bytes:
+        """Return a file.
+
+        Raises:
+            FileNotFoundError: There is none.
+            OSError: It cannot be read.
+        """
+
+    def names(self, folder: str) -> list[str]:
+        """Return the paths of all files below a folder, sorted; none where there is no such folder.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+
+    def remove(self, path: str) -> None:
+        """Delete a file.
+
+        Raises:
+            OSError: It cannot be deleted.
+        """
+
     def field(self, error: OSError) -> str:
         """Return the field of the config that such an error is about."""
 
@@ -82,6 +104,18 @@ class LocalFolderStorage:
             _sync_folder(folder)
             if folder == self._root:
                 break
+
+    def read(self, path: str) -> bytes:
+        """Return a file."""
+        return (self._root / path).read_bytes()
+
+    def names(self, folder: str) -> list[str]:
+        """Return the paths of all files below a folder, sorted; none where there is no such folder."""
+        return sorted(str(path.relative_to(self._root)) for path in (self._root / folder).rglob("*") if path.is_file())
+
+    def remove(self, path: str) -> None:
+        """Delete a file."""
+        (self._root / path).unlink()
 
     def _enter(self) -> None:
         if self._lock is not None:
@@ -127,6 +161,23 @@ class ObjectStorage:
     def put(self, path: str, content: bytes) -> None:
         """Write a file so that it survives a crash once this returns; never leave half of one."""
         self._call("pipe_file", f"{self._root}/{path}", content)
+
+    def read(self, path: str) -> bytes:
+        """Return a file."""
+        return cast("bytes", self._read("cat_file", f"{self._root}/{path}"))
+
+    def names(self, folder: str) -> list[str]:
+        """Return the paths of all files below a folder, sorted; none where there is no such folder."""
+        self._files.invalidate_cache()
+        try:
+            found = self._read("find", f"{self._root}/{folder}")
+        except FileNotFoundError:
+            return []
+        return sorted(cast("str", name).removeprefix(f"{self._root}/") for name in found)
+
+    def remove(self, path: str) -> None:
+        """Delete a file."""
+        self._call("rm_file", f"{self._root}/{path}")
 
     def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
         with _as_os_error(self._seconds):
