@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+import urllib3
 
 from test_support.postgres import Postgres, require
 from test_support.receiver_process import KEY, TOKEN, ReceiverProcess
@@ -77,6 +79,17 @@ def test_a_database_file_that_cannot_be_opened_ends_the_receiver_with_a_sentence
     ]
 
 
+def test_without_its_extra_the_receiver_says_in_one_sentence_what_to_install():
+    run = "import sys; sys.modules['starlette'] = None; from webhooks_squadstack.run import run; run()"
+    ended = subprocess.run([sys.executable, "-c", run, "openapi"], capture_output=True, text=True, check=False)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        "webhooks-squadstack needs packages that are not installed (starlette is missing): install the extra that "
+        "brings them, pip install 'airbyte-squadstack[webhooks]'\n"
+    )
+
+
 def test_an_event_answered_with_201_is_there_after_kill_9_and_is_known_again(receiver):
     assert post(receiver) == 201
     receiver.kill()
@@ -116,13 +129,33 @@ def test_the_receiver_logs_no_lead_no_key_and_no_token(receiver, tmp_path):
     assert [secret for secret in (KEY, TOKEN, "wrong-key", "lead-of-the-test", "John Doe") if secret in log] == []
 
 
-def test_a_body_without_a_length_is_refused_as_soon_as_it_is_too_large(receiver):
-    chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
-    with socket.create_connection(("127.0.0.1", receiver.port)) as endless:
-        endless.sendall(f"POST /events/{KEY} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
-        for _ in range(17):
-            endless.sendall(chunk)
-        assert endless.recv(4096).startswith(b"HTTP/1.1 413 ")
+# Far more than the system's buffers of a connection hold: the sender is still sending when it is known to be refused.
+LARGE = b"x" * 24_000_000
+
+
+def send_with_http_client(url: str, path: str, body: Any) -> int:
+    connection = HTTPConnection(url.removeprefix("http://"), timeout=300)
+    connection.request("POST", path, body, headers={"Connection": "close"})
+    return connection.getresponse().status
+
+
+def send_with_urllib3(url: str, path: str, body: Any) -> int:
+    with urllib3.PoolManager(retries=False, timeout=300) as pool:
+        return pool.request("POST", url + path, body=body).status
+
+
+def send_with_requests(url: str, path: str, body: Any) -> int:
+    return requests.post(url + path, data=body, headers={"Connection": "close"}, timeout=300).status_code
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
+@pytest.mark.parametrize("send", [send_with_http_client, send_with_urllib3, send_with_requests])
+def test_common_clients_see_why_a_large_body_is_refused(receiver, send, chunked):
+    def body() -> Any:
+        return (LARGE[start : start + 1_000_000] for start in range(0, len(LARGE), 1_000_000)) if chunked else LARGE
+
+    assert send(receiver.url, f"/events/{KEY}", body()) == 413
+    assert send(receiver.url, "/events/wrong-key", body()) == 403
     assert receiver.pull()["data"] == []
 
 

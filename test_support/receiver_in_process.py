@@ -80,8 +80,10 @@ class Service:
         body: bytes | Iterable[bytes] = b"",
         headers: Mapping[str, str] | None = None,
         query: str = "",
+        stalls: bool = False,
     ) -> Answer:
-        return self.runner.run(self.answer(method, path, body=body, headers=headers, query=query))
+        answer = self.answer(method, path, body=body, headers=headers, query=query, stalls=stalls)
+        return self.runner.run(answer)
 
     async def answer(
         self,
@@ -91,8 +93,10 @@ class Service:
         body: bytes | Iterable[bytes] = b"",
         headers: Mapping[str, str] | None = None,
         query: str = "",
+        stalls: bool = False,
     ) -> Answer:
-        chunks = [body] if isinstance(body, bytes) else list(body)
+        """Call the application; a body that stalls never comes to its end."""
+        chunks = [body] if isinstance(body, bytes) else body
         scope = {
             "type": "http",
             "method": method,
@@ -101,7 +105,7 @@ class Service:
             "query_string": query.encode(),
             "headers": [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()],
         }
-        messages = self._messages(chunks)
+        messages = self._messages(chunks, stalls=stalls)
         sent: list[MutableMapping[str, Any]] = []
 
         async def send(message: MutableMapping[str, Any]) -> None:
@@ -116,9 +120,16 @@ class Service:
         )
 
     @staticmethod
-    async def _messages(chunks: list[bytes]) -> AsyncIterator[dict[str, Any]]:
-        for number, chunk in enumerate(chunks, 1):
-            yield {"type": "http.request", "body": chunk, "more_body": number < len(chunks)}
+    async def _messages(chunks: Iterable[bytes], *, stalls: bool) -> AsyncIterator[dict[str, Any]]:
+        came = False
+        for chunk in chunks:
+            came = True
+            yield {"type": "http.request", "body": chunk, "more_body": True}
+        if stalls:
+            await asyncio.Event().wait()
+        if came:
+            # As uvicorn does, whose last piece is empty where the length was not known.
+            yield {"type": "http.request", "body": b"", "more_body": False}
         yield {"type": "http.disconnect"}
 
     def post(self, content: object, *, key: str = KEY) -> Answer:

@@ -30,11 +30,16 @@ from webhooks_squadstack.writer import Outcome, Writer
 _BODY_SECONDS = 30.0
 # Reading a large body takes long enough to keep every other sender waiting.
 _LARGE_BYTES = 64 * 1024
+# A sender whose body is refused before its end gets a reset connection instead of the answer, if the rest is not read.
+_MAX_DISCARDED_BYTES = 64 * 1024 * 1024
+# Not by this alone: curl says so of JSON as well, unless it is told what it sends.
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _BEYOND_END = (
     "after, or Confirmed-Sequence, lies beyond the newest event: the cursor is of another database, or of one that was"
     " restored since"
 )
 _DELETED = "Events that follow after were deleted, because another reader had confirmed them"
+_NO_FORM = "The body is a form, and must be a JSON object: have the webhook post JSON"
 _CONSUMER = re.compile(openapi.CONSUMER_PATTERN)
 _DIGITS = re.compile(r"[0-9]{1,19}")
 _T = TypeVar("_T")
@@ -50,11 +55,13 @@ class RefusedError(Exception):
 
     Attributes:
         reason: One of `REFUSALS`.
+        body_ended: Whether the body was read to its end; if not, the connection cannot be used again.
     """
 
-    def __init__(self, reason: str, sentence: str) -> None:
+    def __init__(self, reason: str, sentence: str, *, body_ended: bool = True) -> None:
         super().__init__(sentence)
         self.reason = reason
+        self.body_ended = body_ended
 
 
 class ParameterError(ValueError):
@@ -82,11 +89,13 @@ class Receiver:
         version: str,
         clock: Callable[[], int] = system_clock,
         body_seconds: float = _BODY_SECONDS,
+        max_discarded: int = _MAX_DISCARDED_BYTES,
     ) -> None:
         self._settings = settings
         self._store = store
         self._clock = clock
         self._body_seconds = body_seconds
+        self._max_discarded = max_discarded
         self._document = orjson.dumps(openapi.document(version))
         self._metrics = Metrics()
         self.health = Health()
@@ -140,11 +149,13 @@ class Receiver:
             return await self._store_webhook(request)
         except RefusedError as refusal:
             self._metrics.refused(refusal.reason)
-            return _error(REFUSALS[refusal.reason], str(refusal))
+            headers = None if refusal.body_ended else {"Connection": "close"}
+            return _error(REFUSALS[refusal.reason], str(refusal), headers)
 
     async def _store_webhook(self, request: Request) -> Response:
         if request.path_params["endpoint_key"] not in self._settings.endpoint_keys:
-            raise RefusedError("wrong_key", "The key at the end of the address is not known here")
+            ended = await self._discard(request)
+            raise RefusedError("wrong_key", "The key at the end of the address is not known here", body_ended=ended)
         raw = await self._read_body(request)
         received_at = self._clock()
         try:
@@ -153,7 +164,8 @@ class Receiver:
             else:
                 event = read_event(raw, received_at=received_at)
         except UnreadableError as error:
-            raise RefusedError("unreadable", str(error)) from None
+            is_form = request.headers.get("content-type", "").lower().startswith(_FORMS)
+            raise RefusedError("unreadable", _NO_FORM if is_form else str(error)) from None
         outcome = await self._writer.write(event)
         if outcome is Outcome.REFUSED:
             raise RefusedError("too_many_waiting", "Too much waits to be stored; send it again later")
@@ -166,20 +178,38 @@ class Receiver:
 
     async def _read_body(self, request: Request) -> bytes:
         declared = request.headers.get("content-length", "")
-        body = bytearray()
+        too_large = declared.isdecimal() and int(declared) > openapi.MAX_BYTES
+        body, chunks = bytearray(), aiter(request.stream())
         try:
             async with asyncio.timeout(self._body_seconds):
-                if declared.isdecimal() and int(declared) > openapi.MAX_BYTES:
-                    raise _too_large()
-                async for chunk in request.stream():
+                while not too_large and (chunk := await anext(chunks, None)) is not None:
                     body += chunk
-                    if len(body) > openapi.MAX_BYTES:
-                        raise _too_large()
+                    too_large = len(body) > openapi.MAX_BYTES
         except ClientDisconnect:
             raise RefusedError("cut_off", "The body was cut off") from None
         except TimeoutError:
-            raise RefusedError("slow_body", f"The body did not come within {self._body_seconds:g} seconds") from None
+            sentence = f"The body did not come within {self._body_seconds:g} seconds"
+            raise RefusedError("slow_body", sentence, body_ended=False) from None
+        if too_large:
+            body.clear()
+            ended = await self._discard(request)
+            sentence = f"The body is larger than {openapi.MAX_BYTES} bytes"
+            raise RefusedError("too_large", sentence, body_ended=ended)
         return bytes(body)
+
+    async def _discard(self, request: Request) -> bool:
+        """Read the rest of a body that is refused, up to a bound; tell whether it came to its end."""
+        if "100-continue" in request.headers.get("expect", "").lower():
+            return False  # the sender waits for leave to send its body
+        left = self._max_discarded
+        with suppress(ClientDisconnect, TimeoutError):
+            async with asyncio.timeout(self._body_seconds):
+                async for chunk in request.stream():
+                    left -= len(chunk)
+                    if left < 0:
+                        return False
+                return True
+        return False
 
     def _committed(self, events: Any, seconds: float) -> None:
         self.health.answered()
@@ -254,10 +284,6 @@ class Receiver:
         answer = await asyncio.to_thread(question)
         self.health.answered()
         return answer
-
-
-def _too_large() -> RefusedError:
-    return RefusedError("too_large", f"The body is larger than {openapi.MAX_BYTES} bytes")
 
 
 def _asked(request: Request) -> Asked:

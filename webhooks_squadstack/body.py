@@ -51,8 +51,8 @@ def read_body(raw: bytes) -> Body:
     """
     text = _decoded(raw)
     if _depth(text) > MAX_DEPTH:
-        if not text.lstrip(" \t\r\n").startswith("{"):
-            raise UnreadableError("The body must be a JSON object")
+        if not (start := text.lstrip(" \t\r\n")).startswith("{"):
+            raise _no_object(is_list=start.startswith("["))
         return Body({}, json.dumps({TEXT_KEY: text}, ensure_ascii=False), _hash(text))
     repeats: list[str] = []
     try:
@@ -67,9 +67,15 @@ def read_body(raw: bytes) -> Body:
         # Its own text is safe: it names the place and what was expected there, not what stands there.
         raise UnreadableError(f"The body is not JSON: {error.msg} at character {error.pos}") from None
     if not isinstance(document, dict):
-        raise UnreadableError("The body must be a JSON object")
+        raise _no_object(is_list=isinstance(document, list))
     # Bodies that differ in a key's first, hidden value are two: where keys are repeated, the text itself is compared.
     return Body(document, text, _hash(text if repeats else repr(document)))
+
+
+def _no_object(*, is_list: bool) -> UnreadableError:
+    # One event a post: a list of which some are stored before and some cannot be has no one answer.
+    wanted = "The body must be a JSON object"
+    return UnreadableError(f"{wanted}, one event: no list of events" if is_list else wanted)
 
 
 def _decoded(raw: bytes) -> str:

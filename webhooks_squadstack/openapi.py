@@ -70,7 +70,7 @@ _RECEIVE = {
     "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
     "responses": {
         "201": _answer("Stored, now or before.", "Receipt"),
-        "400": _answer("The body is no JSON object.", "Error"),
+        "400": _answer("The body is no JSON object: a form, a list of events, or no JSON.", "Error"),
         "403": _answer("The key at the end of the address is none of ours.", "Error"),
         "408": _answer("The body did not come to its end in time.", "Error"),
         "413": _answer("The body is larger than 1 MiB.", "Error"),

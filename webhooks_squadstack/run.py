@@ -2,12 +2,26 @@
 
 import sys
 
+_OURS = frozenset({"webhooks_squadstack", "squadstack_common"})
+_NOT_INSTALLED = (
+    "webhooks-squadstack needs packages that are not installed ({missing} is missing): install the extra that brings "
+    "them, pip install 'airbyte-squadstack[webhooks]'\n"
+)
+
 
 def run() -> None:
     """Run the command that the command line names."""
-    from webhooks_squadstack.cli import main  # noqa: PLC0415 - a missing extra is to be reported by the interpreter, not by setuptools
+    try:
+        from webhooks_squadstack.cli import main  # noqa: PLC0415 - what it imports may be missing
 
-    sys.exit(main(sys.argv[1:]))
+        code = main(sys.argv[1:])
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if not missing or missing in _OURS:
+            raise
+        sys.stderr.write(_NOT_INSTALLED.format(missing=missing))
+        code = 2
+    sys.exit(code)
 
 
 if __name__ == "__main__":

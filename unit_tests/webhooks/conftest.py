@@ -1,8 +1,9 @@
 """Receivers in the test's own process, on SQLite and PostgreSQL."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,11 +27,14 @@ def serve(clock: Clock) -> Iterator[Callable[..., Service]]:
     with asyncio.Runner() as runner:
         made: list[Service] = []
 
-        def make(store: Store, **environment: str) -> Service:
-            settings = read_settings(
-                {"WEBHOOKS_ENDPOINT_KEYS": f"{KEY},{OTHER_KEY}", "WEBHOOKS_PULL_TOKEN": TOKEN, **environment}
-            )
-            made.append(Service(Receiver(settings, store, version="1", clock=clock), runner, clock))
+        def make(store: Store, environment: Mapping[str, str] | None = None, **limits: Any) -> Service:
+            given = {
+                "WEBHOOKS_ENDPOINT_KEYS": f"{KEY},{OTHER_KEY}",
+                "WEBHOOKS_PULL_TOKEN": TOKEN,
+                **(environment or {}),
+            }
+            receiver = Receiver(read_settings(given), store, version="1", clock=clock, **limits)
+            made.append(Service(receiver, runner, clock))
             return made[-1]
 
         yield make

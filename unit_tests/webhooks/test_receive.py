@@ -1,6 +1,7 @@
 """`POST /events/{endpoint_key}` answers as the vendor's page expects, and a 201 means stored."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
@@ -63,10 +64,10 @@ def test_a_wrong_key_is_answered_with_403_and_nothing_is_stored(service, key):
         (b'{"a": "\x00"}', "The body is not JSON: Invalid control character at at character 7"),
         (b'{"a": "\xff"}', "The body is not UTF-8, at byte 7"),
         (b'{"a": "\xed\xa0\x80"}', "The body is not UTF-8, at byte 7"),
-        (b"[]", "The body must be a JSON object"),
+        (b'[{"lead_id": "7"}]', "The body must be a JSON object, one event: no list of events"),
         (b'"text"', "The body must be a JSON object"),
         (b"null", "The body must be a JSON object"),
-        (b"[" * 5000 + b"]" * 5000, "The body must be a JSON object"),
+        (b"[" * 5000 + b"]" * 5000, "The body must be a JSON object, one event: no list of events"),
         (b'{"a": ' + b"[" * 5000, "The body is not JSON: its brackets are not paired"),
     ],
 )
@@ -87,10 +88,79 @@ def test_a_body_over_1_mib_is_answered_with_413(service):
     assert service.pull().json["data"] == []
 
 
-def test_a_length_over_1_mib_is_answered_with_413_before_the_body_comes(service):
-    answer = service.call("POST", f"/events/{KEY}", body=[], headers={"Content-Length": str(MIB + 1)})
+def pieces(count: int, taken: list[int]) -> Iterator[bytes]:
+    """A body of so many pieces of 64 KiB, which notes each that is taken."""
+    for number in range(count):
+        taken.append(number)
+        yield b"x" * 65536
 
-    assert answer.status == 413
+
+@pytest.mark.parametrize("headers", [{}, {"Content-Length": str(20 * 65536)}])
+def test_a_body_over_1_mib_is_read_to_its_end_before_it_is_answered_with_413(service, headers):
+    taken: list[int] = []
+    answer = service.call("POST", f"/events/{KEY}", body=pieces(20, taken), headers=headers)
+
+    assert (answer.status, answer.json) == (413, {"error": "The body is larger than 1048576 bytes"})
+    assert len(taken) == 20
+    assert "connection" not in answer.headers
+
+
+def test_a_body_of_a_wrong_key_is_read_to_its_end_before_it_is_answered_with_403(service):
+    taken: list[int] = []
+    answer = service.call("POST", "/events/wrong", body=pieces(20, taken))
+
+    assert (answer.status, len(taken), "connection" in answer.headers) == (403, 20, False)
+
+
+@pytest.mark.parametrize(
+    ("key", "status", "read"),
+    # The first megabyte is what would have been stored.
+    [(KEY, 413, 17 + 17), ("wrong", 403, 17)],
+)
+def test_what_is_discarded_of_a_body_is_bounded_and_then_the_connection_is_closed(serve, store, key, status, read):
+    service = serve(store, max_discarded=16 * 65536)
+    taken: list[int] = []
+    answer = service.call("POST", f"/events/{key}", body=pieces(1000, taken))
+
+    assert (answer.status, len(taken), answer.headers["connection"]) == (status, read, "close")
+
+
+@pytest.mark.parametrize(("key", "status"), [(KEY, 413), ("wrong", 403)])
+def test_who_waits_for_leave_to_send_a_body_that_is_refused_gets_the_answer_instead(service, key, status):
+    taken: list[int] = []
+    headers = {"Content-Length": str(20 * 65536), "Expect": "100-continue"}
+    answer = service.call("POST", f"/events/{key}", body=pieces(20, taken), headers=headers)
+
+    assert (answer.status, taken, answer.headers["connection"]) == (status, [], "close")
+
+
+@pytest.mark.parametrize(
+    ("key", "came", "status"), [(KEY, b"{", 408), (KEY, b"x" * (MIB + 1), 413), ("wrong", b"{", 403)]
+)
+def test_a_body_that_does_not_end_in_time_is_answered_and_the_connection_is_closed(serve, store, key, came, status):
+    answer = serve(store, body_seconds=0.0).call("POST", f"/events/{key}", body=came, stalls=True)
+
+    assert (answer.status, answer.headers["connection"]) == (status, "close")
+
+
+@pytest.mark.parametrize(
+    ("media_type", "body"),
+    [
+        ("application/x-www-form-urlencoded; charset=utf-8", b"lead_id=7&call_outcome=x"),
+        ("Multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--x--'),
+    ],
+)
+def test_a_form_is_answered_with_400_that_asks_for_json(service, media_type, body):
+    answer = service.call("POST", f"/events/{KEY}", body=body, headers={"Content-Type": media_type})
+
+    said = "The body is a form, and must be a JSON object: have the webhook post JSON"
+    assert (answer.status, answer.json) == (400, {"error": said})
+
+
+def test_json_that_a_sender_calls_a_form_is_stored(service):
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    assert service.call("POST", f"/events/{KEY}", body=b'{"lead_id": "7"}', headers=headers).status == 201
 
 
 def test_a_body_that_comes_in_pieces_is_read_as_one(service):
