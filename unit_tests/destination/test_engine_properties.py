@@ -226,10 +226,10 @@ def test_nothing_is_lost_doubled_or_out_of_order(kit_for_properties, events, exi
     run = Run(kit_for_properties, events, existing, seed, fault_rate)
     with closing(run.bench.engine):
         run.play()
-        classify_response(run, events)
+        check_the_books(run, events)
 
 
-def classify_response(run, events):
+def check_the_books(run, events):
 
     rejections = run.bench.rejected_records.rejections
     rejected = [number_of(rejection.line) for rejection in rejections]
@@ -238,7 +238,7 @@ def classify_response(run, events):
     # each record ends in exactly one way, and "written" is the truth
     assert len(rejected) == len(set(rejected))
     assert run.bench.progress.written + len(rejected) == run.bench.progress.read == len(read)
-    assert set(read) - set(rejected) - run.untold <= run.server.applied_numbers
+    assert set(read) - set(rejected) - run.unknowable <= run.server.applied_numbers
     given_up = {number for number, rejection in zip(rejected, rejections, strict=True) if rejection.retryable}
     assert not set(rejected) - given_up & run.server.applied_numbers
     # each lead sees its records in the order in which they were read
