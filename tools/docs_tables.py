@@ -147,11 +147,15 @@ def focused(schema: Rule, prefix: str = "") -> Iterator[str]:
 def stream_table(name: str) -> str:
     """Return a table of the fields of a stream."""
     schema = json.loads((MANIFEST.parent / f"schemas/{name}.json").read_text(encoding="utf-8"))
-    rows = [
-        f"| `{field}` | {type_of(rule)} | {rule['description'].partition(' Source: ')[0]} |\n"
-        for field, rule in schema["properties"].items()
-    ]
+    rows = [f"| `{field}` | {type_of(rule)} | {content_of(rule)} |\n" for field, rule in schema["properties"].items()]
     return f"| field | type | what it holds |\n|---|---|---|\n{''.join(rows)}"
+
+
+def content_of(rule: Rule) -> str:
+    """Return a field's description without its source, and without the type that its own column has."""
+    text = rule["description"].partition(" Source: ")[0]
+    text = re.sub(r" (Text|UTC, RFC 3339)(?=[.]$)[.]", "", text)
+    return re.sub(r"(?<=[.] )(?:Text|UTC, RFC 3339)(?:, | )([a-z(])", lambda rest: rest[1].upper(), text)
 
 
 def type_of(rule: Rule) -> str:
