@@ -10,6 +10,7 @@ from typing import Any
 from squadstack_common import config_errors
 from squadstack_common.config_errors import address_problems
 from squadstack_common.config_sections import plain_schema
+from squadstack_common.privacy_settings import PrivacySettings
 
 # Each section, and its field that holds an address.
 SECTIONS = {"squadstack": "base_url", "contact_center": "portal_url", "webhooks": "url"}
@@ -38,6 +39,8 @@ def contradictions(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Iter
         if "start_date" in config[name]:
             yield from date_problems(FIELD.format(f"{name}.start_date"), config[name]["start_date"])
         yield from address_problems(config, {name: SECTIONS[name]}, field=FIELD)
+    for name, says in PrivacySettings.of(config.get("privacy", {})).problems():
+        yield f"{FIELD.format(f'privacy.{name}')} {says}."
 
 
 def date_problems(field: str, value: str) -> Iterator[str]:

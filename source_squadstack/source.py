@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airbyte_cdk.models import (
+    AirbyteCatalog,
     AirbyteConnectionStatus,
     AirbyteMessage,
     AirbyteStateMessage,
@@ -26,6 +27,7 @@ from source_squadstack.check import check_contact_center, check_squadstack, chec
 from source_squadstack.checkpoints import with_checkpoints
 from source_squadstack.components.requester import ApiRequester
 from source_squadstack.config import problems
+from source_squadstack.discovery import as_masked
 from source_squadstack.manifest import load_manifest
 from squadstack_common.config_sections import filled_in
 
@@ -58,6 +60,13 @@ class SourceSquadstack(ConcurrentDeclarativeSource):
     def configure(self, config: Mapping[str, Any], temp_dir: str) -> Mapping[str, Any]:  # noqa: ARG002
         """Return the config to validate and run with: the one given to the constructor, without empty sections."""
         return self._filled_in
+
+    def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteCatalog:
+        """Return the streams; their schemas say what the section `privacy` does."""
+        catalog = super().discover(logger, config)
+        for stream in catalog.streams:
+            stream.json_schema = as_masked(stream.json_schema, stream.name, self._filled_in)
+        return catalog
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:  # noqa: ARG002
         """Try every configured section with the requests that `read` makes; say what to fix in a sentence."""

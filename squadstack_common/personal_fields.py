@@ -30,14 +30,14 @@ _PHONES |= {"phonenumber", "phonenumbers", "phoneno", "mobilenumber", "mobileno"
 _MAYBE_PHONES = frozenset({"tel", "ph", "mob", "cell", "whatsapp", "caller", "callee", "contact"})
 # Alone they are whom it went to and came from; in a longer name they may be any words.
 _PARTIES = frozenset({"to", "from"})
-_NUMBERS = frozenset({"number", "numbers", "no", "num"})
+_NUMBER_WORDS = frozenset({"number", "numbers", "no", "num"})
 # A number of whom is a phone number; a customer's or a policy's may be any other.
 _WHOSE_NUMBER = frozenset(
     {"contact", "lead", "caller", "callee", "calling", "called", "dialed", "dialled", "alternate"}
 )
 _WHOSE_NUMBER |= {"alternative", "alt", "whatsapp", "emergency", "mob", "ph", "tel", "cell"}
 
-_NAMES = frozenset({"name", "names"})
+_NAME_WORDS = frozenset({"name", "names"})
 _PERSON_NAMES = frozenset({"firstname", "lastname", "middlename", "fullname", "surname", "forename", "nickname"})
 _PERSON_NAMES |= {"contactname", "leadname", "agentname", "customername", "username", "callername"}
 _PERSONS = frozenset({"contact", "contacts", "lead", "leads", "agent", "agents", "caller", "callee", "customer"})
@@ -68,7 +68,7 @@ def kind_of(field: str) -> Kind | None:
         return None
     if _is_name(words):
         return Kind.NAME
-    if len(words) == 1 and words[0] in _NAMES:
+    if len(words) == 1 and words[0] in _NAME_WORDS:
         return Kind.BARE_NAME
     return _phone_number(words) or (Kind.TEXT if not _TEXTS.isdisjoint(words) else None)
 
@@ -94,7 +94,7 @@ def words_of(field: str) -> list[str]:
 def _is_name(words: list[str]) -> bool:
     if not _PERSON_NAMES.isdisjoint(words):
         return True
-    if _NAMES.isdisjoint(words) or not _NO_PERSONS.isdisjoint(words):
+    if _NAME_WORDS.isdisjoint(words) or not _NO_PERSONS.isdisjoint(words):
         return False
     return not _PERSONS.isdisjoint(words) or not _NAME_PARTS.isdisjoint(words)
 
@@ -103,7 +103,7 @@ def _phone_number(words: list[str]) -> Kind | None:
     last = words[-1]
     if last in _PHONES or words in (["number"], ["numbers"]):
         return Kind.PHONE_NUMBER
-    has_number = not _NUMBERS.isdisjoint(words)
+    has_number = not _NUMBER_WORDS.isdisjoint(words)
     if len(words) == 1 and last in _PARTIES:
         return Kind.PERHAPS_PHONE_NUMBER
     if has_number and not (_PHONES | _PARTIES | _WHOSE_NUMBER).isdisjoint(words):

@@ -7,111 +7,32 @@ greets the person, and a note repeats the number.
 import hashlib
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from enum import Enum, StrEnum, auto
-from typing import Any, Final, NamedTuple
+from enum import Enum, auto
+from functools import lru_cache
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from squadstack_common.personal_fields import OUTREACH_PREFIXES, Kind, is_about_a_person, kind_of
-from squadstack_common.phone_numbers import e164, library, spelled
-
-
-class Action(StrEnum):
-    """What is done about a field's value. Of two that apply to one field, the later of these is taken."""
-
-    KEEP = "keep"
-    HASH = "hash"
-    DROP = "drop"
-
-
-# The keys of the streams' records, and the cursors that a sync goes on by.
-RECORD_KEYS = ("campaign_id", "lead_id", "id", "queue_id", "event_id", "activity_id", "recording_url")
-CURSORS = ("processed_at", "timestamp", "sequence")
-# The one key that is the customer's own: it may be a number or an address. By the others is asked and paged.
-HASHABLE_KEYS = frozenset({"lead_id"})
+from squadstack_common.phone_numbers import e164, spelled
+from squadstack_common.privacy_settings import Action, PrivacySettings
 
 # A body that is nested too deeply to be looked into travels as this member's text.
 OPAQUE_FIELD = "_json"
 
 _BLOCK = 64
+# From the mildest to the strictest.
 _STRICTNESS = list(Action)
 Mask = Callable[[Any], Any]
 
 
-class PrivacySettings(NamedTuple):
-    """The user's word on it."""
-
-    phone_numbers: Action = Action.KEEP
-    names: Action = Action.KEEP
-    fields: tuple[str, ...] = ()
-    fields_action: Action = Action.DROP
-    salt: str = ""
-
-    @classmethod
-    def of(cls, section: Mapping[str, Any]) -> "PrivacySettings":
-        """Read a section of a config that keeps to its specification."""
-        given = {name: value for name, value in section.items() if value is not None}
-        return cls(
-            phone_numbers=Action(given.get("phone_numbers", Action.KEEP)),
-            names=Action(given.get("names", Action.KEEP)),
-            fields=tuple(given.get("fields", ())),
-            fields_action=Action(given.get("fields_action", Action.DROP)),
-            salt=given.get("salt", ""),
-        )
-
-    @property
-    def changes_anything(self) -> bool:
-        """Whether anything is hashed or dropped at all."""
-        return any(action is not Action.KEEP for action in self.actions)
-
-    @property
-    def actions(self) -> tuple[Action, ...]:
-        """What is done about numbers, names, and the fields that are named, if any are."""
-        return self.phone_numbers, self.names, *((self.fields_action,) if self.fields else ())
-
-    def problems(self, keys: Collection[str] = (*RECORD_KEYS, *CURSORS)) -> Iterator[tuple[str, str]]:
-        """Yield what cannot be done: the setting's name and what is wrong with it."""
-        if Action.HASH in self.actions and not self.salt.strip():
-            yield "salt", "is missing: without a secret, whoever knows all phone numbers knows whose hash is whose"
-        for number, name in enumerate(self.fields if self.fields_action is not Action.KEEP else ()):
-            key = name.strip().casefold()
-            if key in keys and (self.fields_action is Action.DROP or key not in HASHABLE_KEYS):
-                yield f"fields[{number}]", _KEY_PROBLEM.format(key=key, hashable=", ".join(sorted(HASHABLE_KEYS)))
-        if self.phone_numbers is Action.HASH and not _can_read_numbers():
-            yield "phone_numbers", _NO_LIBRARY
+# What a record says of its person: numbers, and names; and the texts that may repeat them, each as what holds it and
+# where in that.
+Own: TypeAlias = tuple[list[Any], list[Any], list[tuple[Any, Any]]]
+_NUMBERS, _NAMES, _TEXTS = 0, 1, 2
 
 
-_KEY_PROBLEM = (
-    "names `{key}`, by which records are told apart or a sync goes on: it can be neither dropped nor hashed "
-    "(of the keys, {hashable} alone can be hashed)"
-)
-_NO_LIBRARY = (
-    "cannot be `hash` here: the library `phonenumbers`, which brings a number to E.164 first, is not installed. Choose "
-    "`drop`, or run the connector's own image"
-)
-
-
-def _can_read_numbers() -> bool:
-    try:
-        library()
-    except ImportError:
-        return False
-    return True
-
-
-class _Own(NamedTuple):
-    """What a record says of its person, and the texts that may repeat it.
-
-    Attributes:
-        said: Its numbers, and its names.
-        texts: Each text's object or list, and its key there.
-    """
-
-    said: tuple[list[str], list[str]]
-    texts: list[tuple[Any, Any]]
-
-
-class _Plan(Enum):
+class Plan(Enum):
     """What is done about a field's value."""
 
     KEEP = auto()  # objects and lists in it are looked into
@@ -121,23 +42,27 @@ class _Plan(Enum):
 
 
 # Looked at for every field of every record: a module's own name is found faster than an attribute.
-_KEEP: Final = _Plan.KEEP
-_MASK: Final = _Plan.MASK
+_KEEP: Final = Plan.KEEP
+_MASK: Final = Plan.MASK
 
 
 @dataclass(frozen=True, slots=True)
-class _Rule:
+class FieldRule:
     """What is done about a field.
 
     Attributes:
         plan: What to do.
+        action: Whether a value that is masked is hashed or dropped.
+        kind: What the field holds.
         mask: What makes of a value what is left of it.
-        of_own: Index in `_Own.said` of what the value says of the person; None if nothing.
+        of_own: Index in `Own` of what the value says of the person; None if nothing.
         is_person: Whether objects in it are about a person.
         is_outreach: Whether it may be a key of API v1 that holds what was done: objects in it are looked into.
     """
 
-    plan: _Plan
+    plan: Plan
+    action: Action
+    kind: Kind | None
     mask: Mask
     of_own: int | None
     is_person: bool
@@ -145,9 +70,18 @@ class _Rule:
 
 
 _CONTAINERS: frozenset[type[Any]] = frozenset({dict, list})
-_NUMBERS, _NAMES = 0, 1
 # Field names are data where an object is keyed by what it holds: what is learned of them must not grow for ever.
 _MAX_RULES = 10_000
+_MAX_SHAPES = 1_000
+_MAX_NAMES = 4_096
+
+
+class _Shape(NamedTuple):
+    """The rules of all objects with the same fields in the same order: most records of a stream have one of few."""
+
+    changed: list[tuple[str, FieldRule]]
+    kept: list[tuple[str, FieldRule]]
+    may_name_a_field: bool
 
 
 class Masker:
@@ -162,10 +96,13 @@ class Masker:
         """
         self._settings = settings
         self._hmac = hmac_sha256(settings.salt)
+        # Names repeat, within a record and among people; a number does so within a record at most.
+        self._name_hmac = lru_cache(_MAX_NAMES)(self._hmac)
         self._keeps_hashes = keeps_hashes
         self._named = frozenset(name.strip().casefold() for name in settings.fields)
         self._cleans = (settings.phone_numbers is not Action.KEEP, settings.names is not Action.KEEP)
-        self._rules: dict[bool, dict[str, _Rule]] = {False: {}, True: {}}
+        self._rules: dict[bool, dict[str, FieldRule]] = {False: {}, True: {}}
+        self._shapes: dict[bool, dict[tuple[str, ...], _Shape]] = {False: {}, True: {}}
 
     def masked(self, record: Mapping[str, Any], *, is_person: bool = True) -> dict[str, Any]:
         """Return a record as it may leave.
@@ -174,9 +111,9 @@ class Masker:
             record: The record.
             is_person: Whether it is about a person: its `name` is a person's then.
         """
-        own = _Own(([], []), [])
+        own: Own = ([], [], [])
         masked = self._object(record, is_person, own)
-        if own.texts:
+        if own[_TEXTS]:
             _clean(own)
         return masked
 
@@ -196,29 +133,33 @@ class Masker:
             return identity
         return hmac_sha256(self._settings.salt or otherwise)(identity)[: len(identity)]
 
-    def _object(self, record: Mapping[str, Any], is_person: bool, own: _Own) -> dict[str, Any]:
-        rules = self._rules[is_person]
+    def _object(self, record: Mapping[str, Any], is_person: bool, own: Own) -> dict[str, Any]:
+        names = tuple(record)
+        shape = self._shapes[is_person].get(names) or self._learn_shape(names, is_person)
         masked = dict(record)
-        for name, value in record.items():
-            rule = rules.get(name) or self._learn(rules, name, is_person)
-            if value.__class__ in _CONTAINERS or (rule.plan is not _KEEP and value is not None):
+        for name, rule in shape.changed:
+            value = record[name]
+            if value is not None:
                 self._field(masked, name, value, rule, own)
-        if "value" in record or "answer" in record or "response" in record:
+        for name, rule in shape.kept:
+            if record[name].__class__ in _CONTAINERS:
+                self._container(masked, name, record[name], rule, own)
+        if shape.may_name_a_field:
             self._named_by_another(record, masked, is_person, own)
         return masked
 
-    def _field(self, holder: Any, at: Any, value: Any, rule: _Rule, own: _Own) -> None:
+    def _field(self, holder: Any, at: Any, value: Any, rule: FieldRule, own: Own) -> None:
         """Put into an object or a list what is left of a value."""
         if value.__class__ in _CONTAINERS:
             self._container(holder, at, value, rule, own)
-        elif rule.plan is _MASK or (rule.plan is _Plan.MASK_NUMBERS and _reads_like_a_number(value)):
+        elif rule.plan is _MASK or (rule.plan is Plan.MASK_NUMBERS and _reads_like_a_number(value)):
             if rule.of_own is not None:
-                own.said[rule.of_own].append(str(value))
+                own[rule.of_own].append(value)
             holder[at] = rule.mask(value)
         elif rule.plan is not _KEEP and value.__class__ is str:
-            own.texts.append((holder, at))
+            own[_TEXTS].append((holder, at))
 
-    def _container(self, holder: Any, at: Any, value: Any, rule: _Rule, own: _Own) -> None:
+    def _container(self, holder: Any, at: Any, value: Any, rule: FieldRule, own: Own) -> None:
         if rule.is_outreach and _holds_objects(value):
             rule = replace(rule, plan=_KEEP)
         if rule.plan is _MASK and rule.mask is _dropped:
@@ -235,26 +176,38 @@ class Masker:
         else:
             holder[at] = self._object(value, rule.is_person, own)
 
-    def _named_by_another(self, record: Mapping[str, Any], masked: dict[str, Any], is_person: bool, own: _Own) -> None:
+    def _named_by_another(self, record: Mapping[str, Any], masked: dict[str, Any], is_person: bool, own: Own) -> None:
         """Mask the value of an object that has its field's name in it: `{"question": "phone", "answer": "98…"}`."""
         label = next((name for name in _LABELS if isinstance(record.get(name), str)), None)
         if label is None:
             return
-        rules = self._rules[is_person]
-        rule = rules.get(record[label]) or self._learn(rules, record[label], is_person)
+        rule = self._rule(record[label], is_person)
         if label == "name" and rule.plan is not _KEEP and label not in self._named:
             masked[label] = record[label]  # no person's: it names the field
-        for name in ("value", "answer", "response"):
+        for name in _VALUES:
             if record.get(name) is not None and name not in self._named:
                 self._field(masked, name, record[name], rule, own)
 
-    def _learn(self, rules: dict[str, _Rule], name: str, is_person: bool) -> _Rule:
-        if len(rules) >= _MAX_RULES:
-            rules.clear()
-        rules[name] = rule = self._rule(name, is_person)
-        return rule
+    def _learn_shape(self, names: tuple[str, ...], is_person: bool) -> _Shape:
+        shapes = self._shapes[is_person]
+        if len(shapes) >= _MAX_SHAPES:
+            shapes.clear()
+        rules = [(name, self._rule(name, is_person)) for name in names]
+        shapes[names] = shape = _Shape(
+            [each for each in rules if each[1].plan is not _KEEP],
+            [each for each in rules if each[1].plan is _KEEP],
+            may_name_a_field=not set(_VALUES).isdisjoint(names),
+        )
+        return shape
 
-    def _rule(self, name: str, is_person: bool) -> _Rule:
+    def _rule(self, name: str, is_person: bool) -> FieldRule:
+        rules = self._rules[is_person]
+        if name not in rules and len(rules) >= _MAX_RULES:
+            rules.clear()
+        return rules.get(name) or rules.setdefault(name, self.rule(name, is_person=is_person))
+
+    def rule(self, name: str, *, is_person: bool) -> FieldRule:
+        """Tell what is done about a field of an object that is about a person, or is not."""
         kind = kind_of(name)
         if kind is Kind.BARE_NAME:
             kind = Kind.NAME if is_person else None
@@ -267,15 +220,18 @@ class Masker:
             of_name = Action.DROP
         action = max(of_kind, of_name, key=_STRICTNESS.index)
         if action is Action.KEEP:
-            plan = _Plan.CLEAN if kind is Kind.TEXT and any(self._cleans) else _KEEP
+            is_text = kind is Kind.TEXT or kind is Kind.PERHAPS_PHONE_NUMBER
+            plan = Plan.CLEAN if is_text and any(self._cleans) else _KEEP
         elif kind is Kind.PERHAPS_PHONE_NUMBER and of_name is Action.KEEP:
-            plan = _Plan.MASK_NUMBERS
+            plan = Plan.MASK_NUMBERS
         else:
             plan = _MASK
         hashed = self._hashed_number if is_number else self._hashed_name if kind is Kind.NAME else self._hashed
         own = _NUMBERS if is_number and self._cleans[_NUMBERS] else _NAMES if self._cleans[_NAMES] else None
-        return _Rule(
+        return FieldRule(
             plan,
+            action,
+            kind,
             _dropped if action is Action.DROP else hashed,
             own if kind is Kind.NAME or is_number else None,
             is_about_a_person(name, is_person),
@@ -295,7 +251,9 @@ class Masker:
         return self._hashed(value) if written is None else self._hmac(written)
 
     def _hashed_name(self, value: Any) -> Any:
-        return value if value.__class__ is bool or self._is_hash(value) else self._hashed(value)
+        if value.__class__ is not str:
+            return value if value.__class__ is bool else self._hashed(value)
+        return value if not value.strip() or self._is_hash(value) else self._name_hmac(value)
 
     def _hashed(self, value: Any) -> Any:
         if value.__class__ is not str:
@@ -308,6 +266,7 @@ class Masker:
 
 _PLAIN = len("+919876543210")
 _HASH = re.compile("[0-9a-f]{64}")
+_VALUES = ("value", "answer", "response")
 _LABELS = ("key", "name", "label", "question", "field", "title", "parameter", "attribute", "question_key", "field_name")
 
 
@@ -341,13 +300,13 @@ def _reads_like_a_number(value: Any) -> bool:
     return digits >= _FEWEST_DIGITS and not any(map(str.isalpha, number))
 
 
-def _note(value: Any, rule: _Rule, own: _Own) -> None:
+def _note(value: Any, rule: FieldRule, own: Own) -> None:
     """Take note of every number or name in a value, to look for them in the record's texts."""
     if isinstance(value, dict | list):
         for each in value.values() if isinstance(value, dict) else value:
             _note(each, rule, own)
     elif rule.of_own is not None and value is not None:
-        own.said[rule.of_own].append(str(value))
+        own[rule.of_own].append(value)
 
 
 # ── texts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -359,11 +318,11 @@ _LOCAL_DIGITS = 10
 _SHORTEST_WORD = 3
 
 
-def _clean(own: _Own) -> None:
+def _clean(own: Own) -> None:
     """Replace a record's own numbers and names in its texts."""
-    numbers = _numbers_pattern(own.said[_NUMBERS])
-    names = _names_pattern(own.said[_NAMES])
-    for holder, at in own.texts:
+    numbers = _numbers_pattern(own[_NUMBERS])
+    names = _names_pattern(own[_NAMES])
+    for holder, at in own[_TEXTS]:
         text: str = holder[at]
         if numbers is not None:
             text = numbers.sub(NUMBER_REPLACED, text)
@@ -372,18 +331,18 @@ def _clean(own: _Own) -> None:
         holder[at] = text
 
 
-def _numbers_pattern(numbers: Iterable[str]) -> re.Pattern[str] | None:
+def _numbers_pattern(numbers: Iterable[Any]) -> re.Pattern[str] | None:
     """Return what finds numbers in any spelling, with the country's code or without."""
-    found = {"".join(filter(str.isdecimal, each))[-_LOCAL_DIGITS:] for each in numbers}
+    found = {"".join(filter(str.isdecimal, str(each)))[-_LOCAL_DIGITS:] for each in numbers}
     parts = [r"\W{0,3}".join(each) for each in sorted(found) if len(each) >= _FEWEST_DIGITS]
     return re.compile(rf"\+?(?:\d{{1,4}}\W{{0,3}})?(?:{'|'.join(parts)})") if parts else None
 
 
-def _names_pattern(names: Iterable[str]) -> re.Pattern[str] | None:
+def _names_pattern(names: Iterable[Any]) -> re.Pattern[str] | None:
     """Return what finds names, whole and in parts; a part as a word of its own."""
-    whole = {name.strip() for name in names if len(name.strip()) >= _SHORTEST_WORD}
+    whole = {name for name in (str(each).strip() for each in names) if len(name) >= _SHORTEST_WORD}
     parts = {word for name in whole for word in re.split(r"\W+", name) if len(word) >= _SHORTEST_WORD}
-    found = sorted({*(re.sub(r"\W+", r"\\W+", name.strip()) for name in whole), *map(re.escape, parts)}, key=len)
+    found = sorted({*(re.sub(r"\W+", r"\\W+", name) for name in whole), *map(re.escape, parts)}, key=len)
     if not found:
         return None
     return re.compile(rf"(?<![^\W_])(?:{'|'.join(reversed(found))})(?![^\W_])", re.IGNORECASE)

@@ -5,6 +5,7 @@ from source_squadstack.components.contact_center_auth import ContactCenterAuthen
 from source_squadstack.components.error_handler import ApiErrorHandler
 from source_squadstack.components.outreach_events import OutreachEventFilter
 from source_squadstack.components.pagination import NextPageNumber, NextStartKey
+from source_squadstack.components.privacy import PrivacyFilter
 from source_squadstack.components.records import LeadFilter, TypedRow
 from source_squadstack.components.requester import ApiRequester
 from source_squadstack.components.response_body import BodyExtractor
@@ -26,6 +27,7 @@ __all__ = [
     "NextStartKey",
     "OutreachEventFilter",
     "PerCampaignState",
+    "PrivacyFilter",
     "ReadableState",
     "StableWindowRetriever",
     "TypedRow",

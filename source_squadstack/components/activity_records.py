@@ -5,24 +5,21 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from airbyte_cdk.sources.declarative.extractors.record_filter import RecordFilter
 from airbyte_cdk.sources.types import StreamSlice
 
+from source_squadstack.components.privacy import PrivacyFilter
 from source_squadstack.components.records import normalize
 from source_squadstack.components.stable_hash import stable_hash
+from squadstack_common.privacy import Masker
 from squadstack_common.timestamps import parse_time
 
 
 @dataclass
-class ActivityFilter(RecordFilter):
+class ActivityFilter(PrivacyFilter):
     """Normalises activities, and keeps those within the slice's window: whole seconds, both ends included."""
 
-    def filter_records(
-        self,
-        records: Iterable[Mapping[str, Any]],
-        stream_state: Mapping[str, Any],  # noqa: ARG002  # the CDK's signature
-        stream_slice: StreamSlice | None = None,
-        next_page_token: Mapping[str, Any] | None = None,  # noqa: ARG002  # the CDK's signature
+    def kept(
+        self, records: Iterable[Mapping[str, Any]], stream_slice: StreamSlice | None
     ) -> Iterable[Mapping[str, Any]]:
         """Yield the rows that belong to the slice, and those whose `timestamp` is not a time: no slice has them."""
         assert stream_slice is not None  # noqa: S101  # every partition of the stream is a window
@@ -31,6 +28,12 @@ class ActivityFilter(RecordFilter):
             seconds = normalize_activity(row)  # type: ignore[arg-type]  # the extractor's own dicts
             if seconds is None or start <= seconds <= end:
                 yield row
+
+    def masked(self, rows: Iterable[Mapping[str, Any]], masker: Masker) -> Iterable[Mapping[str, Any]]:
+        """Yield rows as they may leave, with a key from which nobody can find the number by trying all numbers."""
+        secret = str(self.config["contact_center"]["account_id"])
+        for row, masked in zip(kept := list(rows), super().masked(kept, masker), strict=True):
+            yield {**masked, "activity_id": masker.keyed(row["activity_id"], secret)}
 
 
 def normalize_activity(row: MutableMapping[str, Any]) -> int | None:

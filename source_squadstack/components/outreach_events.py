@@ -66,9 +66,17 @@ def outreach_event(
     }
 
 
+# What an event has beside its lead's key and what is in its `details`.
+EVENT_FIELDS = frozenset({"event_type", "block", "occurred_at", "answers", "details"})
+
+
 @dataclass
 class OutreachEventFilter(LeadFilter):
-    """Replaces the v1 leads of a window by their events."""
+    """Replaces the v1 leads of a window by their events.
+
+    What must not leave is masked in the lead: an event's texts repeat a name that the event does not know, and an id
+    made of what was said would let anyone find that out by trying.
+    """
 
     def filter_records(
         self,
@@ -79,4 +87,5 @@ class OutreachEventFilter(LeadFilter):
     ) -> Iterable[Mapping[str, Any]]:
         """Yield the events of the rows that belong to the slice."""
         for row in super().filter_records(records, stream_state, stream_slice, next_page_token):
-            yield from outreach_events(row)
+            events = outreach_events(row)
+            yield from events if self.masker is None else (self.masker.only(event, EVENT_FIELDS) for event in events)

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import InitVar, dataclass, field
 from typing import Any
 
-from airbyte_cdk.sources.declarative.extractors.record_filter import RecordFilter
 from airbyte_cdk.sources.declarative.transformations import RecordTransformation
 from airbyte_cdk.sources.types import Config, StreamSlice
 
 from source_squadstack.components.cursor_times import sort_key
 from source_squadstack.components.log import warn_once
+from source_squadstack.components.privacy import PrivacyFilter
 from source_squadstack.components.v1_leads import add_v4_names
 from squadstack_common.timestamps import written_time
 
@@ -71,7 +71,7 @@ def normalize_lead(row: MutableMapping[str, Any], campaign_id: str, api_version:
 
 
 @dataclass
-class LeadFilter(RecordFilter):
+class LeadFilter(PrivacyFilter):
     """Normalises leads, and keeps those within the slice's window.
 
     Requests ask for one unit more on both sides, because no page says whether the API's bounds are inclusive; this
@@ -82,12 +82,8 @@ class LeadFilter(RecordFilter):
         super().__post_init__(parameters)
         self._api_version = str(self.config.get("squadstack", {}).get("api_version", "v4"))
 
-    def filter_records(
-        self,
-        records: Iterable[Mapping[str, Any]],
-        stream_state: Mapping[str, Any],  # noqa: ARG002  # the CDK's signature
-        stream_slice: StreamSlice | None = None,
-        next_page_token: Mapping[str, Any] | None = None,  # noqa: ARG002  # the CDK's signature
+    def kept(
+        self, records: Iterable[Mapping[str, Any]], stream_slice: StreamSlice | None
     ) -> Iterable[Mapping[str, Any]]:
         """Yield the normalised rows that belong to the slice; a window includes its last microsecond."""
         assert stream_slice is not None  # noqa: S101  # every partition of these streams is a campaign, or its window

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from squadstack_common import privacy
-from squadstack_common.privacy import Masker, PrivacySettings, hmac_sha256
+from squadstack_common import privacy_settings
+from squadstack_common.privacy import Masker, hmac_sha256
+from squadstack_common.privacy_settings import PrivacySettings
 
 SALT = "a secret of ours"
 
@@ -211,7 +212,7 @@ def test_numbers_are_not_hashed_where_nothing_reads_them(monkeypatch):
     def missing() -> None:
         raise ImportError
 
-    monkeypatch.setattr(privacy, "library", missing)
+    monkeypatch.setattr(privacy_settings, "library", missing)
     names = [name for name, _ in PrivacySettings.of({"phone_numbers": "hash", "salt": SALT}).problems()]
     assert names == ["phone_numbers"]
     assert list(PrivacySettings.of({"phone_numbers": "drop", "names": "hash", "salt": SALT}).problems()) == []

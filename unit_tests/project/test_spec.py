@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 SECRETS = {
-    "source": ["squadstack.token", "contact_center.password", "webhooks.token"],
+    "source": ["squadstack.token", "contact_center.password", "webhooks.token", "privacy.salt"],
     "destination": [
         "squadstack.token",
         "contact_center.password",
