@@ -44,7 +44,7 @@ CONFIG = {
 
 def test_the_destinations_page_says_what_to_enter_for_every_store():
     stores = load_spec()["connectionSpecification"]["properties"]["object_storage_config"]["oneOf"]
-    listed = " ".join(row[0] for row in rows(section(DESTINATION_PAGE, "### The store for rejected rows")))
+    listed = " ".join(row[0] for row in rows(section(DESTINATION_PAGE, "### The store for rejected records")))
     assert not [name for store in stores for name in store["properties"] if f"`{name}`" not in listed]
 
 
