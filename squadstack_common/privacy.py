@@ -256,9 +256,10 @@ class Masker:
         return value if not value.strip() or self._is_hash(value) else self._name_hmac(value)
 
     def _hashed(self, value: Any) -> Any:
-        if value.__class__ is not str:
+        if not isinstance(value, str):
             return self._hmac(json.dumps(value))
-        return self._hmac(value) if value.strip() else value
+        # By `str`: the receiver's numbers are texts of a class of their own, and hashed as the number's own text.
+        return self._hmac(str(value)) if value.strip() else value
 
     def _is_hash(self, value: Any) -> bool:
         return self._keeps_hashes and value.__class__ is str and _HASH.fullmatch(value) is not None

@@ -1,6 +1,5 @@
 """A person whose number and name must be found nowhere, in rows of each API and in a webhook."""
 
-import json
 import re
 from typing import Any
 
@@ -17,7 +16,6 @@ SECONDS = EPOCH_MS // 1000
 
 def spelled_numbers(text: str) -> str:
     """Return the digits of a text alone, those of every script, and an x for every letter between them."""
-    text = json.dumps(json.loads(text), ensure_ascii=False) if text.startswith(("{", "[")) else text
     return "".join(str(int(char)) if char.isdecimal() else "x" if char.isalpha() else "" for char in text)
 
 

@@ -160,9 +160,11 @@ class Receiver:
         received_at = self._clock()
         try:
             if len(raw) > _LARGE_BYTES:
-                event = await asyncio.to_thread(read_event, raw, received_at=received_at)
+                event = await asyncio.to_thread(
+                    read_event, raw, received_at=received_at, privacy=self._settings.privacy
+                )
             else:
-                event = read_event(raw, received_at=received_at)
+                event = read_event(raw, received_at=received_at, privacy=self._settings.privacy)
         except UnreadableError as error:
             is_form = request.headers.get("content-type", "").lower().startswith(_FORMS)
             raise RefusedError("unreadable", _NO_FORM if is_form else str(error)) from None

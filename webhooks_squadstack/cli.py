@@ -1,10 +1,11 @@
-"""The command line: `webhooks-squadstack serve`, `forget-puller` and `openapi`."""
+"""The command line: `webhooks-squadstack serve`, `forget`, `forget-puller` and `openapi`."""
 
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from typing import TypeVar
 
 import orjson
 
@@ -14,11 +15,12 @@ from webhooks_squadstack.database import ERRORS, connect
 from webhooks_squadstack.health import cause
 from webhooks_squadstack.logs import set_up
 from webhooks_squadstack.server import serve
-from webhooks_squadstack.settings import SettingsError, read_database, read_settings
+from webhooks_squadstack.settings import SettingsError, read_database, read_privacy, read_settings
 from webhooks_squadstack.store import Store, StoreError
 
 _DISTRIBUTION = "airbyte-squadstack"
 _LAST_PORT = 65_535
+_T = TypeVar("_T")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -29,7 +31,9 @@ def main(arguments: Sequence[str]) -> int:
             sys.stdout.buffer.write(orjson.dumps(openapi.document(_version()), option=orjson.OPT_INDENT_2) + b"\n")
             return 0
         if options.command == "forget-puller":
-            return _forget(options.name)
+            return _forget_consumer(options.name)
+        if options.command == "forget":
+            return _forget_lead(options.lead_id, options.campaign_id)
         return _serve(options.host, options.port)
     except (SettingsError, StoreError) as error:
         sys.stderr.write(f"{error}\n")
@@ -48,6 +52,13 @@ def _parser() -> argparse.ArgumentParser:
         "forget-puller", help="keep no more events for a consumer (puller) that will not come back"
     )
     forgetting.add_argument("name")
+    forgetting_lead = commands.add_parser(
+        "forget",
+        help="delete every event of a lead",
+        description="Deletes every stored event of a lead, however old, read or not. It may run beside the receiver.",
+    )
+    forgetting_lead.add_argument("--lead-id", required=True, help="the lead's id, as SquadStack posts it")
+    forgetting_lead.add_argument("--campaign-id", help="of this campaign alone; ids are unique within one")
     commands.add_parser("openapi", help="print the OpenAPI document")
     return parser
 
@@ -74,17 +85,35 @@ def _serve(host: str, port: int) -> int:
     return serve(receiver, host=host, port=port)
 
 
-def _forget(name: str) -> int:
+def _forget_consumer(name: str) -> int:
+    known = _in_store(lambda store: store.forget(name))
+    if known is not None:
+        sys.stderr.write(f"{name} is forgotten\n" if known else f"Nobody called {name} has pulled\n")
+    return 0 if known else 1
+
+
+def _forget_lead(lead_id: str, campaign_id: str | None) -> int:
+    privacy = read_privacy(os.environ)
+    # As it came, too: what is stored may be older than the settings.
+    masked = lead_id if privacy is None else privacy.lead_id(lead_id)
+    stored_as = {lead_id, masked or lead_id}
+    deleted = _in_store(lambda store: sum(store.forget_lead(each, campaign_id=campaign_id) for each in stored_as))
+    if deleted is None:
+        return 1
+    sys.stderr.write(f"Deleted {deleted} events of this lead\n" if deleted else "No event of this lead is stored\n")
+    return 0
+
+
+def _in_store(job: Callable[[Store], _T]) -> _T | None:
+    """Return what a job in the store gives; None where the store does not answer."""
     store = Store(connect(read_database(os.environ)))
     try:
-        known = store.forget(name)
+        return job(store)
     except ERRORS as error:
         sys.stderr.write(f"The store does not answer: {cause(error)}\n")
-        return 1
+        return None
     finally:
         store.close()
-    sys.stderr.write(f"{name} is forgotten\n" if known else f"Nobody called {name} has pulled\n")
-    return 0 if known else 1
 
 
 def _version() -> str:

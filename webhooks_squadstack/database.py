@@ -66,7 +66,8 @@ def _sqlite(url: URL) -> Database:
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions begin where we say, not where the driver thinks
-    for pragma in ("journal_mode = WAL", "synchronous = FULL"):  # FULL: in WAL, NORMAL may lose the last commits
+    # FULL: in WAL, NORMAL may lose the last commits. secure_delete: what is deleted would stay readable in the file.
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -10,6 +10,7 @@ The vendor's team builds the format that is asked for: a field `event_type` with
 `Whatsapp message`, tells it and goes before all else. What none of this tells is `unknown`, and kept like the rest.
 """
 
+import json
 import re
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import Any
 
 from squadstack_common.timestamps import format_time, from_microseconds, microseconds, parse_time
 from webhooks_squadstack.body import Number, read_body
+from webhooks_squadstack.privacy import EventPrivacy
 
 LEAD_PROCESSED, CALL, WHATSAPP, SMS, EMAIL, IVR, UNKNOWN = EVENT_TYPES = (
     "lead_processed",
@@ -74,22 +76,32 @@ class Event:
     payload: str
 
 
-def read_event(raw: bytes, *, received_at: int) -> Event:
+def read_event(raw: bytes, *, received_at: int, privacy: EventPrivacy | None = None) -> Event:
     """Read the body of a webhook.
+
+    Args:
+        raw: The body.
+        received_at: Microseconds since 1970 at which it came.
+        privacy: What must not be stored of it. The type and the id are told by the body as it came.
 
     Raises:
         UnreadableError: It is no JSON object.
     """
     body = read_body(raw)
     event_type = _type(body.document)
+    identity, document, payload = body.identity, body.document, body.payload
+    if privacy is not None:
+        # A body that is nested too deeply to be read has no document, and its text stands in a member.
+        document = privacy.document(document or json.loads(payload))
+        identity, payload = privacy.identity(identity), privacy.payload(document)
     return Event(
-        event_id=body.identity,
+        event_id=identity,
         event_type=event_type,
-        campaign_id=_text(body.document.get("campaign_id")),
-        lead_id=_text(body.document.get("lead_id")),
-        occurred_at=_occurred_at(body.document, event_type),
+        campaign_id=_text(document.get("campaign_id")),
+        lead_id=_text(document.get("lead_id")),
+        occurred_at=_occurred_at(document, event_type),
         received_at=received_at,
-        payload=body.payload,
+        payload=payload,
     )
 
 

@@ -5,14 +5,20 @@ import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
+
+from squadstack_common.privacy_settings import Action, PrivacySettings
+from webhooks_squadstack.privacy import EventPrivacy
 
 ENDPOINT_KEYS = "WEBHOOKS_ENDPOINT_KEYS"
 PULL_TOKEN = "WEBHOOKS_PULL_TOKEN"  # noqa: S105 - the variable's name
 DATABASE_URL = "WEBHOOKS_DATABASE_URL"
 RETENTION_DAYS = "WEBHOOKS_RETENTION_DAYS"
+
+PRIVACY = "WEBHOOKS_PRIVACY_"
 
 DEFAULT_DATABASE_URL = "sqlite:///webhooks.db"
 _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
@@ -52,12 +58,14 @@ class Settings:
         endpoint_keys: Those that senders may use; several, so that one can be replaced without a pause.
         pull_token: What who pulls must show.
         retention_days: Age at which an event that was pulled is deleted; None keeps all.
+        privacy: What must not be stored of an event; None stores it as it came.
     """
 
     database: URL
     endpoint_keys: Secrets
     pull_token: Secrets
     retention_days: float | None = None
+    privacy: EventPrivacy | None = None
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -77,6 +85,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         endpoint_keys=Secrets(_keys(environment[ENDPOINT_KEYS])),
         pull_token=Secrets((_token(environment[PULL_TOKEN].strip()),)),
         retention_days=_days(environment.get(RETENTION_DAYS, "").strip()),
+        privacy=read_privacy(environment),
     )
 
 
@@ -115,6 +124,30 @@ def read_database(environment: Mapping[str, str]) -> URL:
     if driver == "sqlite" and (url.database or ":memory:") == ":memory:":
         raise SettingsError(f"{DATABASE_URL} must name a file: what is kept in memory is lost with the process")
     return url.set(drivername=driver)
+
+
+def read_privacy(environment: Mapping[str, str]) -> EventPrivacy | None:
+    """Read what must not be stored; None where everything may be.
+
+    Raises:
+        SettingsError: It is of no use.
+    """
+    variables = {f"{PRIVACY}{name.upper()}": name for name in PrivacySettings._fields}
+    unknown = sorted(name for name in environment if name.startswith(PRIVACY) and name not in variables)
+    if unknown:
+        # A misspelt variable must not pass for one that asks for nothing.
+        raise SettingsError(f"{unknown[0]} is not known; these are: {', '.join(variables)}")
+    given = {name: environment.get(variable, "").strip() for variable, name in variables.items()}
+    for name in ("phone_numbers", "names", "fields_action"):
+        if given[name] not in ("", *Action):
+            raise SettingsError(f"{PRIVACY}{name.upper()} must be one of {', '.join(Action)}")
+    section: dict[str, Any] = {name: text for name, text in given.items() if text}
+    section["salt"] = environment.get(f"{PRIVACY}SALT", "")  # as it is: a source with the same one hashes alike
+    section["fields"] = [field.strip() for field in given["fields"].split(",") if field.strip()]
+    settings = PrivacySettings.of(section)
+    for name, says in settings.problems(keys=()):
+        raise SettingsError(f"{PRIVACY}{name.upper()} {says}")
+    return EventPrivacy(settings, environment.get(PULL_TOKEN, "").strip()) if settings.changes_anything else None
 
 
 def _days(text: str) -> float | None:

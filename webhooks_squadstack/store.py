@@ -7,6 +7,7 @@ the database), so that numbers are given in the order of the commits: who sees a
 that commits follow one another, which group commit makes cheap: a commit takes hundreds of events.
 """
 
+import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, select, text, update
 
 from webhooks_squadstack import consumers
+from webhooks_squadstack.body import TEXT_KEY
 from webhooks_squadstack.consumers import Consumer
 from webhooks_squadstack.database import Database, reconnecting
 from webhooks_squadstack.events import Event
@@ -219,6 +221,39 @@ class Store:
                 connection.execute(delete(EVENTS).where(EVENTS.c.sequence <= old[-1]))
         return len(old)
 
+    def forget_lead(self, lead_id: str, *, campaign_id: str | None = None) -> int:
+        """Delete every event of a lead; return how many there were.
+
+        An event without a `lead_id` of its own is looked into: the sender's format may have it further down. What is
+        kept has a hole then, which no reader minds: sequences are followed, not counted.
+        """
+        deleted = self._forget_lead(lead_id, campaign_id)
+        self._clear_log()
+        return deleted
+
+    @reconnecting
+    def _forget_lead(self, lead_id: str, campaign_id: str | None) -> int:
+        self.prepare()
+        with self._database.writing.begin() as connection:
+            of_lead = EVENTS.c.lead_id == lead_id
+            if campaign_id is not None:
+                of_lead &= EVENTS.c.campaign_id == campaign_id
+            deleted = connection.execute(delete(EVENTS).where(of_lead)).rowcount
+            without = select(EVENTS.c.sequence, EVENTS.c.payload).where(EVENTS.c.lead_id.is_(None))
+            with connection.execution_options(yield_per=_ROWS_AT_A_TIME).execute(without) as rows:
+                found = [sequence for sequence, payload in rows if names_lead(payload, lead_id)]
+            for start in range(0, len(found), _DELETED_AT_A_TIME):
+                part = found[start : start + _DELETED_AT_A_TIME]
+                connection.execute(delete(EVENTS).where(EVENTS.c.sequence.in_(part)))
+        return deleted + len(found)
+
+    def _clear_log(self) -> None:
+        """Empty SQLite's log of what was written, where what is deleted may stand until it is written over."""
+        with self._database.writing.connect() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.rollback()
+                connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     @reconnecting
     def summary(self, *, now: int) -> Summary:
         """Return what the page and the metrics show; it costs the same however many events there are."""
@@ -232,6 +267,20 @@ class Store:
                 minutes={(minute, event_type): events for minute, event_type, events in counts},
                 consumers=consumers.every(connection),
             )
+
+
+def names_lead(payload: str, lead_id: str) -> bool:
+    """Tell whether a payload has a lead's id under the name `lead_id`, at any depth."""
+    waiting = [json.loads(payload, parse_int=str, parse_float=str)]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            text = value.get(TEXT_KEY)
+            # Too deep to be read: whether it is this lead's is told by its text.
+            if str(value.get("lead_id")) == lead_id or (isinstance(text, str) and json.dumps(lead_id) in text):
+                return True
+        waiting += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return False
 
 
 def _last_sequence(connection: Connection) -> int:
