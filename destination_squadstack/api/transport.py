@@ -10,7 +10,6 @@ from queue import Empty
 from typing import Any, cast
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Timeout
 from urllib3.exceptions import (
     ConnectTimeoutError,
@@ -27,6 +26,7 @@ from squadstack_common.api_limits import TOO_MANY_REQUESTS
 from squadstack_common.certificates import certificate_problem
 from squadstack_common.clock import Clock, SystemClock
 from squadstack_common.lossless_json import load
+from squadstack_common.overall_timeout import OverallTimeoutAdapter
 from squadstack_common.retry_after import stated_wait
 
 _LARGEST_ANSWER = 64 * 1024 * 1024
@@ -112,7 +112,7 @@ class Transport:
                 preload_content=False,
             )
             try:
-                return self._read(response, read_timeout)
+                return self._read(response)
             finally:
                 # Of an answer that was not read to its end the connection is of no more use; else it is back already.
                 response.close()
@@ -129,24 +129,22 @@ class Transport:
     def _connection(self) -> _Connection:
         connection: _Connection | None = getattr(self._own, "connection", None)
         if connection is None:
-            connection = self._own.connection = _connect(self._base_url)
+            connection = self._own.connection = _connect(self._base_url, self._clock)
         return connection
 
-    def _read(self, response: BaseHTTPResponse, read_timeout: float) -> ApiResponse | NoResponse | NotLoggedIn:
-        """Read the whole body; one that trickles in for ever counts as no response too."""
-        deadline = self._clock.monotonic() + 2 * read_timeout
+    def _read(self, response: BaseHTTPResponse) -> ApiResponse | NoResponse | NotLoggedIn:
         body = bytearray()
         for chunk in response.stream(_CHUNK, decode_content=True):
             body += chunk
-            if self._clock.monotonic() > deadline or len(body) > _LARGEST_ANSWER:
+            if len(body) > _LARGEST_ANSWER:
                 return NoResponse("an answer without an end", may_be_applied=True, timed_out=True)
         if response.status == _PROXY_LOGIN:
             return NotLoggedIn("proxy")
         return read_reply(response.status, response.headers, bytes(body), self._clock.wall())
 
 
-def _connect(base_url: str) -> _Connection:
-    adapter = HTTPAdapter()
+def _connect(base_url: str, clock: Clock) -> _Connection:
+    adapter = OverallTimeoutAdapter(clock)
     address = requests.Request("POST", base_url).prepare()
     with requests.Session() as session:
         found = session.merge_environment_settings(base_url, {}, None, None, None)

@@ -1,9 +1,17 @@
-"""Connection errors that the user can fix: an untrusted certificate, a missing file of certificates."""
+"""Connection errors: their descriptions, and those that the user can fix."""
 
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from squadstack_common.certificates import NO_CERTIFICATES_FILE, untrusted_certificate
+from squadstack_common.overall_timeout import answer_too_slow
+
+
+def no_answer(error: Exception | None) -> str:
+    """Describe what came in place of an answer."""
+    if answer_too_slow(error):
+        return "an answer that did not come to its end in time"
+    return f"no answer ({type(error).__name__})"
 
 
 def untrusted(address: str, reason: str) -> AirbyteTracedException:

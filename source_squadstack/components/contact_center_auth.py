@@ -13,7 +13,8 @@ from airbyte_cdk.sources.types import Config
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_squadstack.components.connection_errors import environment_error, untrusted
+from source_squadstack.components.connection_errors import environment_error, no_answer, untrusted
+from source_squadstack.components.connections import limit_answers
 from source_squadstack.components.error_handler import ATTEMPTS
 from source_squadstack.components.errors import UnreadableBodyError
 from source_squadstack.components.log import LOGGER
@@ -85,11 +86,12 @@ class ContactCenterLogin:
 
     def _attempt(self) -> LoginAttempt:
         try:
-            answer = requests.post(self._url, json=self._credentials, timeout=TIMEOUTS, allow_redirects=False)
+            with limit_answers(requests.Session()) as session:
+                answer = session.post(self._url, json=self._credentials, timeout=TIMEOUTS, allow_redirects=False)
         except requests.RequestException as error:
             if reason := certificate_problem(error):
                 raise untrusted("contact_center.portal_url", reason) from None
-            return LoginAttempt(LoginResult.FAILED_FOR_NOW, how=f"no answer ({type(error).__name__})")
+            return LoginAttempt(LoginResult.FAILED_FOR_NOW, how=no_answer(error))
         except OSError:
             raise environment_error() from None
         body, differs = None, ""

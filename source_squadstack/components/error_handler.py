@@ -13,7 +13,7 @@ from airbyte_cdk.sources.streams.http.error_handlers import BackoffStrategy, Err
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from urllib3.exceptions import NewConnectionError
 
-from source_squadstack.components.connection_errors import untrusted
+from source_squadstack.components.connection_errors import no_answer, untrusted
 from source_squadstack.components.errors import UnreadableBodyError, WindowChangedError, refusal
 from source_squadstack.components.host_health import HostHealth, health_of
 from source_squadstack.components.response_body import read_body, requested_page
@@ -112,7 +112,7 @@ class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
     def _describe(self, outcome: requests.Response | Exception | None) -> str:
         """Describe a failed attempt without quoting the response."""
         if not isinstance(outcome, requests.Response):
-            return f"no answer ({type(outcome).__name__})"
+            return no_answer(outcome)
         differs = self._unreadable(outcome) if outcome.ok else ""
         return f"HTTP {outcome.status_code}, but {differs}" if differs else f"HTTP {outcome.status_code}"
 

@@ -15,6 +15,7 @@ from source_squadstack.cdk_fast_path.http_session import session_of
 from source_squadstack.cdk_fast_path.literal_evaluation import evaluate_one_literal_at_a_time
 from source_squadstack.components.call_budget import LoggedBudget
 from source_squadstack.components.connection_errors import environment_error
+from source_squadstack.components.connections import limit_answers
 from source_squadstack.components.error_handler import ApiErrorHandler
 
 evaluate_one_literal_at_a_time()
@@ -39,7 +40,7 @@ class ApiRequester(HttpRequester):
         if self.api_budget is not None:
             self.api_budget = LoggedBudget(self.api_budget)
         super().__post_init__(parameters)
-        self._connections = session_of(self)
+        self._connections = limit_answers(session_of(self))
         self._connections.max_redirects = 0
         self._evaluated: dict[tuple[str, int], tuple[Any, Any]] = {}
         templates = [self.url, *(self.request_parameters or {}).values(), *(self.request_headers or {}).values()]

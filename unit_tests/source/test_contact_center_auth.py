@@ -57,7 +57,7 @@ class Session:
 @pytest.fixture
 def session(monkeypatch):
     def of(portal, *, checking=False):
-        monkeypatch.setattr(requests, "post", portal.post)
+        monkeypatch.setattr(requests.Session, "post", lambda _, *given, **named: portal.post(*given, **named))
         clock = SleptClock()
         return Session(clock, checking), clock.slept
 

@@ -1,0 +1,136 @@
+"""A time in which an answer has to come whole.
+
+A socket's timeout starts anew with each byte, so that an answer which comes a byte at a time would be read for ever.
+Here what is left of the whole answer's time is the timeout of each read, from the status line to the end of the body:
+neither a thread nor a timer is needed.
+"""
+
+import io
+import math
+from collections.abc import Callable
+from http.client import HTTPResponse
+from typing import Any, Protocol
+
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+
+from squadstack_common.clock import Clock, SystemClock
+
+# So many read timeouts an answer may take as a whole. One goes by before the first byte of a slow answer; a page of two
+# megabytes comes through 20 kilobytes a second in the rest of a minute's.
+READ_TIMEOUTS = 3
+
+
+class AnswerTooSlowError(TimeoutError):
+    """An answer that did not come to its end in its time."""
+
+
+class OverallTimeoutAdapter(HTTPAdapter):
+    """An adapter of `requests` whose answers have to come whole within `READ_TIMEOUTS` times the call's read timeout.
+
+    Where they do not, the call fails as it does after its read timeout. That includes a proxy's answer.
+    """
+
+    def __init__(self, clock: Clock | None = None, **pools: Any) -> None:
+        monotonic = (clock or SystemClock()).monotonic
+        self._pool_classes = {
+            scheme: limited(pool, monotonic)
+            for scheme, pool in (("http", HTTPConnectionPool), ("https", HTTPSConnectionPool))
+        }
+        super().__init__(**pools)
+
+    def init_poolmanager(self, *given: Any, **named: Any) -> None:
+        """Make the pools of direct connections."""
+        super().init_poolmanager(*given, **named)
+        self.poolmanager.pool_classes_by_scheme = self._pool_classes
+
+    def proxy_manager_for(self, *given: Any, **named: Any) -> PoolManager:
+        """Return the pools of connections through a proxy."""
+        manager: PoolManager = super().proxy_manager_for(*given, **named)
+        manager.pool_classes_by_scheme = self._pool_classes
+        return manager
+
+
+def answer_too_slow(error: BaseException | None) -> bool:
+    """Tell whether a call failed because its answer did not come whole in its time."""
+    while error is not None:
+        if isinstance(error, AnswerTooSlowError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def limited(pool: type[HTTPConnectionPool], monotonic: Callable[[], float]) -> type[HTTPConnectionPool]:
+    """Return a kind of pool whose connections read answers within their time."""
+
+    def respond(sock: "Socket", *given: Any, **named: Any) -> HTTPResponse:
+        response = HTTPResponse(sock, *given, **named)  # type: ignore[arg-type]  # a socket, or what acts as one
+        # The timeout of a socket that has been sent a request is the read timeout; while a proxy is asked for a tunnel,
+        # the one for connecting.
+        timeout = sock.gettimeout()
+        if timeout is not None:
+            deadline = Deadline(sock, monotonic, monotonic() + READ_TIMEOUTS * timeout)
+            response.fp = io.BufferedReader(ReaderUntil(response.fp.detach(), deadline))
+        return response
+
+    connection: Any = pool.ConnectionCls
+    named = {"response_class": staticmethod(respond)}
+    return type(pool.__name__, (pool,), {"ConnectionCls": type(connection.__name__, (connection,), named)})
+
+
+class Socket(Protocol):
+    """What is used of a socket."""
+
+    def gettimeout(self) -> float | None:
+        """Return the seconds that an operation may take."""
+
+    def settimeout(self, seconds: float, /) -> None:
+        """Set the seconds that an operation may take."""
+
+
+class Deadline:
+    """The moment until which a socket may be read."""
+
+    def __init__(self, sock: Socket, monotonic: Callable[[], float], at: float) -> None:
+        self._sock = sock
+        self._monotonic = monotonic
+        self._at = at
+
+    def prepare(self) -> None:
+        """Let the next read of the socket take no longer than what is left.
+
+        Raises:
+            AnswerTooSlowError: nothing is left.
+        """
+        left = self._at - self._monotonic()
+        if left <= 0:
+            raise AnswerTooSlowError
+        if left < (self._sock.gettimeout() or math.inf):
+            self._sock.settimeout(left)
+
+
+class ReaderUntil(io.RawIOBase):
+    """The bytes of an answer, until its deadline."""
+
+    def __init__(self, stream: io.RawIOBase, deadline: Deadline) -> None:
+        super().__init__()
+        self._stream = stream
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        """Return that it can be read: `BufferedReader` asks."""
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read what there is, as much as fits."""
+        self._deadline.prepare()
+        try:
+            return self._stream.readinto(buffer)
+        except TimeoutError:
+            self._deadline.prepare()
+            raise
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        super().close()
+        self._stream.close()
