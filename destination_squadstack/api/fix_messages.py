@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from destination_squadstack.api.error_text import NOTHING_SAID
 from destination_squadstack.operations import CONTACT_CENTER, CRM_V2
 from squadstack_common.certificates import NO_CERTIFICATES_FILE, untrusted_certificate
+from squadstack_common.proxies import proxy_login
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +18,8 @@ class FixContext:
     campaign_field: str
 
 
-_PROXY = (
-    "The proxy that the environment names (HTTPS_PROXY) asks for a login (HTTP 407). "
-    "Put user and password into its address, as in http://user:password@proxy:3128, or except {field} (NO_PROXY)."
-)
 _SQUADSTACK = {
-    "proxy": _PROXY.format(field="squadstack.base_url"),
+    "proxy": proxy_login("squadstack.base_url"),
     "certificate": untrusted_certificate("squadstack.base_url", "{detail}"),
     "certificates_file": NO_CERTIFICATES_FILE,
     "token": "squadstack.token is not accepted by SquadStack{more}. "
@@ -50,7 +47,7 @@ _V4_AND_V1 = _SQUADSTACK | {
     "not_allowed": "squadstack.base_url does not lead to this API: it refuses the method of {endpoint} (HTTP 405).",
 }
 _CONTACT_CENTER = {
-    "proxy": _PROXY.format(field="contact_center.portal_url"),
+    "proxy": proxy_login("contact_center.portal_url"),
     "certificate": untrusted_certificate("contact_center.portal_url", "{detail}"),
     "certificates_file": NO_CERTIFICATES_FILE,
     "login": "contact_center.username, contact_center.password or contact_center.domain is not accepted by the contact "

@@ -27,12 +27,12 @@ from squadstack_common.certificates import certificate_problem
 from squadstack_common.clock import Clock, SystemClock
 from squadstack_common.lossless_json import load
 from squadstack_common.overall_timeout import OverallTimeoutAdapter
+from squadstack_common.proxies import PROXY_LOGIN, proxy_wants_login
 from squadstack_common.retry_after import stated_wait
 
 _LARGEST_ANSWER = 64 * 1024 * 1024
 _CHUNK = 1 << 16
 _ERROR_CHARACTERS = 10_000
-_PROXY_LOGIN = 407
 _BAD_PROXY = "no connection with the proxy that the environment names"
 
 
@@ -138,7 +138,7 @@ class Transport:
             body += chunk
             if len(body) > _LARGEST_ANSWER:
                 return NoResponse("an answer without an end", may_be_applied=True, timed_out=True)
-        if response.status == _PROXY_LOGIN:
+        if response.status == PROXY_LOGIN:
             return NotLoggedIn("proxy")
         return read_reply(response.status, response.headers, bytes(body), self._clock.wall())
 
@@ -224,7 +224,7 @@ def _not_connected(cause: BaseException | None) -> NoResponse | NotLoggedIn:
         return NoResponse("no connection in time", may_be_applied=False)
     if "Tunnel connection failed" not in str(cause):
         return NoResponse("no connection", may_be_applied=False)
-    if f"failed: {_PROXY_LOGIN}" in str(cause):
+    if proxy_wants_login(cause):
         return NotLoggedIn("proxy")
     return NoResponse("no connection through the proxy", may_be_applied=False)
 

@@ -5,6 +5,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from squadstack_common.certificates import NO_CERTIFICATES_FILE, untrusted_certificate
 from squadstack_common.overall_timeout import answer_too_slow
+from squadstack_common.proxies import proxy_login
 
 
 def no_answer(error: Exception | None) -> str:
@@ -19,6 +20,11 @@ def untrusted(address: str, reason: str) -> AirbyteTracedException:
     return AirbyteTracedException(
         message=untrusted_certificate(f"`{address}`", reason), failure_type=FailureType.config_error
     )
+
+
+def proxy_error(address: str) -> AirbyteTracedException:
+    """Return the error of a proxy that asks for a login."""
+    return AirbyteTracedException(message=proxy_login(f"`{address}`"), failure_type=FailureType.config_error)
 
 
 def environment_error() -> AirbyteTracedException:

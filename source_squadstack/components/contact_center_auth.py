@@ -13,13 +13,13 @@ from airbyte_cdk.sources.types import Config
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_squadstack.components.connection_errors import environment_error, no_answer, untrusted
+from source_squadstack.components.connection_errors import environment_error, no_answer, proxy_error, untrusted
 from source_squadstack.components.connections import limit_answers
 from source_squadstack.components.error_handler import ATTEMPTS
 from source_squadstack.components.errors import UnreadableBodyError
 from source_squadstack.components.log import LOGGER
 from source_squadstack.components.response_body import parse_json
-from source_squadstack.components.throttling import throttle_wait
+from source_squadstack.components.throttling import outage_wait, throttle_wait
 from squadstack_common.certificates import certificate_problem
 from squadstack_common.clock import Clock, SystemClock
 from squadstack_common.contact_center_session import (
@@ -31,6 +31,7 @@ from squadstack_common.contact_center_session import (
     access_token,
     classify_login,
 )
+from squadstack_common.proxies import PROXY_LOGIN, proxy_wants_login
 
 TIMEOUTS = (15.0, 60.0)
 
@@ -80,6 +81,8 @@ class ContactCenterLogin:
                 if failed == ATTEMPTS:
                     raise login_outage(how)
                 wait = 2.0 ** (failed - 1)
+                if answer is not None:
+                    wait = outage_wait(answer, wait, "The contact center", checking=self._checking)
             else:
                 raise login_refusal(how)
             self._clock.sleep(wait)
@@ -91,9 +94,13 @@ class ContactCenterLogin:
         except requests.RequestException as error:
             if reason := certificate_problem(error):
                 raise untrusted("contact_center.portal_url", reason) from None
+            if proxy_wants_login(error):
+                raise proxy_error("contact_center.portal_url") from None
             return LoginAttempt(LoginResult.FAILED_FOR_NOW, how=no_answer(error))
         except OSError:
             raise environment_error() from None
+        if answer.status_code == PROXY_LOGIN:
+            raise proxy_error("contact_center.portal_url")
         body, differs = None, ""
         if answer.ok:
             try:

@@ -13,13 +13,14 @@ from airbyte_cdk.sources.streams.http.error_handlers import BackoffStrategy, Err
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from urllib3.exceptions import NewConnectionError
 
-from source_squadstack.components.connection_errors import no_answer, untrusted
+from source_squadstack.components.connection_errors import no_answer, proxy_error, untrusted
 from source_squadstack.components.errors import UnreadableBodyError, WindowChangedError, refusal
 from source_squadstack.components.host_health import HostHealth, health_of
 from source_squadstack.components.response_body import read_body, requested_page
-from source_squadstack.components.throttling import asks_too_much, throttle_wait
+from source_squadstack.components.throttling import asks_too_much, outage_wait, throttle_wait
 from squadstack_common.api_limits import TOO_MANY_REQUESTS
 from squadstack_common.certificates import certificate_problem
+from squadstack_common.proxies import PROXY_LOGIN, proxy_wants_login
 
 ATTEMPTS = 6
 ATTEMPTS_IN_CHECK = 3
@@ -74,9 +75,13 @@ class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
             )
         if reason := certificate_problem(response_or_exception):
             raise untrusted(self.address, reason)
+        if proxy_wants_login(response_or_exception):
+            raise proxy_error(self.address)
         return self._retry(response_or_exception)
 
     def _interpret_answer(self, response: requests.Response) -> ErrorResolution:
+        if response.status_code == PROXY_LOGIN:
+            raise proxy_error(self.address)
         if response.status_code == requests.codes.not_found and requested_page(response) > 1:
             raise WindowChangedError
         if response.ok and self._unreadable(response):
@@ -135,7 +140,11 @@ class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
                 self._attempts.address, how, unanswered=not self._attempts.answered, reached=self._attempts.reached
             )
             raise self._kept_failing(f"{how}, {self._attempts.failed} attempt(s)")
-        return sleep_for(2 ** (self._attempts.failed - 1))
+        wait = 2.0 ** (self._attempts.failed - 1)
+        if isinstance(outcome, requests.Response):
+            self._pause_if_asks_too_much(outcome)
+            wait = outage_wait(outcome, wait, self.vendor, checking=self._checking)
+        return sleep_for(wait)
 
     def _kept_failing(self, how: str) -> AirbyteTracedException:
         return AirbyteTracedException(
@@ -146,9 +155,12 @@ class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
 
     def _wait_out_throttle(self, response: requests.Response) -> float:
         self._attempts.throttled += 1
-        if asks_too_much(response):
-            self._health.pause("HTTP 429 to another request, with a wait of more than an hour")
+        self._pause_if_asks_too_much(response)
         return sleep_for(throttle_wait(response, self._attempts.throttled, self.vendor, checking=self._checking))
+
+    def _pause_if_asks_too_much(self, response: requests.Response) -> None:
+        if asks_too_much(response):
+            self._health.pause(f"HTTP {response.status_code} to another request, with a wait of more than an hour")
 
 
 class Attempts(threading.local):

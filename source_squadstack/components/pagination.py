@@ -111,24 +111,25 @@ MAX_IDLE_PAGES = 100
 
 
 class IdlePages:
-    """A count of pages in a row that bring nothing: a server that gives a fresh key with each is read for ever.
+    """A count of pages in a row that bring nothing new: a server that gives a fresh key with each is read for ever.
 
-    Nothing is a page without rows, or one that begins and ends with the rows of the page before.
+    Nothing new is a page without rows, or one that begins and ends with the rows of an earlier page and is as long: a
+    server may go round in circles of several pages.
     """
 
     def __init__(self) -> None:
         self._count = 0
-        self._last = ""
+        self._seen = {""}
 
     def note(self, rows: list[Row], what: str) -> None:
-        """Count a page that has a key to the next one; raises when there were too many that brought nothing."""
+        """Count a page that has a key to the next one; raises when there were too many that brought nothing new."""
         content = stable_hash(len(rows), rows[0], rows[-1]) if rows else ""
-        self._count = self._count + 1 if content in {"", self._last} else 0
-        self._last = content
+        self._count = self._count + 1 if content in self._seen else 0
+        self._seen.add(content)
         if self._count >= MAX_IDLE_PAGES:
             raise AirbyteTracedException(
                 message=f"The contact center gives the key of yet another page of {what} with each of "
-                f"{MAX_IDLE_PAGES} pages that brought nothing: they cannot be read to their end. Sync again later; if "
-                "it happens again, ask the portal's support about the endpoint.",
+                f"{MAX_IDLE_PAGES} pages that brought nothing new: they cannot be read to their end. Sync again later; "
+                "if it happens again, ask the portal's support about the endpoint.",
                 failure_type=FailureType.transient_error,
             )

@@ -99,6 +99,22 @@ def test_a_login_that_fails_for_now_is_tried_again(session, failure):
     assert (login.token(), slept) == ("token-3", [1.0, 2.0])
 
 
+def test_a_login_that_fails_and_says_when_to_come_again_is_tried_then(session):
+    login, slept = session(Portal((503, b"", {"Retry-After": "30"}), (503, b"", {"Retry-After": "1"})))
+    assert (login.token(), slept) == ("token-3", [30.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    "failure", [(407, b"canary"), requests.exceptions.ProxyError("Tunnel connection failed: 407 canary")]
+)
+def test_a_proxy_that_asks_for_a_login_of_its_own_is_no_refusal_of_the_portals(session, failure):
+    login, slept = session(Portal(failure))
+    with pytest.raises(AirbyteTracedException, match=r"HTTPS_PROXY.*`contact_center\.portal_url`") as caught:
+        login.token()
+    assert (caught.value.failure_type, slept) == (FailureType.config_error, [])
+    assert "canary" not in str(caught.value)
+
+
 def test_a_login_that_keeps_failing_is_a_transient_error(session):
     login, slept = session(Portal(*[(503, b"canary")] * 6))
     with pytest.raises(AirbyteTracedException, match="HTTP 503") as caught:

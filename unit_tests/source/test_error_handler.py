@@ -9,7 +9,7 @@ from airbyte_cdk.sources.declarative.requesters.error_handlers import HttpRespon
 from airbyte_cdk.sources.streams.http.error_handlers import ResponseAction
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from requests import ConnectTimeout
-from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
+from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError, ProxyError
 
 from source_squadstack.components import error_handler, host_health
 from source_squadstack.components.error_handler import ApiErrorHandler
@@ -222,6 +222,47 @@ def test_a_429_that_asks_for_more_than_an_hour_is_a_transient_error_that_says_ho
 
 def test_a_429_that_asks_for_an_hour_is_waited_out():
     assert handler().backoff_time(answer(429, b"", Retry_After="3600"), 1) == 3599
+
+
+@pytest.mark.parametrize(
+    ("asked", "waits"),
+    # The CDK sleeps a second more than these.
+    [("90", [89] * 5), ("5", [4, 4, 4, 7, 15]), ("0", SIX), ("soon", SIX)],
+    ids=["longer than usual", "shorter than usual in the end", "no word", "no time"],
+)
+def test_an_outage_that_says_when_it_is_over_is_waited_for_in_as_many_attempts(asked, waits):
+    assert attempts(handler(), answer(503, Retry_After=asked)) == waits
+
+
+def test_the_words_of_an_outages_page_are_no_wait_that_it_asks_for():
+    assert attempts(handler(), answer(503, b"The page reloads after 300 seconds")) == SIX
+
+
+def test_the_check_waits_no_longer_than_a_minute_for_an_outage_that_asks_for_more():
+    assert attempts(handler(__checking=True), answer(503, Retry_After="600")) == [59, 59]
+
+
+def test_an_outage_of_more_than_an_hour_is_a_transient_error_that_says_how_long_and_is_not_asked_about(host):
+    errors = handler()
+    errors.begin(f"{HOST}/a")
+    with pytest.raises(AirbyteTracedException, match="SquadStack answers HTTP 503 and asks to wait 7200 sec") as caught:
+        errors.backoff_time(answer(503, Retry_After="7200"), 1)
+    assert caught.value.failure_type == FailureType.transient_error
+    with pytest.raises(AirbyteTracedException, match="HTTP 503 to another request, with a wait of more than an hour"):
+        handler().begin(f"{HOST}/b")
+
+
+TUNNEL = requests.exceptions.ProxyError(
+    MaxRetryError(None, "/", ProxyError("Unable to connect to proxy", OSError("Tunnel connection failed: 407 Log in")))
+)
+
+
+@pytest.mark.parametrize("outcome", [answer(407), TUNNEL], ids=["http", "https"])
+def test_a_proxy_that_asks_for_a_login_is_a_config_error_that_says_where_it_goes(outcome):
+    with pytest.raises(AirbyteTracedException, match=r"HTTPS_PROXY.*407.*`squadstack\.base_url`") as caught:
+        handler().interpret_response(outcome)
+    assert caught.value.failure_type == FailureType.config_error
+    assert "Canary" not in str(caught.value)
 
 
 def test_an_address_that_answers_again_is_waited_out_again(host):

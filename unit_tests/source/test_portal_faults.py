@@ -104,6 +104,20 @@ def test_a_campaign_whose_fresh_keys_lead_to_nothing_new_for_ever_fails_alone_an
     assert portal.paths[leads_of("c1")] == calls
 
 
+@pytest.mark.parametrize("round_of", [2, 3, 7])
+def test_a_campaign_whose_fresh_keys_lead_round_in_circles_fails_alone_and_in_time(portal, read, round_of):
+    def answer(query):
+        key = query.get("next_start_key", "")
+        return page(f"a{len(key) % round_of}", key=key + "+")
+
+    portal.answers[leads_of("c1")] = answer
+    outcome = read(LEADS)
+    assert [error.failure_type.value for error in outcome.errors] == ["transient_error"]
+    assert "the leads of campaign c1 with each of 100 pages that brought nothing new" in outcome.errors[0].message
+    assert set(ids(outcome)) == {"b", *(f"a{number}" for number in range(round_of))}
+    assert portal.paths[leads_of("c1")] == round_of + 100
+
+
 def test_empty_pages_in_between_cost_no_lead(portal, read):
     def answer(query):
         number = int(query.get("next_start_key", "0"))
