@@ -53,9 +53,11 @@ _NO_PERSONS |= {"state", "event", "events", "file", "project", "plan", "scheme",
 _NO_PERSONS |= {"department", "process", "outcome", "outcomes", "disposition", "block", "field", "source", "stage"}
 _NO_PERSONS |= {"status", "type", "list", "group", "team", "domain", "host", "device", "form", "template"}
 
-_TEXTS = frozenset({"body", "text", "texts", "message", "messages", "msg", "sms", "subject", "note", "notes", "remark"})
-_TEXTS |= {"remarks", "comment", "comments", "description", "transcript", "transcription", "summary", "greeting"}
-_TEXTS |= {"content", "feedback", "reason", "email", "emails", "mail", "script", "uri"}
+_TEXT_WORDS = frozenset(
+    {"body", "text", "texts", "message", "messages", "msg", "sms", "subject", "note", "notes", "remark"}
+)
+_TEXT_WORDS |= {"remarks", "comment", "comments", "description", "transcript", "transcription", "summary", "greeting"}
+_TEXT_WORDS |= {"content", "feedback", "reason", "email", "emails", "mail", "script", "uri"}
 
 # Keys of API v1 that hold what was done: behind the prefix stands the campaign's own name, which may be any words.
 OUTREACH_PREFIXES = ("call_attempt_", "last_call_attempt_", "sms_", "ivr_", "gmail_")
@@ -70,7 +72,7 @@ def kind_of(field: str) -> Kind | None:
         return Kind.NAME
     if len(words) == 1 and words[0] in _NAME_WORDS:
         return Kind.BARE_NAME
-    return _phone_number(words) or (Kind.TEXT if not _TEXTS.isdisjoint(words) else None)
+    return _phone_number(words) or (Kind.TEXT if not _TEXT_WORDS.isdisjoint(words) else None)
 
 
 def is_about_a_person(field: str, inherited: bool) -> bool:
