@@ -1,1 +1,1 @@
-"""Airbyte destination for SquadStack: sends leads in bulk and gives a true account of every record."""
+"""Airbyte destination for SquadStack: sends leads in bulk and reports the outcome of every record."""

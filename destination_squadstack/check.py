@@ -38,14 +38,14 @@ _NOT_FOUND = 404
 
 
 class CheckClient(ApiClient, Protocol):
-    """A client that can log in as well."""
+    """The interface of a client that can log in as well."""
 
     def log_in(self) -> Response:
-        """Log in to the contact center and do nothing there."""
+        """Log in to the contact center, and do nothing else."""
 
 
 def problem(config: Config, api: CheckClient, clock: Clock) -> str | None:
-    """Return a sentence about the first thing that does not work, or None."""
+    """Return a sentence about the first problem, or None."""
     return next(_problems(config, api, clock), None)
 
 

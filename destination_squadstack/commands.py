@@ -28,7 +28,7 @@ _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 
 def check(options: Namespace, emitter: Emitter) -> int:
-    """Say whether the configuration works."""
+    """Test the configuration."""
     try:
         config = _load_config(options.config)
         problem = find_problem(config, ApiRouter(config), SystemClock())
@@ -59,7 +59,7 @@ def _read_stdin(size: int) -> bytes:
 
 
 def replay(options: Namespace, emitter: Emitter) -> int:
-    """Send rejected rows again."""
+    """Send rejected records again."""
     try:
         config = _load_config(options.config)
         rejected = RejectedRows(options.place, config.store, only_retryable=options.only_retryable)

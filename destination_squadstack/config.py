@@ -96,7 +96,7 @@ class Target(Section, frozen=True, kw_only=True):
 
 
 class StreamEntry(Target, frozen=True, kw_only=True):
-    """The config's word on one stream."""
+    """An entry of `streams`."""
 
     stream: str
     namespace: str | None = None
@@ -113,7 +113,7 @@ class LocalStore(Section, frozen=True, tag_field="storage_type", tag="Local"):
 
 
 class S3Store(Section, frozen=True, tag_field="storage_type", tag="S3"):
-    """A path in a bucket of S3, or of a server that speaks its language."""
+    """A path in a bucket of S3 or of a compatible server."""
 
     s3_bucket_name: str
     s3_bucket_region: str
@@ -124,11 +124,11 @@ class S3Store(Section, frozen=True, tag_field="storage_type", tag="S3"):
 
     @property
     def url(self) -> str:
-        """The address as people and programs write it."""
+        """The store's address as a URL."""
         return f"s3://{self.s3_bucket_name}/{self.bucket_path.strip('/')}".rstrip("/")
 
     def options(self) -> dict[str, Any]:
-        """Return what fsspec needs to get there."""
+        """Return the options that fsspec needs."""
         client = {"region_name": self.s3_bucket_region, "endpoint_url": self.s3_endpoint}
         return {
             "key": self.access_key_id,
@@ -143,7 +143,7 @@ Store = LocalStore | S3Store
 
 
 class Cleaning(Section, frozen=True):
-    """What is changed so that SquadStack takes a record."""
+    """The section `cleaning`: how values that SquadStack would refuse are changed."""
 
     phone_numbers: PhoneNumbers
     custom_values: str
@@ -151,13 +151,13 @@ class Cleaning(Section, frozen=True):
 
 
 class Suppression(Section, frozen=True):
-    """Where the list of numbers is that nobody may be called at."""
+    """The section `suppression`: where the suppression list is."""
 
     path: str
 
 
 class Config(Section, frozen=True, kw_only=True):
-    """Everything the user has decided."""
+    """The configuration."""
 
     squadstack: SquadStack
     contact_center: ContactCenter | None = None
@@ -178,11 +178,11 @@ class Config(Section, frozen=True, kw_only=True):
 
     @property
     def targets(self) -> list[Target]:
-        """All that the config says about where records go."""
+        """All targets of the config: the default and the entries of `streams`."""
         return [*([self.default] if self.default else []), *self.streams]
 
     def missing_section(self, api: str) -> str | None:
-        """Return the section that an API needs, where nobody has filled it in."""
+        """Return the name of the section that an API needs if it is not filled in, else None."""
         if api == CONTACT_CENTER:
             return CONTACT_CENTER if self.contact_center is None else None
         return None if self.squadstack.token else "squadstack"
@@ -238,13 +238,13 @@ def _typed(given: dict[str, Any], schema: dict[str, Any]) -> Config:
 
 
 def operation_of(config: Config, target: Target, *also: str | None) -> str | None:
-    """Return what a target does: its own operation, or what else is asked for, as far as its API offers it."""
+    """Return a target's operation: its own, else the other one given, if its API has it."""
     default = config.default.operation if config.default else None
     return next((name for name in (target.operation, *also, default) if (target.api, name) in OPERATIONS), None)
 
 
 def _missing_sections(config: Config) -> Iterator[str]:
-    """A section is needed by whoever uses it, and by nobody else."""
+    """Yield a problem for each section that a target uses and that is not filled in."""
     used = {target.api for target in config.targets}
     for api in APIS:
         if api in used and (section := config.missing_section(api)):
@@ -252,7 +252,7 @@ def _missing_sections(config: Config) -> Iterator[str]:
 
 
 def _contradictions(config: Config) -> Iterator[str]:
-    """What a JSON schema that Airbyte's form can render cannot say."""
+    """Yield the problems that a JSON schema for Airbyte's form cannot express."""
     if config.default is None and not config.streams:
         yield "default and streams are both empty: fill in one of them, so that records have somewhere to go."
     for target in config.targets:

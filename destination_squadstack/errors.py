@@ -1,4 +1,4 @@
-"""What can end a sync, each with the failure type the platform acts on.
+"""The errors that end a sync, each with the failure type on which the platform acts.
 
 Messages are sentences for the user. They name config fields and line numbers, never a value: a value may be a token or
 a person.
@@ -12,23 +12,23 @@ class SyncError(Exception):
 
 
 class ConfigError(SyncError):
-    """Only the user can put it right; trying again without a change is pointless."""
+    """An error that only the user can correct: trying again without a change is useless."""
 
     failure_type = "config_error"
 
 
 class TransientError(SyncError):
-    """The next attempt may succeed; the platform retries."""
+    """An error after which the next attempt may succeed; the platform retries."""
 
     failure_type = "transient_error"
 
 
 class MalformedInput(SyncError):  # noqa: N818 - it is the input that is at fault
-    """A line of the input that cannot be understood; the message names its number, never its text."""
+    """A line of the input that cannot be read; the message names its number, never its text."""
 
 
 class OutputClosed(Exception):  # noqa: N818 - it is what happened, to be handled, not reported
-    """Nobody reads our output any more: nothing can be acknowledged, so nothing is reported either."""
+    """stdout is closed: nothing can be acknowledged, so nothing is reported either."""
 
 
 def unexpected(error: BaseException) -> SyncError:

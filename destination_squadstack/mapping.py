@@ -1,4 +1,4 @@
-"""From the record as it came to the lead as it is sent, and the reason when that cannot be.
+"""The mapping of a record to the lead that is sent, or the reason why it is not sent.
 
 This runs for every record, so the usual case is a dictionary comprehension and one class check per described field. The
 JSON schema decides what is valid: the quick check is derived from it and a test holds the two together. Only a record
@@ -110,7 +110,7 @@ class Cleaning:
 
 @dataclass(frozen=True, slots=True)
 class RecordRules:
-    """What the config says about the records of a stream, besides the names of fields."""
+    """The config's rules for the records of a stream, besides the names of fields."""
 
     filter: tuple[FieldCondition, ...] = ()
     deleted_field: str = DELETED_AT
@@ -209,7 +209,7 @@ class RecordMapper:
         return bool(mark) and is_deleted(mark)
 
     def _dump(self, lead_id: str, lead: Mapping[str, Any]) -> bytes:
-        """Write what orjson cannot: integers beyond 64 bits, deep nesting, half of a surrogate pair."""
+        """Write as JSON what orjson cannot: integers beyond 64 bits, deep nesting, half of a surrogate pair."""
         # Within a text the API gets it as it came. An id it cannot be, and an address cannot hold it.
         for name in lead if self._in_path else [self._key]:
             if not _is_unicode(lead[name]):

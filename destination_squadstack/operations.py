@@ -46,7 +46,7 @@ class Cause(Enum):
 
 
 class Fact(IntEnum):
-    """What a run may know about a lead of a campaign."""
+    """A fact that a run may know about a lead of a campaign."""
 
     PRESENT = 0
     CONVERTED = 1
@@ -70,7 +70,7 @@ RESTART_CAUSES = frozenset(
 
 
 class Body(Enum):
-    """How leads travel."""
+    """The form of the leads in a request."""
 
     LIST = "list"
     ONE = "one"
@@ -78,7 +78,7 @@ class Body(Enum):
 
 
 class Target(Enum):
-    """What a path needs besides the lead: the config's field of that name, or nothing."""
+    """The id that a path needs besides the lead: the config's field of that name, or nothing."""
 
     REF_ID = "ref_id"
     CAMPAIGN_ID = "campaign_id"
@@ -86,7 +86,7 @@ class Target(Enum):
 
 
 class Request(NamedTuple):
-    """What goes over the wire."""
+    """An HTTP request."""
 
     method: str
     path: str
@@ -95,7 +95,7 @@ class Request(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One thing that can be done to a lead, and everything the flow has to know about it."""
+    """An operation on a lead: its endpoint, and all properties that the engine needs."""
 
     name: str
     api: str
@@ -199,14 +199,14 @@ def _crm_v2(name: str, endpoint: str, sync_mode: str, **more: Any) -> Operation:
 
 
 def _leads(api: str, name: str, sync_mode: str, **more: Any) -> Operation:
-    """A row of v4 or v1, which know a campaign, and so its leads, by the same id."""
+    """Return a row of v4 or v1, which know a campaign, and so its leads, by the same id."""
     endpoint = f"{api}/leads/{name}"
     template = f"/api/{endpoint}/{{target}}/"
     return Operation(name, api, endpoint, sync_mode, template, "campaign", target=Target.CAMPAIGN_ID, **more)
 
 
 def _contact_center(name: str, sync_mode: str, template: str, **more: Any) -> Operation:
-    """A row of the contact center, whose ids of leads and of calls and whose numbers are three worlds."""
+    """Return a row of the contact center, whose lead ids, call ids and numbers are three lead namespaces."""
     row = {"lead_namespace": "lead", "target": Target.NOTHING, "body": Body.IN_PATH, "batch_size": 1, **more}
     row["lead_namespace"] = f"{CONTACT_CENTER}_{row['lead_namespace']}"
     return Operation(name, CONTACT_CENTER, name, sync_mode, f"/api/v2/config/campaigns/{template}", **row)

@@ -1,4 +1,4 @@
-"""What the user gets to know: totals by operation and reason. No lead id, phone number or name reaches a log line."""
+"""The log of a sync: totals by operation and reason. No lead id, phone number or name reaches a log line."""
 
 from collections import Counter, deque
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Log = Callable[[str, str], None]
 
 
 class Progress:
-    """Counts, and says so every 30 seconds and at the end."""
+    """Counts outcomes, and logs them every 30 seconds and at the end."""
 
     def __init__(self, log: Log, *, now: float, acknowledges: bool = True) -> None:
         self.log = log
@@ -56,7 +56,7 @@ class Progress:
         self.rejected[operation, reason if known else "further reasons"] += 1
 
     def state(self, difference: tuple[int, int] | None) -> None:
-        """Count a state that leaves, and say so if its source counted other records than arrived here."""
+        """Count a state that leaves, and warn if its source counted another number of records than arrived."""
         self.states += 1
         if difference is None:
             return
@@ -69,7 +69,7 @@ class Progress:
             )
 
     def tick(self, now: float, *, waiting: int, used: int, allowance: int, input_ended: bool = False) -> None:
-        """Write a line if it is time."""
+        """Write a log line if it is due."""
         if now < self._next:
             return
         self._next = now + REPORT_SECONDS
@@ -110,7 +110,7 @@ class Progress:
             self.log("WARN", f"Rejected for {more} further reasons; the rejected rows name them.")
 
     def _rules(self) -> str:
-        """Return what the config's rules did to records, in one line; nothing where no line of its own says more."""
+        """Return a line with how the config's rules changed records; empty if other lines say all of it."""
         suppressed = sum(count for (_, reason), count in self.rejected.items() if reason == SUPPRESSED)
         changed = ", ".join(f"{self.changed[kind]:,} {kind}" for kind in Change if self.changed[kind])
         parts = [
@@ -125,7 +125,7 @@ class Progress:
         return f"{summary[0].upper()}{summary[1:]}."
 
     def _reasons(self) -> str:
-        """Return the commonest reasons of rejection."""
+        """Return the most frequent reasons of rejection."""
         if not self.rejected:
             return ""
         said = [

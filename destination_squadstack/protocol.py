@@ -112,25 +112,25 @@ def _say_on_stderr(text: str) -> None:
 
 
 class Emitter:
-    """Writes messages, from any thread, one line each. Whatever people read goes without secrets."""
+    """Writes messages from any thread, one line each, and masks secrets in what people read."""
 
     def __init__(self, write: Callable[[bytes], None] = write_stdout) -> None:
         self._write = write
         self._lock = threading.Lock()
 
     def emit(self, *messages: Mapping[str, Any]) -> None:
-        """Write messages, in one go.
+        """Write messages in one piece.
 
         Raises:
-            OutputClosed: The reader has gone.
+            OutputClosed: Nobody reads stdout any more.
         """
         self.emit_lines(*[dump(message) for message in messages])
 
     def emit_lines(self, *lines: bytes) -> None:
-        """Write messages that are text already, as they are, in one go.
+        """Write messages that are text already, unchanged and in one piece.
 
         Raises:
-            OutputClosed: The reader has gone.
+            OutputClosed: Nobody reads stdout any more.
         """
         text = b"".join(line + b"\n" for line in lines)
         with self._lock:
@@ -173,7 +173,7 @@ def where(error: BaseException) -> str:
 
 
 def register_secrets(spec: Mapping[str, Any], config: Any) -> None:
-    """Have every secret of the config masked in whatever is written from now on."""
+    """Mask every secret of the config in all later output."""
     mask_only(secrets_of(spec["connectionSpecification"], config))
 
 

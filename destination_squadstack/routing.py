@@ -1,4 +1,4 @@
-"""Which stream's records go where: config and configured catalog meet here, before anything is sent."""
+"""The routes of streams: config and configured catalog together say where records go."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -55,7 +55,7 @@ class CampaignOperation:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What happens to the records of one stream."""
+    """The route of one stream: its operation, campaign and rules."""
 
     index: int
     stream: str
@@ -86,7 +86,7 @@ def plan(config: Config, catalog: Any, *, whole: bool = True) -> list[Route]:
     """Find the route of every stream in a configured catalog.
 
     Args:
-        config: What the user has decided.
+        config: The configuration.
         catalog: The configured catalog.
         whole: Whether it has all streams of a connection. Then an entry of the config that matches none is suspicious.
 
@@ -112,10 +112,10 @@ def record_mapper(
     """Return what turns the records of a route's stream into leads, as the config says.
 
     Args:
-        config: What the user has decided.
+        config: The configuration.
         route: Where they go.
         changed: Where it is counted what cleaning changes.
-        suppression: The numbers that nobody may be called at.
+        suppression: The suppression list, if there is one.
     """
     said = route.entry or config.default
     rules = RecordRules(
@@ -144,7 +144,7 @@ def record_mapper(
 
 
 def unmatched(config: Config, routes: Sequence[Route]) -> list[StreamEntry]:
-    """Return the entries of the config that are about no stream of the catalog."""
+    """Return the entries of the config that match no stream of the catalog."""
     used = {id(route.entry) for route in routes}
     return [entry for entry in config.streams if id(entry) not in used]
 
@@ -217,7 +217,7 @@ def _named(stream: str, namespace: str | None) -> str:
 
 
 def campaign_operations(config: Config) -> list[CampaignOperation]:
-    """Return every operation on every campaign that the config names, for check: no catalog is known there."""
+    """Return every operation on every campaign that the config names, for `check`, which has no catalog."""
     lanes: dict[tuple[str, str, str], CampaignOperation] = {}
     for target in config.targets:
         name = operation_of(config, target) or _WITHOUT_CATALOG[target.api]
@@ -252,7 +252,7 @@ def _route(
 
 
 def _entry(entries: Sequence[StreamEntry], name: str, namespace: str | None) -> StreamEntry | None:
-    """Return the entry for a stream; one that names the namespace goes before one that does not."""
+    """Return the entry for a stream; one that names the namespace takes precedence."""
     named = [entry for entry in entries if entry.stream == name]
     exact = (entry for entry in named if entry.namespace is not None and entry.namespace == namespace)
     return next(exact, None) or next((entry for entry in named if entry.namespace is None), None)
@@ -286,7 +286,7 @@ def _choose(config: Config, entry: StreamEntry | None, configured: Mapping[str, 
 
 
 def _operation_of_the_catalog(config: Config, configured: Mapping[str, Any]) -> Operation | None:
-    """Return the operation that the platform's mapping form chose for a stream: it goes before the config's."""
+    """Return the operation that the platform's mapping form chose for a stream; it overrides the config's."""
     chosen = configured.get("destination_object_name")
     if not chosen:
         return None
@@ -315,7 +315,7 @@ def _mapped_fields(configured: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _choice(config: Config, target: Target, operation: Operation) -> _Choice:
-    """Find the campaign: the entry's own, else the default's."""
+    """Return the campaign: the entry's own, else the default's."""
     needs = operation.target
     if (own := target.named(needs)) is not None:
         return _Choice(operation, own, target.at, f"{target.at}.{needs.value}")

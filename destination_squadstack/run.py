@@ -27,7 +27,7 @@ def _closed(descriptor: int) -> bool:
 
 
 def _keep_their_numbers() -> None:
-    """Occupy what is closed: a connection that got the number of stdin would be read as the input."""
+    """Open the closed standard streams: a connection that got stdin's number would be read as input."""
     for descriptor in (_STDIN, _STDERR):
         if _closed(descriptor):
             os.open(os.devnull, os.O_WRONLY)

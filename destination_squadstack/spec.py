@@ -1,4 +1,4 @@
-"""The connector's specification, which is the truth about the configuration."""
+"""The connector's specification, from which the configuration's types and rules come."""
 
 from functools import cache
 from pathlib import Path

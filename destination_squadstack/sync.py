@@ -128,7 +128,7 @@ class Sync:
         return self._progress.rejected_total
 
     def on_signal(self, number: int, _: FrameType | None = None) -> None:
-        """Ask for an orderly end; safe to call from a signal handler."""
+        """Request an orderly end; safe to call from a signal handler."""
         self._events.put(_Signal(number))
         # A reader of our stdout that has stopped reading must not keep us here for ever.
         watchdog = threading.Timer(SHUTDOWN_SECONDS + 5, _exit_now, [_TERMINATED + number])
@@ -201,7 +201,7 @@ class Sync:
             raise SyncError("The input has ended and all records have an outcome, but a state is left over.")
 
     def _take_input(self) -> None:
-        """Feed what has been read. A piece that does not fit is continued later, where it stopped, before the next."""
+        """Feed the input that has been read. A piece that does not fit is continued later, before the next one."""
         engine, now = self._engine, self._clock.monotonic()
         while not engine.saturated:
             if messages := list(islice(self._piece, _MESSAGES_AT_ONCE)):
@@ -238,7 +238,7 @@ class Sync:
         return max(0.0, min(self._progress.next_at, self._engine.wake_at(now) or math.inf) - now)
 
     def _handle_events(self, *, wait: float) -> None:
-        """Wait for something to happen, then handle all that has happened."""
+        """Wait for an event, then handle all that have happened."""
         try:
             event = self._events.get(timeout=wait) if wait else self._events.get_nowait()
             while True:
@@ -305,7 +305,7 @@ class Sync:
 
 
 def _seen_leads_file() -> IO[bytes]:
-    """Return a file that is kept in memory up to a million leads, and has no name beyond."""
+    """Return a file that is in memory up to a million leads, and then on disk without a name."""
     return cast("IO[bytes]", tempfile.SpooledTemporaryFile(max_size=_SEEN_LEADS_IN_MEMORY * 8))
 
 

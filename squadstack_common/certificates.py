@@ -1,4 +1,4 @@
-"""Certificates that cannot be trusted: what OpenSSL has against one, and how the environment names those to trust."""
+"""Untrusted certificates: OpenSSL's reason, and the environment variables that name trusted ones."""
 
 import ssl
 
@@ -10,7 +10,7 @@ NO_CERTIFICATES_FILE = (
 
 
 def certificate_problem(error: BaseException | None) -> str:
-    """Return what OpenSSL has against a server's certificate, nothing where that is not what failed."""
+    """Return OpenSSL's reason for not trusting a server's certificate; empty if something else failed."""
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return str(error.verify_message)

@@ -1,11 +1,11 @@
-"""Time as a value that is handed in, so that a test of hours runs in milliseconds."""
+"""The clock, passed in so that a test of hours runs in milliseconds."""
 
 import time
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the connector needs to know about time."""
+    """The interface of a clock."""
 
     def monotonic(self) -> float:
         """Return seconds that never run backwards."""

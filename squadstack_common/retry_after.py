@@ -1,4 +1,4 @@
-"""How long an answer asks to wait: its header `Retry-After`, else its words, such as "try after 60 seconds".
+"""The wait that a response asks for: its header `Retry-After`, else its text, such as "try after 60 seconds".
 
 SquadStack documents the words ("Request was throttled. Please try after 60 seconds") and not the header.
 """
@@ -17,7 +17,7 @@ SHORTEST_WAIT = 1.0
 
 
 def stated_wait(headers: Mapping[str, str], body: bytes, now: float) -> float | None:
-    """Return the seconds that an answer asks to wait, `None` where it does not; `now` is in Unix seconds."""
+    """Return the seconds that a response asks to wait, `None` if it does not; `now` is in Unix seconds."""
     stated = header_wait(headers, now)
     if stated is not None:
         # "Retry-After: 0" and a date that has passed are no word: obeyed, they would be thousands of calls.

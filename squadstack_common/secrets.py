@@ -1,4 +1,4 @@
-"""Keeps secrets out of whatever people read: each one registered is replaced, for the whole process.
+"""Masks secrets in all output that people read, for the whole process.
 
 The CDK does the same, but importing it takes longer than a small sync, and where one secret begins with another it may
 leave the rest of the longer one in sight.
@@ -12,13 +12,13 @@ _secrets: list[str] = []
 
 
 def mask_only(secrets: Iterable[str]) -> None:
-    """Have these masked, and none of those before."""
+    """Mask these secrets, and forget the earlier ones."""
     _secrets.clear()
     mask(*secrets)
 
 
 def mask(*secrets: str) -> None:
-    """Have more secrets masked. The longest go first, or what is left of them would no longer be found."""
+    """Mask more secrets. The longest are replaced first, or their remainders would not be found."""
     _secrets[:] = sorted({*_secrets, *filter(None, secrets)}, key=lambda secret: (-len(secret), secret))
 
 

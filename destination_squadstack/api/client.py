@@ -1,4 +1,4 @@
-"""What a sync sends leads through: a client of an API, of both, or of none."""
+"""The interface of API clients: what a sync sends leads through."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,11 +8,11 @@ from destination_squadstack.operations import Operation
 
 
 class CallTarget(Protocol):
-    """Where leads go: an operation, and its path for one campaign."""
+    """The target of a call: an operation, and its path for one campaign."""
 
     @property
     def operation(self) -> Operation:
-        """What is done to them."""
+        """The operation on the leads."""
 
     @property
     def path(self) -> str:
@@ -24,10 +24,10 @@ class ApiClient(Protocol):
 
     @property
     def read_timeout(self) -> float:
-        """How long after a call was sent it may still be at work, unanswered."""
+        """The seconds for which a call without a response may still be at work."""
 
     def send(self, lane: CallTarget, bodies: Sequence[bytes]) -> Response:
-        """Send leads, given as JSON texts."""
+        """Send leads (JSON texts); return the response, or why there is none."""
 
     def close(self) -> None:
-        """Close what the calling thread has opened."""
+        """Close the connections of the calling thread."""

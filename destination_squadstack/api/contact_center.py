@@ -1,4 +1,4 @@
-"""The contact center: what its login means for the call behind it, and the two ways to add a lead."""
+"""The client of the contact center: login, and calls with its token."""
 
 import threading
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ _OTHER_METHOD = {"PUT": "POST", "POST": "PUT"}
 
 
 class Login:
-    """Logs in. Each try is the engine's: it knows when a failed call is to be made again, and how often."""
+    """Logs in once. Repeating is up to the engine, which knows when a failed call is sent again and how often."""
 
     def __init__(self, transport: Transport, section: ContactCenter) -> None:
         self._transport = transport
@@ -41,7 +41,7 @@ class Login:
         )
 
     def __call__(self) -> str | NoToken[Response]:
-        """Return a token, or what the failure means for the call behind it, which was not made."""
+        """Return a token, or what a failed login means for the call that needed it and was not sent."""
         answer = self._transport.send(Request("POST", LOGIN_PATH, self._credentials), {}, at_most=LOGIN_SECONDS)
         if not isinstance(answer, ApiResponse):
             return _not_answered(answer)
@@ -104,7 +104,7 @@ class ContactCenterClient:
 
     @property
     def read_timeout(self) -> float:
-        """How long after a call was sent it may still be at work, unanswered."""
+        """The seconds for which a call without a response may still be at work."""
         return self._transport.read_timeout
 
     def log_in(self) -> Response:
@@ -124,14 +124,14 @@ class ContactCenterClient:
         return answer
 
     def _may_swap(self, refused: str) -> bool:
-        """Use the other method from now on, once in a run, for all threads: the page has PUT, public clients POST."""
+        """Switch to the other method for all threads, once a run: the API page says PUT, public clients use POST."""
         with self._lock:
             if not self._swapped:
                 self._swapped, self._add_method = True, _OTHER_METHOD[refused]
             return self._add_method != refused
 
     def _send(self, request: Request, *, once: bool = False) -> Response:
-        """Make a call; it is repeated with another token where its own is refused."""
+        """Make a call; repeat it with another token if its token is refused."""
         token = self._session.token()
         refused = RefusedTokens()
         while not isinstance(token, NoToken):

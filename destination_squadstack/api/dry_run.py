@@ -15,11 +15,11 @@ class DryRun:
     read_timeout = 0.0
 
     def send(self, lane: CallTarget, bodies: Sequence[bytes]) -> Response:
-        """Answer as if every lead had been accepted."""
+        """Respond as if the API had accepted every lead."""
         if not lane.operation.has_row_results:
             return ApiResponse(status=requests.codes.ok, body={})
         rows = [{"status_code": requests.codes.ok, "data": {"lead_id": load(body)["lead_id"]}} for body in bodies]
         return ApiResponse(status=requests.codes.ok, body={"result": rows})
 
     def close(self) -> None:
-        """Have nothing to close."""
+        """Do nothing: there is no connection."""

@@ -1,4 +1,4 @@
-"""What the API says about a refused lead, made readable and free of lead data.
+"""The reason for a refused lead: the API's text, made readable and free of lead data.
 
 Its texts come as JSON inside a string, as a Python dict in single quotes, as {"detail": …} or as plain text, and often
 quote the lead. Known texts become fixed sentences. Of an unknown text only words of the vocabulary below, names of
@@ -79,7 +79,7 @@ _VOCABULARY = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a lead was refused: what the program acts on, and what people read."""
+    """Why a lead was refused: a cause for the program and a text for people."""
 
     cause: Cause
     text: str
@@ -111,7 +111,7 @@ def seconds_said(error: Any) -> float | None:
 
 
 def _statements(error: Any, field: str, depth: int) -> Iterator[tuple[str, str]]:
-    """Take apart whatever the API wrapped its words in: (field, words)."""
+    """Yield (field, text) from whatever structure the API put its text in."""
     if depth > _NESTED:
         return
     if isinstance(error, Mapping):
@@ -131,7 +131,7 @@ def _statements(error: Any, field: str, depth: int) -> Iterator[tuple[str, str]]
 
 
 def _is_wrapping(key: object, value: object) -> bool:
-    """Tell whether a key is the API's own. `detail` is that, and a field of a conversion as well."""
+    """Return whether a key belongs to the API's structure. `detail` does, and is a field of a conversion as well."""
     if key == "detail" and _OF_A_FIELD.match(str(value[0] if isinstance(value, list) and value else value)):
         return False
     return key in {"error_msg", "error", "message", "detail", "non_field_errors"}

@@ -1,4 +1,4 @@
-"""What the user has to put right, in a sentence that names the config's field: a table of problems for each API."""
+"""What the user has to correct, as sentences that name the config's field: a table of problems for each API."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from squadstack_common.proxies import proxy_login
 
 @dataclass(frozen=True, slots=True)
 class FixContext:
-    """What a call was for: the endpoint, its API, the entry of the config, and its field that names the campaign."""
+    """The names that a message needs: endpoint, API, entry of the config, and its field that names the campaign."""
 
     api: str
     endpoint: str
@@ -70,7 +70,7 @@ _CONTACT_CENTER = {
 
 
 def fix_message(problem: str, detail: str, context: FixContext) -> str:
-    """Say which config field to put right, and how."""
+    """Return the sentence that says which config field to correct, and how."""
     table = {CRM_V2: _SQUADSTACK, CONTACT_CENTER: _CONTACT_CENTER}.get(context.api, _V4_AND_V1)
     return table[problem].format(
         detail=detail,

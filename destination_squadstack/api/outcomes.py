@@ -37,7 +37,7 @@ _WRONG_REF = {Cause.NO_INTEGRATION: "unknown_ref", Cause.NOT_ENABLED: "not_enabl
 
 @dataclass(frozen=True, slots=True)
 class ApiResponse:
-    """The API answered. `body` is parsed JSON; `unreadable` says why there is none."""
+    """A response of the API. `body` is parsed JSON; `unreadable` says why there is none."""
 
     status: int
     body: Any
@@ -47,7 +47,7 @@ class ApiResponse:
 
 @dataclass(frozen=True, slots=True)
 class NoResponse:
-    """No answer. `may_be_applied` is false only when the request cannot have reached the API."""
+    """No response. `may_be_applied` is false only if the request cannot have reached the API."""
 
     what: str
     may_be_applied: bool
@@ -56,7 +56,7 @@ class NoResponse:
 
 @dataclass(frozen=True, slots=True)
 class NotLoggedIn:
-    """The call could not even be made: the proxy or the portal wants a login. `problem` is a key in `fix_messages`."""
+    """The call was not sent: the proxy or the contact center requires a login. `problem` is a key in `fix_messages`."""
 
     problem: str
     detail: str = ""
@@ -66,7 +66,7 @@ Response = ApiResponse | NoResponse | NotLoggedIn
 
 
 class SentRecord(Protocol):
-    """What the classification needs of a record that was sent."""
+    """The interface of a sent record that the classification needs."""
 
     @property
     def lead_id(self) -> str:
@@ -79,7 +79,7 @@ class SentRecord(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ProbeLead:
-    """What is sent in order to ask whether the API answers at all."""
+    """The lead of a probe: it asks whether the API responds at all."""
 
     lead_id: str = ""
     field_names: frozenset[str] = frozenset({"lead_id"})
@@ -87,7 +87,7 @@ class ProbeLead:
 
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """One record was not accepted."""
+    """The refusal of one record."""
 
     status: int
     reason: Reason
@@ -98,14 +98,14 @@ class RowError:
 
 @dataclass(frozen=True, slots=True)
 class RowResults:
-    """Every record has an outcome of its own, None meaning written. None for the whole: all written."""
+    """The outcome of each record: None means written. None for the list means that all are written."""
 
     row_errors: Sequence[RowError | None] | None
 
 
 @dataclass(frozen=True, slots=True)
 class OutcomeUnknown:
-    """The call may or may not have been applied: the same records have to be sent again.
+    """The call may or may not have been carried out: the same records have to be sent again.
 
     `wait` is how long the API asks to wait. `problem` is a key of `fix_messages`: what is wrong with the
     config if the API answers no call otherwise.
@@ -121,7 +121,7 @@ class OutcomeUnknown:
 
 @dataclass(frozen=True, slots=True)
 class BatchRejected:
-    """The API refused the list as a whole; one of its records may be to blame."""
+    """The API refused the whole list; one of its records may be the cause."""
 
     status: int
     reason: Reason
@@ -131,14 +131,14 @@ class BatchRejected:
 
 @dataclass(frozen=True, slots=True)
 class Throttled:
-    """The business has used up its calls for now."""
+    """HTTP 429: the business has used up its allowance for now."""
 
     wait: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigProblem:
-    """The config has to change. `problem` is a key of `fix_messages`."""
+    """The config is wrong. `problem` is a key of `fix_messages`."""
 
     problem: str
     detail: str = ""
@@ -146,7 +146,7 @@ class ConfigProblem:
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """The API answered for another lead than the one at this position: nothing it says can be relied on."""
+    """The API named another lead than the one at this position: nothing of the response can be trusted."""
 
 
 def config_problem(status: int, cause: Cause) -> str | None:
@@ -242,7 +242,7 @@ def _is_a_web_page(response: ApiResponse) -> bool:
 
 
 def _classify_whole_call(response: ApiResponse) -> Outcome:
-    """Any 2xx is success, with whatever body, unless that is a page of somebody else or was cut short."""
+    """Classify a 2xx as success, whatever its body, unless that is a page of somebody else or was cut off."""
     if response.unreadable is not None and str(response.body or "").lstrip().startswith(_BROKEN):
         return OutcomeUnknown(f"HTTP {response.status} with {response.unreadable}", may_be_applied=True, answered=True)
     return RowResults(None)
@@ -304,7 +304,7 @@ def _row_error(record: SentRecord, status: int, data: object, wait: float | None
 
 
 def _reason_of(status: int, text: object, record: SentRecord) -> Reason:
-    """Read why a lead was refused; where none of the words can be repeated, the status is all there is to tell."""
+    """Return why a lead was refused: the status alone if no word of the API's text may be repeated."""
     reason = read_reason(text, record.field_names)
     return replace(reason, text=f"Refused (HTTP {status}): {UNREPEATED}") if reason.text == UNREPEATED else reason
 

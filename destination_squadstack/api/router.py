@@ -1,4 +1,4 @@
-"""The client that a sync uses, whatever APIs its config names."""
+"""The client that a sync uses: it passes each call to the client of its API."""
 
 from collections.abc import Sequence
 
@@ -19,21 +19,21 @@ class ApiRouter:
 
     @property
     def read_timeout(self) -> float:
-        """How long after a call was sent it may still be at work, unanswered."""
+        """The seconds for which a call without a response may still be at work."""
         return self._squadstack.read_timeout
 
     def log_in(self) -> Response:
-        """Log in to the contact center and do nothing there."""
+        """Log in to the contact center, and do nothing else."""
         return NotLoggedIn("login") if self._portal is None else self._portal.log_in()
 
     def send(self, lane: CallTarget, bodies: Sequence[bytes]) -> Response:
-        """Send leads, given as JSON texts."""
+        """Send leads (JSON texts); return the response, or why there is none."""
         if lane.operation.api == CONTACT_CENTER and self._portal is not None:
             return self._portal.send(lane, bodies)
         return self._squadstack.send(lane, bodies)
 
     def close(self) -> None:
-        """Close what the calling thread has opened."""
+        """Close the connections of the calling thread."""
         self._squadstack.close()
         if self._portal is not None:
             self._portal.close()

@@ -1,4 +1,4 @@
-"""The client of SquadStack's APIs, by its token."""
+"""The client of SquadStack's APIs."""
 
 from collections.abc import Sequence
 
@@ -26,11 +26,11 @@ class SquadStackClient:
 
     @property
     def read_timeout(self) -> float:
-        """How long after a call was sent it may still be at work, unanswered."""
+        """The seconds for which a call without a response may still be at work."""
         return self._transport.read_timeout
 
     def send(self, lane: CallTarget, bodies: Sequence[bytes]) -> Response:
-        """Send leads, given as JSON texts."""
+        """Send leads (JSON texts); return the response, or why there is none."""
         return self._transport.send(lane.operation.request(lane.path, bodies), self._headers, leads=len(bodies))
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""How long a connection and a response may take."""
+"""Timeouts: how many seconds a connection and a response may take."""
 
 CONNECT_SECONDS = 10.0
 # SquadStack makes one request of its own for each lead of a call, one after the other: a hundred of them take minutes,
@@ -9,5 +9,5 @@ _FOR_EACH_LEAD = 2.4
 
 
 def read_timeout_for(leads: int, longest: float) -> float:
-    """Return how long the answer to a call may take."""
+    """Return how many seconds the response to a call may take."""
     return min(longest, _FOR_ANY_CALL + _FOR_EACH_LEAD * leads)

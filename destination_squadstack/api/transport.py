@@ -1,4 +1,4 @@
-"""One HTTP call: a request out, a response or none back. Never raises for anything the network does."""
+"""One HTTP call: a request, and a response or the reason for none. No failure of the network raises."""
 
 import contextlib
 import math
@@ -38,7 +38,7 @@ _BAD_PROXY = "no connection with the proxy that the environment names"
 
 @dataclass(frozen=True, slots=True)
 class _Connection:
-    """A connection that is kept, and what goes before a path on it: the whole address if a proxy is to pass it on."""
+    """A kept connection, and the prefix of its paths: the whole address if a proxy passes it on."""
 
     pool: HTTPConnectionPool
     prefix: str
@@ -73,7 +73,7 @@ class Transport:
 
     @property
     def read_timeout(self) -> float:
-        """How long after a call was sent it may still be at work, unanswered, however many leads it holds."""
+        """The seconds for which a call without a response may still be at work, however many leads it holds."""
         return self._read_timeout
 
     def send(
@@ -156,11 +156,11 @@ def _connect(base_url: str, clock: Clock) -> _Connection:
 
 
 class NotConnectedError(HTTPError):
-    """There was no connection on which anything of the call could have left; the cause says why."""
+    """No connection was established, so nothing of the call was sent; the cause says why."""
 
 
 class _ConnectionWithPhases:
-    """A connection that tells what fails before the first byte of a call from what fails later.
+    """A connection that distinguishes failures before the first byte of a call from later ones.
 
     urllib3 has one exception for both where TLS or a proxy is involved: a timeout or a reset in the handshake looks
     like one of the answer.
@@ -176,7 +176,7 @@ class _ConnectionWithPhases:
 
 
 def _hang_up(pool: HTTPConnectionPool) -> None:
-    """Close the connection that is kept; urllib3 opens it again for the next call."""
+    """Close the kept connection; urllib3 opens it again for the next call."""
     if pool.pool is None:
         return
     with contextlib.suppress(Empty):
@@ -187,7 +187,7 @@ def _hang_up(pool: HTTPConnectionPool) -> None:
 
 
 def read_reply(status: int, headers: Mapping[str, str], body: bytes, now: float) -> ApiResponse:
-    """Turn a response into a reply."""
+    """Return a response of urllib3 as an `ApiResponse`."""
     parsed, unreadable = _parse(body)
     if unreadable is not None and body:
         parsed = body[:_ERROR_CHARACTERS].decode("utf-8", "replace")
@@ -206,7 +206,7 @@ def _parse(body: bytes) -> tuple[Any, str | None]:
 
 
 def _no_response(error: Exception) -> NoResponse | NotLoggedIn:
-    """Say what happened to a call without an answer; never with the error's own text, which holds addresses."""
+    """Describe a call without a response, never with the error's own text, which holds addresses."""
     if reason := certificate_problem(error):
         return NotLoggedIn("certificate", reason)
     for kinds, what in _NEVER_LEFT:

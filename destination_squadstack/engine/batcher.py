@@ -1,4 +1,4 @@
-"""Groups records into calls: as full as can be, and with the order of each lead kept.
+"""Groups records into batches, as full as possible and with the order of each lead kept.
 
 A batch holds a lead at most once. A record whose lead is in an unsettled batch goes into a newer one, which waits for
 the older: blockers are always older, so there is no cycle, and sealing a batch seals its blockers first, so that nobody
@@ -38,7 +38,7 @@ class RecordError:
 
 @dataclass(slots=True, eq=False)
 class Record:
-    """One record on its way. `number` and `line` are those of its message, `body` is the lead as it is sent."""
+    """A record. `number` and `line` are those of its message, `body` is the lead as JSON text."""
 
     route: Route
     lead_id: str
@@ -59,7 +59,7 @@ class Record:
 
     @property
     def size(self) -> int:
-        """How much memory it holds."""
+        """Its size in bytes of memory."""
         return len(self.line) + len(self.body) + RECORD_OVERHEAD
 
     @property
@@ -70,7 +70,7 @@ class Record:
 
 @dataclass(slots=True, eq=False)
 class Batch:
-    """Records that go to the API together."""
+    """Records of one lane for one call, each lead at most once."""
 
     lane: CampaignOperation
     number: int
@@ -86,7 +86,7 @@ class Batch:
 
 
 class Batcher:
-    """Owns the open batches and the order between all unsettled ones."""
+    """The open batches, and the order between all unsettled ones."""
 
     def __init__(
         self,
@@ -182,7 +182,7 @@ class Batcher:
             pass
 
     def next_deadline(self) -> float | None:
-        """Return when the oldest open batch has to close."""
+        """Return the time at which the oldest open batch has to close."""
         oldest = next(iter(self._by_age.values()), None)
         return None if oldest is None else oldest.deadline
 
@@ -205,7 +205,7 @@ class Batcher:
         return next(numbers, math.inf)
 
     def settle(self, batch: Batch) -> None:
-        """Forget a batch whose records all have an outcome, and let go whoever waited for it."""
+        """Forget a batch whose records all have an outcome, and release the batches that wait for it."""
         del self._unsettled[batch.lane.index][batch.number]
         newest = self._newest[batch.lane.lead_namespace]
         for record in batch.records:

@@ -1,4 +1,4 @@
-"""What goes to an API: a call with the records of a batch, or a probe in place of one.
+"""The calls to an API: a call with the records of a batch, or a probe in place of one.
 
 Both note what has happened to them. What follows from that is decided in `retry`.
 """
@@ -14,7 +14,7 @@ SQUADSTACK = "squadstack"
 
 
 def api_of(lane: CampaignOperation) -> str:
-    """Return whose allowance the calls of a lane are made on: all of SquadStack's APIs share one."""
+    """Return the API whose allowance a lane's calls use: all of SquadStack's APIs share one."""
     return CONTACT_CENTER if lane.operation.api == CONTACT_CENTER else SQUADSTACK
 
 
@@ -53,7 +53,7 @@ class Call:
 
     @property
     def api(self) -> str:
-        """Whose allowance it is made on."""
+        """The API whose allowance it uses."""
         return api_of(self.lane)
 
     @property
@@ -63,18 +63,18 @@ class Call:
 
     @property
     def failure_is_per_record(self) -> bool:
-        """Whether its failure is that of each of its records, and not perhaps of another one beside it."""
+        """Whether its failure is that of each of its records, not perhaps of another record in the call."""
         return self.row_by_row or len(self.records) == 1
 
     @property
     def failures(self) -> int:
-        """How often it has failed, as far as the time to the next try goes."""
+        """How often it has failed: the exponent of the pause before the next try."""
         if not self.failure_is_per_record:
             return max(self.tries, self.stalled_tries)
         return (max(record.blame for record in self.records) + 1) // ROW_BLAME + self.stalled_tries
 
     def note_sent(self, completions: int, now: float) -> None:
-        """Note that it leaves, given how many calls of its lane have been completed."""
+        """Record that it is sent, and how many calls of its lane have been completed."""
         if self.completions_seen is None:
             self.completions_seen = completions
         self.tries += 1
@@ -83,7 +83,7 @@ class Call:
             record.calls += 1
 
     def note_failure(self, failure: FailedAttempt, completions: int) -> bool:
-        """Note a try without an outcome; tell whether other calls of the lane were completed since the try before."""
+        """Record a failed try; return whether other calls of the lane were completed since the previous try."""
         others_completed = completions > (self.completions_seen or 0) and failure.reached
         # A call of what is left of another has not been sent itself: the completion of that one is no other's.
         completions_before = completions if self.tries else completions - 1
@@ -109,7 +109,7 @@ class Call:
         self.stalled_tries, self.completions_seen = 0, completions - 1
 
     def parts(self, count: int, *, suspect: bool = False) -> "list[Call]":
-        """Return up to so many new calls that share its records out among them."""
+        """Divide its records among at most this many new calls."""
         size = -(-len(self.records) // count)
         starts = range(0, len(self.records), size)
         return [Call(self.batch, self.records[start : start + size], suspect=suspect) for start in starts]
@@ -121,14 +121,14 @@ class Call:
 
 @dataclass(slots=True, eq=False)
 class Probe:
-    """A question whether the API answers at all, sent in place of a call: a lead without an id, which it refuses."""
+    """A probe: a lead without an id, sent in place of a call. If the API refuses it, the API responds."""
 
     call: Call
     sent_at: float = 0.0
 
     @property
     def records(self) -> tuple[()]:
-        """No record travels with it."""
+        """It has no records."""
         return ()
 
     @property
@@ -148,7 +148,7 @@ class Probe:
 
     @property
     def api(self) -> str:
-        """Whose allowance it is made on."""
+        """The API whose allowance it uses."""
         return self.call.api
 
 

@@ -44,7 +44,7 @@ class ReleasableState:
 
 
 class Ledger:
-    """Owns the account of what has been read and what became of it."""
+    """The ledger: what has been read, and the outcomes so far."""
 
     def __init__(self) -> None:
         self._segments: deque[Segment] = deque([Segment()])
@@ -58,7 +58,7 @@ class Ledger:
         return len(self._segments) - 1
 
     def add_record(self, size: int) -> Segment:
-        """Note that a record was read; its outcome is reported on the segment returned."""
+        """Record that a record was read; report its outcome on the returned segment."""
         segment = self._segments[-1]
         segment.unresolved += 1
         self.unresolved += 1
@@ -66,7 +66,7 @@ class Ledger:
         return segment
 
     def add_state(self, state: Mapping[str, Any], line: bytes) -> None:
-        """Note that a state was read. It leaves as the text that it came as: parsed, it would lose digits."""
+        """Record that a state was read. It leaves as the text that it came as: parsed, it would lose digits."""
         stats = state.get("sourceStats")
         counted = stats.get("recordCount") if isinstance(stats, Mapping) else None
         known = isinstance(counted, int | float) and not isinstance(counted, bool)
@@ -76,7 +76,7 @@ class Ledger:
         self.held_bytes += len(line)
 
     def resolve(self, segment: Segment, stream: StreamKey, size: int, *, written: bool, records: int = 1) -> None:
-        """Note the outcome of one record, or of several of one stream that came to `size` bytes together."""
+        """Record the outcome of one record, or of several of one stream with `size` bytes together."""
         segment.unresolved -= records
         self.unresolved -= records
         self.held_bytes -= size
@@ -118,7 +118,7 @@ class Ledger:
         return ReleasableState(line, None if theirs is None or theirs == ours else (int(theirs), ours), refused)
 
     def _take_counts(self, stream: StreamKey | None) -> tuple[int, int]:
-        """Return and forget what was counted: a STREAM state covers its stream, any other all of them."""
+        """Return the counts and reset them: a STREAM state covers its stream, any other state all streams."""
         if stream is not None:
             written, rejected = self._since_state.pop(stream, (0, 0))
             return written, rejected

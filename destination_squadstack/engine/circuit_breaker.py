@@ -1,4 +1,4 @@
-"""Stops a sync whose config cannot be right: the first 200 records of a lane all fail for one and the same reason.
+"""Stops a sync whose config cannot be right: the first 200 records of a lane all fail for the same reason.
 
 First in order of reading: records that fail our own validation have their outcome at once, and records that were read
 before them only when the API has answered. Until a lane has had a record accepted or its evidence has aged, states are
@@ -110,7 +110,7 @@ class CircuitBreaker:
         )
 
     def end(self, outcomes: Mapping[int, int]) -> None:
-        """Let states go at the end of the input, given how many records of each lane have an outcome.
+        """Release states at the end of the input, given how many records of each lane have an outcome.
 
         Raises:
             ConfigError: All of a lane's records were refused for the same reason, and that is about the config.
@@ -140,16 +140,16 @@ class CircuitBreaker:
         self._acknowledged[lane.index] += count
 
     def holds(self, now: float) -> bool:
-        """Tell whether states have to wait."""
+        """Return whether states have to wait."""
         if not self._suspects:
             return False
         return any(suspicion.until > now for suspicion in self._suspects.values())
 
     def held_until(self) -> float | None:
-        """Return when the last hold ends; None if nothing is held, or not by time."""
+        """Return the time at which the last hold ends; None if nothing is held, or not by time."""
         return max((each.until for each in self._suspects.values() if each.until < math.inf), default=None)
 
     def release(self) -> None:
-        """Let states go: what was found is all there will be, or there is no more room to wait for more."""
+        """Release states: no more outcomes will come, or there is no room to wait for more."""
         for suspicion in self._suspects.values():
             suspicion.until = suspicion.until if suspicion.until == math.inf else -math.inf

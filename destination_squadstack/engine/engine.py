@@ -110,7 +110,7 @@ class Engine:
 
     @property
     def under_way(self) -> int:
-        """How many calls have been handed out and not answered."""
+        """How many calls have been handed out and not returned."""
         return self._scheduler.under_way
 
     @property
@@ -121,7 +121,7 @@ class Engine:
 
     @property
     def calls_on_allowance(self) -> int:
-        """How many calls have been handed out that are SquadStack's to count."""
+        """How many calls have been handed out that count against SquadStack's allowance."""
         return self._scheduler.queue(SQUADSTACK).sent
 
     @property
@@ -205,7 +205,7 @@ class Engine:
         return calls
 
     def wake_at(self, now: float) -> float | None:
-        """Return when there is something to do even if nothing happens."""
+        """Return the time at which there is something to do even if nothing happens."""
         breaker = self._settlement.breaker
         moments = [self._batcher.next_deadline(), breaker.held_until() if breaker.holds(now) else None]
         moments.append(self._scheduler.wake_at(now))
@@ -221,7 +221,7 @@ class Engine:
         self._responses.handle(call, response, now)
 
     def abandon(self, call: ApiCall) -> None:
-        """Note that a call is not under way any more; its records stay without an outcome."""
+        """Record that a call is no longer under way; its records stay without an outcome."""
         self._scheduler.queue_of(call).returned(call)
 
     # --- output
@@ -237,7 +237,7 @@ class Engine:
         return self._settlement.take_states(now, finished=self.finished)
 
     def close(self) -> None:
-        """Let go of what the engine holds outside its memory."""
+        """Delete the engine's temporary files."""
         self._settlement.close()
 
 

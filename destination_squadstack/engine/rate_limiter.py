@@ -1,4 +1,4 @@
-"""When the next call may leave, and what a 429 does to that: `RateLimiter.throttled`.
+"""When the next call may leave. `RateLimiter.throttled` says what follows from a 429.
 
 By a moving window in the client, one pause for all calls when the API says 429, and a share of the allowance that
 follows what the API lets through.
@@ -37,7 +37,7 @@ class Window:
         self._sum = 0
 
     def due(self, units: int, now: float) -> float:
-        """Return when `units` may be spent: `now` if at once. More than the allowance waits for an empty window."""
+        """Return the time at which `units` may be spent. More units than the allowance wait for an empty window."""
         self._forget(now)
         over = self._sum + min(units, self._allowance) - self._allowance
         if over <= 0:
@@ -64,7 +64,7 @@ class Window:
 
 
 class Share:
-    """How much of the allowance this connector takes, in calls a window: all of it until others show up."""
+    """This connector's share of the allowance, in calls a window: all of it until a 429 shows that others call."""
 
     def __init__(self, allowance: int) -> None:
         self._all = float(allowance)
@@ -73,7 +73,7 @@ class Share:
 
     @property
     def contested(self) -> bool:
-        """Whether somebody else uses the allowance as well."""
+        """Whether another client uses the allowance as well."""
         return self.calls < self._all
 
     @property
@@ -82,18 +82,18 @@ class Share:
         return WINDOW_SECONDS / self.calls
 
     def taken(self) -> None:
-        """Note that the API took a call."""
+        """Record that the API accepted a call."""
         self.calls = min(self._all, self.calls + _GROWTH_PER_CALL + _GROWTH_PER_WINDOW / self.calls)
 
     def refused(self, now: float) -> None:
-        """Note a 429."""
+        """Record a 429."""
         if now - self._cut_at >= _SECONDS_BETWEEN_CUTS:
             self._cut_at = now
             self.calls = min(self.calls, max(_SMALLEST_SHARE, self.calls * _CUT))
 
 
 class RateLimiter:
-    """Shared by all calls of the process."""
+    """The rate limiter of all calls to one API."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class RateLimiter:
         return round(self._share.calls)
 
     def due(self, records: int, now: float) -> float:
-        """Return when a call with so many records may leave."""
+        """Return the time at which a call with so many records may leave."""
         due = max(self._paused_until, self._calls.due(1, now))
         if self._share.contested:
             due = max(due, self._next_step)

@@ -1,4 +1,4 @@
-"""A rejected record, and where the engine hands it over to be kept."""
+"""A rejected record, and the interface of what keeps it."""
 
 from dataclasses import dataclass
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""What follows from a response to a call: records settled, or the call sent again, split, probed for or given up.
+"""What follows from a response: records get their outcomes, or the call is sent again, split, probed for or given up.
 
 What a response means is in `api.outcomes`, when a call without an outcome is sent again in `retry`, what becomes of a
 record with an outcome in `settlement`.
@@ -56,7 +56,7 @@ from squadstack_common.api_limits import LONGEST_THROTTLED, TOO_MANY_REQUESTS
 
 
 class ResponseHandler:
-    """Carries out what a response asks for, and knows how the calls of each lane have fared."""
+    """Acts on responses, and keeps the history of each lane's calls."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class ResponseHandler:
         call.note_sent(self._history(call).completions, now)
 
     def handle(self, call: ApiCall, response: Response, now: float) -> None:
-        """Do what a response asks for.
+        """Act on a response.
 
         Raises:
             SyncError: The sync cannot go on.
@@ -163,7 +163,7 @@ class ResponseHandler:
             self._retry_rows(left, later, call.sent_at, now)
 
     def _retry_rows(self, call: Call, later: Sequence[tuple[Record, RowError]], sent_at: float, now: float) -> None:
-        """Send records again that the API would not take now; one that our own call still holds costs no try."""
+        """Send records again that the API refused for now; one that our own earlier call still holds costs no try."""
         held_by_own_call: list[Record] = []
         failed: list[tuple[Record, RowError]] = []
         for record, error in later:
@@ -249,7 +249,7 @@ class ResponseHandler:
         self._failed(call, failure, now, earliest)
 
     def _reject_as_unknown(self, call: Call, outcome: OutcomeUnknown, now: float) -> None:
-        """Reject what may be there already, and would be there twice if it were sent again."""
+        """Reject records that the API may have, and would have twice if they were sent again."""
         operation = call.lane.operation
         reason = Reason(
             Cause.OTHER, f"outcome_unknown: {outcome.what}. It may have been carried out, so it was not sent again."
@@ -265,7 +265,7 @@ class ResponseHandler:
             )
 
     def _failed(self, call: Call, failure: FailedAttempt, now: float, earliest: float) -> None:
-        """Count a try without an outcome, reject the records that are to blame, and go on with the others."""
+        """Count a failed try, reject the records that cause it, and continue with the others."""
         history = self._history(call)
         others_completed = call.note_failure(failure, history.completions)
         to_blame = [record for record in call.records if is_to_blame(record, history)]

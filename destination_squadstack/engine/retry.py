@@ -1,4 +1,4 @@
-"""What to do about a call without an outcome: pure functions of what has happened.
+"""The retry policy for calls without an outcome: pure functions of what has happened.
 
 An API that is down, whether it says so once for a call or row by row, is waited for, and no record is to blame. One is
 to blame only when others of its lane get their final answers while it does not; a list is split to find it. Where no
@@ -44,7 +44,7 @@ _HALF_LIFE = 500.0
 
 
 class FailureRate:
-    """The share of tries that failed of late; small until there are enough of them to tell."""
+    """The share of recent tries that failed; small until there are enough of them."""
 
     def __init__(self) -> None:
         self._good = 0.0
@@ -64,7 +64,7 @@ class FailureRate:
 
 @dataclass(slots=True)
 class LaneHistory:
-    """What the tries of one lane have come to."""
+    """The history of one lane's tries."""
 
     # How many of its calls brought a final answer for a record.
     completions: int = 0
@@ -109,7 +109,7 @@ NOT_FAILED = FailedAttempt("", answered=True)
 
 
 class TriedRecord(Protocol):
-    """What the decisions need of a record."""
+    """The interface of a record that the decisions need."""
 
     @property
     def blame(self) -> int:
@@ -125,7 +125,7 @@ class TriedRecord(Protocol):
 
 
 class TriedCall(Protocol):
-    """What the decisions need of a call."""
+    """The interface of a call that the decisions need."""
 
     @property
     def failure(self) -> FailedAttempt:
@@ -145,7 +145,7 @@ class TriedCall(Protocol):
 
     @property
     def failure_is_per_record(self) -> bool:
-        """Whether its failure is that of each of its records, and not perhaps of another one beside it."""
+        """Whether its failure is that of each of its records, not perhaps of another record in the call."""
 
 
 class Step(Enum):
@@ -161,14 +161,14 @@ class Step(Enum):
 
 
 def is_to_blame(record: TriedRecord, history: LaneHistory) -> bool:
-    """Tell whether a record is to be given up: it failed too often, and the failures of others do not explain it."""
+    """Return whether to give a record up: it failed too often, and the failures of others do not explain that."""
     if record.blame < MAX_BLAME:
         return False
     return not (history.calls.explains(record.blamed_tries) or history.rows.explains(record.blamed_tries))
 
 
 def is_exhausted(records: Sequence[TriedRecord]) -> bool:
-    """Tell whether a record has been tried so often that the sync has to end, although it is not to blame."""
+    """Return whether a record has been tried so often that the sync has to end, although it is not the cause."""
     return any(record.blamed_tries >= MAX_TRIES_PER_RECORD for record in records)
 
 
@@ -180,7 +180,7 @@ def others_got_through(records: Sequence[TriedRecord], history: LaneHistory) -> 
 def next_step(
     call: TriedCall, *, others_completed: bool, can_probe: bool, others_completed_since_first_failure: bool = False
 ) -> Step:
-    """Decide what to do with a call that brought no outcome.
+    """Return the next step of a call without an outcome.
 
     Args:
         call: The call.
@@ -201,7 +201,7 @@ def next_step(
 
 
 def step_after_probe(call: TriedCall) -> Step:
-    """Decide what to do with a call now that the API is known to answer: it may be to blame itself."""
+    """Return the next step of a call now that the API is known to respond: the call may be the cause itself."""
     return Step.RETRY if call.failure_is_per_record else Step.SPLIT
 
 
@@ -215,10 +215,10 @@ def probe_tells(*, others_completed_since_first_failure: bool, is_only_record_le
 
 
 def countable_tries(records: Sequence[TriedRecord]) -> int:
-    """Return how many of these records' tries say something of the API and not of the lead."""
+    """Return how many of these records' tries count for the API's failure rate, not against the lead."""
     return sum([record.blamed_tries < TRIES_THAT_COUNT for record in records])
 
 
 def backoff(tries: int, jitter: float) -> float:
-    """Return 1, 2, 4, … seconds, shortened by up to half, so that who failed together does not return together."""
+    """Return 1, 2, 4, … seconds, shortened by up to half, so that calls that failed together are not sent together."""
     return min(MAX_BACKOFF_SECONDS, 2.0 ** (max(1, tries) - 1)) * (1.0 - jitter / 2)

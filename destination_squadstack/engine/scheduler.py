@@ -1,4 +1,4 @@
-"""When which call goes out: the queues of the two APIs, and what holds a call back.
+"""Which call is sent next and when: the queues of the two APIs.
 
 A call waits for its turn in the queue, for a worker, for the memory that calls under way may take, and for the rate
 limiter (a 429 pauses all calls of an API there).
@@ -50,7 +50,7 @@ class CallQueue:
     # --- in
 
     def add(self, call: Call) -> None:
-        """Line up a call that has not been sent before."""
+        """Queue a call that has not been sent before."""
         self._new.append(call)
 
     def put_first(self, call: ApiCall) -> None:
@@ -58,7 +58,7 @@ class CallQueue:
         self._first.appendleft(call)
 
     def delay(self, call: ApiCall, due: float) -> None:
-        """Line up a call when its time has come."""
+        """Queue a call for a later time."""
         self._delays += 1
         heapq.heappush(self._delayed, (due, self._delays, call))
 
@@ -83,7 +83,7 @@ class CallQueue:
         return call
 
     def returned(self, call: ApiCall) -> None:
-        """Note that a call is not under way any more."""
+        """Record that a call is no longer under way."""
         self.under_way -= 1
         self._bytes_under_way -= call.size
 
@@ -147,7 +147,7 @@ class Scheduler:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no call is under way and none is lined up."""
+        """Whether no call is under way and none is queued."""
         return not self.under_way and not any(self._queues.values())
 
     def queue(self, api: str) -> CallQueue:
@@ -159,7 +159,7 @@ class Scheduler:
         return self._queues[call.api]
 
     def collect(self) -> None:
-        """Line up the batches that are sealed and wait for no other."""
+        """Queue the batches that are sealed and wait for no other."""
         while (batch := self._batcher.take()) is not None:
             call = Call(batch, list(batch.records))
             self._queues[call.api].add(call)

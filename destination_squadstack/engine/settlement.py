@@ -1,4 +1,4 @@
-"""Outcomes and what follows from them: records written or rejected, and the states that may leave.
+"""The outcomes of records, written or rejected, and the states that may leave because of them.
 
 A state leaves when all records before it have an outcome and the rejected ones among them are safe. Why one has not
 left: `Settlement.take_states` waits for a record before it without an outcome (`checkpoint`), or for the circuit
@@ -102,9 +102,9 @@ class Settlement:
         return lane.index in self._accepting_lanes
 
     def refused(self, call: Call, refused: Sequence[tuple[Record, RowError]], now: float) -> list[Record]:
-        """Note the final refusals of a call's records; return those that mean "written" all the same.
+        """Record the final refusals of a call's records; return those that nevertheless mean "written".
 
-        They have to be passed on to `written`.
+        The caller passes these to `written`.
         """
         known = self._known_before(call, refused)
         done = call.lane.operation.done_after_unknown_outcome
@@ -132,7 +132,7 @@ class Settlement:
         return written
 
     def _known_before(self, call: Call, refused: Sequence[tuple[Record, RowError]]) -> Mapping[Fact, set[str]]:
-        """Return the leads whose "already so" proves nothing: this run knew of it before the lost answer."""
+        """Return the leads whose "already done" proves nothing: this run knew it before the lost response."""
         lane = call.lane
         doubtful: dict[Fact, list[str]] = {}
         for record, row_error in refused:
@@ -142,7 +142,7 @@ class Settlement:
         return {fact: self._seen_leads.among(lane.lead_namespace, fact, ids) for fact, ids in doubtful.items()}
 
     def _learn_from(self, lane: CampaignOperation, record: Record, cause: Cause) -> None:
-        """Remember what a refusal says of a lead."""
+        """Remember what a refusal says about a lead."""
         fact = FACT_OF_CAUSE.get(cause)
         if fact is Fact.GONE and not lane.operation.removes_leads:
             # "Does not exist" is also what an update is told about a lead that has been processed.
@@ -178,7 +178,7 @@ class Settlement:
         )
 
     def not_for_sending(self, route: Route) -> None:
-        """Note a record that is dealt with, so states may leave: they count it like a record that was written."""
+        """Record that a record is not to be sent: states count it like a written one."""
         self._ledger.resolve(self._ledger.add_record(0), route.key, 0, written=True)
 
     def invalid_record(self, route: Route, number: int, line: bytes, invalid: InvalidRecord, now: float) -> None:
@@ -269,7 +269,7 @@ class Settlement:
         return [state.line for state in released]
 
     def _check_limit(self, *, finished: bool) -> None:
-        """Compare what was rejected with what has an outcome, both without what is ahead of the API's answers."""
+        """Compare the rejected records with those that have an outcome, both only up to the API's responses."""
         percent = self._max_rejected_percent
         if percent is None or not self._progress.rejected_total:
             return
@@ -285,5 +285,5 @@ class Settlement:
             )
 
     def close(self) -> None:
-        """Let go of what is held outside the memory."""
+        """Delete the temporary files."""
         self._seen_leads.close()

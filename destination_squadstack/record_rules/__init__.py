@@ -1,4 +1,4 @@
-"""What happens to a record before it is sent, one rule a module, in this order.
+"""The rules for a record before it is sent, one module each, in this order.
 
 1. `filters`: a record that fails a test of the config is not sent.
 2. `tombstones`: a record of a row that was deleted at its source is never created, updated or upserted.

@@ -1,4 +1,4 @@
-"""Which records are sent: every test of the config's `filter` must hold.
+"""The filter: a record is sent if every test of the config's `filter` holds.
 
 A value is compared as text, white space around it left out: true is `true`, 12.50 is `12.5`, and a field that is null
 or missing is empty text. Case counts.
@@ -18,7 +18,7 @@ Test = Callable[[str], bool]
 
 
 class Comparison(StrEnum):
-    """What a field is tested for."""
+    """The test of a filter."""
 
     EQUALS = "equals"
     NOT_EQUALS = "not_equals"

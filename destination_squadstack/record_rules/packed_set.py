@@ -8,7 +8,7 @@ _PARTS = 1024
 
 
 class PackedSet:
-    """A set that is filled, sealed, and then asked."""
+    """A set of numbers: add them, seal it, then use `in`."""
 
     def __init__(self) -> None:
         self._parts = [array("Q") for _ in range(_PARTS)]
@@ -18,7 +18,7 @@ class PackedSet:
         self._parts[number % _PARTS].append(number)
 
     def seal(self) -> None:
-        """Make it ready to be asked."""
+        """Sort the numbers, so that `in` works."""
         for index, part in enumerate(self._parts):
             self._parts[index] = array("Q", sorted(set(part)))
 

@@ -1,4 +1,4 @@
-"""What may leave as a lead's phone number."""
+"""The phone number of a lead, as the config allows it to be sent."""
 
 from enum import StrEnum
 from typing import Any
@@ -7,7 +7,7 @@ from squadstack_common.phone_numbers import DIGITS, INDIA, is_valid_indian, plai
 
 
 class PhoneNumbers(StrEnum):
-    """What the config lets happen to a lead's number."""
+    """How a lead's phone number is sent (`cleaning.phone_numbers`)."""
 
     NORMALIZE = "normalize"
     STRICT = "strict"

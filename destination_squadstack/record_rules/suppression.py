@@ -1,4 +1,4 @@
-"""The list of numbers that nobody may be called at, and which records it keeps from being sent.
+"""The suppression list: numbers that must not be called, and which records it holds back.
 
 A line of the list is a phone number, in any spelling that `phone_numbers` reads, or the SHA-256 hash of ten digits.
 Numbers and hashes are kept apart. A number is kept with its country, so that foreign ones are kept too. Of a hash the
@@ -28,7 +28,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class OnMatch(StrEnum):
-    """What is done about a record whose number is on the list."""
+    """What to do about a record whose number is on the list."""
 
     REJECT = "reject"
     DISABLE = "disable"
@@ -43,7 +43,7 @@ class UnreadableLine(ValueError):  # noqa: N818 - it is the line that is at faul
 
 
 class SuppressionList:
-    """Numbers that nobody may be called at."""
+    """The numbers of a suppression list."""
 
     def __init__(self, numbers: PackedSet, hashes: PackedSet) -> None:
         self._numbers = numbers

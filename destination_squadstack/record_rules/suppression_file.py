@@ -1,4 +1,4 @@
-"""Where the suppression list comes from: a file of this machine or of a bucket, plain or compressed with gzip.
+"""The file of the suppression list: on this machine or in a bucket, plain or compressed with gzip.
 
 The list is read whole before anything is sent. Whatever keeps it from being read ends the sync: nobody is called on
 half a list.

@@ -17,7 +17,7 @@ _OFF = frozenset({"", "false", "f", "no", "n", "0"})
 
 
 class OnDeleted(StrEnum):
-    """What is done about a lead whose row was deleted."""
+    """What to do about a lead whose row was deleted."""
 
     SKIP = "skip"
     DISABLE = "disable"

@@ -1,1 +1,1 @@
-"""Rejected records: where they are kept, and how they are sent again."""
+"""Rejected records: how they are stored and sent again."""

@@ -1,4 +1,4 @@
-"""`replay`: reads rejected rows and hands them to a sync as if a source had sent them.
+"""`replay`: reads rejected records and passes them to a sync as if a source had sent them.
 
 They go in the order in which they were read by the sync that rejected them, over all files, streams and runs: of a
 lead's values the newest has to win. The files are read only. What fails again is kept by the sync like any rejected

@@ -1,4 +1,4 @@
-"""Where rejected rows are kept: a folder of this machine, or whatever fsspec reaches, such as S3."""
+"""The storage of rejected records: a folder of this machine, or anything that fsspec reaches, such as S3."""
 
 import contextlib
 import errno
@@ -38,7 +38,7 @@ _DRAFT = ".squadstack-draft"
 
 
 class RejectedRecordStorage(Protocol):
-    """Where files are kept."""
+    """The interface of a storage."""
 
     def put(self, path: str, content: bytes) -> None:
         """Write a file so that it survives a crash once this returns; never leave half of one.
@@ -73,7 +73,7 @@ class RejectedRecordStorage(Protocol):
         """Return the field of the config that such an error is about."""
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the storage."""
 
 
 class LocalFolderStorage:
@@ -133,14 +133,14 @@ class LocalFolderStorage:
         return "bucket_path"
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the storage."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power cut."""
+    """Make the names in a folder survive a power failure."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -211,7 +211,7 @@ class ObjectStorage:
         raise AssertionError("the last try returns or raises")
 
     def try_out(self) -> None:
-        """Prove that objects can be written, and leave none: an upload that is begun and given up is never seen.
+        """Test that objects can be written, and leave none: an upload that is begun and given up is never visible.
 
         An object that is written and removed would stay where the keys may write but not delete.
 
@@ -236,7 +236,7 @@ class ObjectStorage:
         return "s3_endpoint"
 
     def close(self) -> None:
-        """Have nothing to let go of."""
+        """Do nothing: nothing is open."""
 
 
 @contextmanager
@@ -252,7 +252,7 @@ def _as_os_error(seconds: float) -> Iterator[None]:
 
 
 def is_final(error: OSError) -> bool:
-    """Tell whether the config has to change; anything else may be gone at the next try."""
+    """Return whether an error needs a change of the config; any other may be over at the next try."""
     code, status = _said(error)
     if status is not None:
         return code not in _PASSING_CODES and (
@@ -262,14 +262,14 @@ def is_final(error: OSError) -> bool:
 
 
 def _said(error: OSError) -> tuple[str | None, int | None]:
-    """Return the code and the HTTP status with which S3 refused, if it was S3 that did."""
+    """Return the code and the HTTP status of a refusal by S3, if it is one."""
     response = getattr(error.__cause__, "response", None) or {}
     code = response.get("Error", {}).get("Code")
     return code, response.get("ResponseMetadata", {}).get("HTTPStatusCode")
 
 
 def open_storage(store: Store | None, run_id: str) -> RejectedRecordStorage | None:
-    """Return where the rows of a run go."""
+    """Return the storage that the config names."""
     match store:
         case LocalStore(path):
             return LocalFolderStorage(path, run_id)
@@ -280,7 +280,7 @@ def open_storage(store: Store | None, run_id: str) -> RejectedRecordStorage | No
 
 
 def problem(store: Store | None, clock: Clock) -> SyncError | None:
-    """Say why rows cannot be kept. It is tried, since nothing else proves it, and nothing stays behind."""
+    """Return why records cannot be stored, or None. It writes for proof, and leaves nothing behind."""
     match store:
         case LocalStore(path):
             return _folder_problem(Path(path))
@@ -305,10 +305,10 @@ def _folder_problem(folder: Path) -> SyncError | None:
 
 
 class Bucket(Protocol):
-    """What can be tried out."""
+    """The interface of a bucket that can be tested."""
 
     def try_out(self) -> None:
-        """Prove that objects can be written, and leave none."""
+        """Test that objects can be written, and leave none."""
 
     def field(self, error: OSError) -> str:
         """Return the field of the config that such an error is about."""

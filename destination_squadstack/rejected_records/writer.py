@@ -1,4 +1,4 @@
-"""Keeps rejected records, whole, where their owner can fix and send them again.
+"""Stores rejected records, whole, so that their owner can correct and send them again.
 
 Rows lie at {bucket_path}/{sync_id}/{namespace}/{stream}/ in files that are complete at any moment: a file is
 replaced as a whole, so a crash leaves the old or the new one. A state that covers a rejected record leaves only after
