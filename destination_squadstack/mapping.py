@@ -128,6 +128,8 @@ class _Field:
     quick: frozenset[type]
     as_text: bool
     strict: bool
+    # Whether a list takes no lead without it.
+    in_list: bool
 
 
 class RecordMapper:
@@ -150,7 +152,7 @@ class RecordMapper:
         self._passes_over_deleted = not operation.for_deleted_rows
         self._in_path = operation.body is Body.IN_PATH
         self._validator: Draft7Validator = RecordValidator(schema)
-        self._fields = tuple(_fields(schema))
+        self._fields = tuple(_fields(schema, operation.list_requires))
         self._documented = frozenset(schema["properties"])
         only = frozenset(schema["properties"]) if schema.get("additionalProperties") is False else None
         if mapped is None and rules.only_mapped:
@@ -169,8 +171,8 @@ class RecordMapper:
         # How many values cleaning has changed, by kind.
         self.changed: Counter[Change] = Counter() if changed is None else changed
 
-    def shape(self, data: Mapping[str, Any]) -> tuple[str, bytes]:
-        """Return what the lead is told apart by, and its JSON text.
+    def shape(self, data: Mapping[str, Any]) -> tuple[str, bytes, bool]:
+        """Return what the lead is told apart by, its JSON text, and whether it has to be sent alone.
 
         Raises:
             Filtered: The record fails a test of the filter.
@@ -186,13 +188,7 @@ class RecordMapper:
             self._clean(lead)
         if self._suppression is not None and self._suppression.forbids(lead.get(self._number)):
             raise InvalidRecord(SUPPRESSED, self._id_of(lead), about_config=False)
-        for field in self._fields:
-            value = lead.get(field.name)
-            if (value.__class__ in field.quick and value and not field.strict) or (
-                value is None and not field.required
-            ):
-                continue
-            self._look_closer(lead, field)
+        alone = self._check(lead)
         lead_id: str = lead[self._key]
         if lead_id[0].isspace() or lead_id[-1].isspace():
             # SquadStack may trim it, and then the lead it answers for is not the lead that was sent.
@@ -200,9 +196,9 @@ class RecordMapper:
         if self._integer_key:
             lead[self._key] = int(lead_id)
         try:
-            return lead_id, orjson.dumps(lead)
+            return lead_id, orjson.dumps(lead), alone
         except TypeError:
-            return lead_id, self._dump(lead_id, lead)
+            return lead_id, self._dump(lead_id, lead), alone
 
     def _is_tombstone(self, data: Mapping[str, Any]) -> bool:
         mark = data.get(self._deleted_field) if self._deleted_at is None else self._deleted_at(data)
@@ -222,6 +218,20 @@ class RecordMapper:
             except TypeError:
                 raise InvalidRecord(f"{name}: holds a number that is too large", lead_id) from None
         return dump(lead)
+
+    def _check(self, lead: dict[str, Any]) -> bool:
+        """Hold a lead to the operation's schema; return whether it has to be sent alone."""
+        alone = False
+        for field in self._fields:
+            value = lead.get(field.name)
+            if value.__class__ in field.quick and value and not field.strict:
+                continue
+            if value is None and not field.required:
+                # A null that is to be sent is refused in a list as it is alone, and there it costs no call of its own.
+                alone = alone or (field.in_list and field.name not in lead)
+                continue
+            self._look_closer(lead, field)
+        return alone
 
     def _look_closer(self, lead: dict[str, Any], field: _Field) -> None:
         value = lead.get(field.name)
@@ -301,7 +311,7 @@ def _is_unicode(value: object) -> bool:
     return True
 
 
-def _fields(schema: Mapping[str, Any]) -> list[_Field]:
+def _fields(schema: Mapping[str, Any], list_requires: frozenset[str]) -> list[_Field]:
     fields = []
     for name, rule in schema["properties"].items():
         if "type" not in rule:
@@ -317,6 +327,7 @@ def _fields(schema: Mapping[str, Any]) -> list[_Field]:
                 quick=frozenset() if strict else quick,
                 as_text=as_text,
                 strict=strict,
+                in_list=name in list_requires,
             )
         )
     return fields

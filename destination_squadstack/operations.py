@@ -3,13 +3,13 @@
 The contracts of the rows below:
 
 * SquadStack "CRM integration v2", bulk: 100 leads a call; every answer is HTTP 200 with one entry per lead, in the
-  order they were sent.
+  order they were sent. The same path takes one lead, an object in place of a list, and answers it with a status.
 * SquadStack v4 and v1: create and disable take a list and answer for all of it at once; the others take one lead.
 * The contact center's Campaigns API: one lead a call, most of them named in the path alone.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
 from functools import cache
 from pathlib import Path
@@ -113,6 +113,8 @@ class Operation:
     batch_size: int = LEADS_PER_CALL
     # Whether the answer has an entry for each lead, or is one for all of them.
     has_row_results: bool = False
+    # What each lead of a list must have, while one that is sent alone may lack it: a record without it is sent alone.
+    list_requires: frozenset[str] = frozenset()
     # Answers that mean "done" when an earlier attempt for the same lead may have been carried out.
     done_after_unknown_outcome: frozenset[Cause] = frozenset()
     removes_leads: bool = False
@@ -142,6 +144,11 @@ class Operation:
         for name, value in load(body).items():
             path = path.replace(f"{{{name}}}", quote(value, safe=""))
         return Request(self.method, path, None)
+
+    @property
+    def for_one_lead(self) -> "Operation":
+        """Return the same operation in the form that takes one lead in place of a list."""
+        return replace(self, body=Body.ONE, batch_size=1, has_row_results=False)
 
     @property
     def establishes(self) -> frozenset[Fact]:
@@ -220,7 +227,13 @@ _ALONE: dict[str, Any] = {"body": Body.ONE, "batch_size": 1}
 
 _ROWS = (
     _crm_v2("create", "lead-created", "append", **_CREATES),
-    _crm_v2("upsert", "lead-upserted", "append_dedup", **_CHANGES),
+    _crm_v2(
+        "upsert",
+        "lead-upserted",
+        "append_dedup",
+        list_requires=frozenset({"phone_number", "contact_name"}),
+        **_CHANGES,
+    ),
     _crm_v2("update", "lead-updated", "update", **_CHANGES),
     _crm_v2("convert", "lead-converted", "append", done_after_unknown_outcome=_CONVERTED),
     _crm_v2("disable", "lead-disabled", "soft_delete", **_STOPS),

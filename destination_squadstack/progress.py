@@ -30,6 +30,8 @@ class Progress:
         # Records that fail their stream's filter, by stream.
         self.filtered: Counter[str] = Counter()
         self.changed: Counter[Change] = Counter()
+        # Records that no list takes, by stream.
+        self.alone: Counter[str] = Counter()
         self.retried = 0
         self.calls = 0
         self.throttled = 0
@@ -49,6 +51,16 @@ class Progress:
     def next_at(self) -> float:
         """When the next line is due."""
         return self._next
+
+    def sent_alone(self, stream: str) -> None:
+        """Count a record that takes a call of its own; of the first of a stream, say so while there is time to stop."""
+        self.alone[stream] += 1
+        if self.alone[stream] == 1:
+            self.log(
+                "WARN",
+                f"The stream '{stream}' has records without phone_number or contact_name. SquadStack takes those one a "
+                "call, in place of 100: each costs a call of the allowance.",
+            )
 
     def reject(self, operation: str, reason: str) -> None:
         """Count a rejected record."""
@@ -94,6 +106,12 @@ class Progress:
             self.log("INFO", summary)
         for stream, count in self.filtered.most_common():
             self.log("INFO", f"{count} records of the stream '{stream}' did not pass the filter and were not sent.")
+        for stream, count in self.alone.most_common():
+            self.log(
+                "INFO",
+                f"{count} records of the stream '{stream}' had no phone_number or no contact_name: each took a call of "
+                "its own.",
+            )
         if self.differences:
             self.log(
                 "WARN", f"{self.differences} states came with another number of records than their source counted."

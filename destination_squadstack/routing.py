@@ -43,6 +43,11 @@ class CampaignOperation:
     campaign_field: str
 
     @property
+    def for_one_lead(self) -> "CampaignOperation":
+        """Return the same lane, for leads that no list takes: calls and outcomes count as those of this one."""
+        return replace(self, operation=self.operation.for_one_lead)
+
+    @property
     def fix_context(self) -> FixContext:
         """What a message has to name."""
         return FixContext(

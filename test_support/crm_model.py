@@ -1,4 +1,4 @@
-"""A model of SquadStack's CRM integration (v2, bulk), written from the vendor's documents alone.
+"""A model of SquadStack's CRM integration (v2, lists and single leads), written from the vendor's documents alone.
 
 `Books` holds the leads and decides what a row does to them; `Server` receives calls in a time that is handed in,
 carries them out when their time comes, and has every fault that a network and a server can have. Both note everything:
@@ -83,12 +83,17 @@ class Books:
             "delete": self._delete,
         }
 
-    def carry_out(self, operation: str, ref: str, lead: Any, *, call: int = 0, row: int = 0, at: float = 0.0) -> Row:
+    def carry_out(
+        self, operation: str, ref: str, lead: Any, *, call: int = 0, row: int = 0, at: float = 0.0, alone: bool = False
+    ) -> Row:
         """Do one operation to one lead, or say why not."""
         if not isinstance(lead, dict) or not lead.get("lead_id"):
             return refused(400, "{'lead_id': 'This field is required.'}")
         key = (ref, lead["lead_id"])
         known = self.leads.get(key)
+        # "Required" of every entry in a list; of a lead that is sent alone, "mandatory for the first request".
+        if operation == "upsert" and not alone and (missing := _missing(lead, "phone_number", "contact_name")):
+            return missing
         refusal = self._rules[operation](key, known, lead)
         if refusal is not None:
             return refusal
@@ -257,6 +262,7 @@ class Exchange:
     answered_at: float | None  # None: never
     rows: list[Row | None] = field(default_factory=list)
     done: bool = False
+    alone: bool = False  # a lead in place of a list
 
     @property
     def may_be_applied(self) -> bool:
@@ -273,6 +279,14 @@ class Response:
     body: bytes
 
 
+def _response_to_lead(rows: Sequence[Row], headers: Mapping[str, str], fault: str | None) -> Response:
+    """Return the answer to a lead that was sent alone: its status is the lead's, and so is its body."""
+    (row,) = rows
+    if fault in {"cut", "short"}:
+        return Response(200, headers, b'{"lead_id": "')
+    return Response(row.status, headers, orjson.dumps(row.data))
+
+
 class Server:
     """Receives calls, carries them out in its time, and answers them or does not."""
 
@@ -286,9 +300,11 @@ class Server:
         self._allowance = allowance
         self._retry_after = retry_after
 
-    def receive(self, operation: str, ref: str, leads: Sequence[Any], at: float) -> Exchange:
+    def receive(self, operation: str, ref: str, body: Any, at: float) -> Exchange:
         """Take a call; `answered_at` of what is returned says when `response` is to be asked."""
         self.advance(at)
+        alone = isinstance(body, dict)
+        leads: Sequence[Any] = [body] if alone else body
         number = len(self.exchanges)
         fault = _pick(self.weather.calls, self._chance.random())
         blamed = next((found for lead in leads if (found := self.poison(lead)) is not None), None)
@@ -323,6 +339,7 @@ class Server:
             locked=set() if fault in NOT_CARRIED_OUT else keys - under_way,
             carried_out_at=None if fault in NOT_CARRIED_OUT else at + work,
             answered_at=answered_at,
+            alone=alone,
         )
         self.exchanges.append(exchange)
         if exchange.carried_out_at is not None:
@@ -364,7 +381,13 @@ class Server:
         if fault == "row error":
             return refused(500, TROUBLE)
         row = self.books.carry_out(
-            exchange.operation, exchange.ref, lead, call=exchange.number, row=index, at=exchange.carried_out_at or 0.0
+            exchange.operation,
+            exchange.ref,
+            lead,
+            call=exchange.number,
+            row=index,
+            at=exchange.carried_out_at or 0.0,
+            alone=exchange.alone,
         )
         return refused(500, TROUBLE) if fault == "row error after" else row
 
@@ -381,6 +404,8 @@ class Server:
             return Response(status, {"Content-Type": "text/html"}, text.encode())
         as_json = {"Content-Type": "application/json"}
         rows = [row for row in exchange.rows if row is not None]
+        if exchange.alone:
+            return _response_to_lead(rows, as_json, fault)
         accepted = sum(row.accepted for row in rows)
         result = [{"status_code": row.status, "data": row.data} for row in rows]
         body = orjson.dumps(

@@ -5,7 +5,7 @@ Start at `classify_response`: a 2xx goes to `_classify_rows` (CRM v2) or `_class
 
 CRM v2 answers a bulk call row by row. Rows are matched to records by position, because a failed row carries no lead id.
 An answer that cannot be matched for sure is ambiguous: it may have been applied, in full or in part. The other APIs
-answer a call as a whole.
+answer a call as a whole, and so does CRM v2 where a lead is sent alone, as an object in place of a list.
 """
 
 from collections.abc import Sequence
@@ -172,7 +172,9 @@ def classify_response(
             response.what, may_be_applied=response.may_be_applied, answered=False, timed_out=response.timed_out
         )
     if _OK <= response.status < _REDIRECTS:
-        return _classify_rows(records, response) if operation.has_row_results else _classify_whole_call(response)
+        if operation.has_row_results:
+            return _classify_rows(records, response)
+        return _classify_lead_alone(records, response) if operation.api == CRM_V2 else _classify_whole_call(response)
     return _classify_not_found(records, response, operation, lane_has_accepted) or _classify_status(
         records, response, operation
     )
@@ -183,7 +185,7 @@ _PROBLEMS = {_UNAUTHORIZED: "token", _FORBIDDEN: "permission", _NOT_FOUND: "not_
 
 def _classify_status(records: Sequence[SentRecord], response: ApiResponse, operation: Operation) -> Outcome:
     status, reason = response.status, read_reason(response.body)
-    by_cause = _WRONG_REF.get(reason.cause) if operation.has_row_results else None
+    by_cause = _WRONG_REF.get(reason.cause) if operation.api == CRM_V2 else None
     if status == _FORBIDDEN and _is_a_web_page(response):
         # A firewall that takes offence at one lead, or at this connector: only other calls can tell.
         what = "HTTP 403 with a web page instead of the API's answer"
@@ -220,6 +222,8 @@ def _classify_not_found(
     reason = read_reason(response.body, records[0].field_names)
     if reason.cause in (Cause.UNKNOWN_LEAD, Cause.DELETED):
         return BatchRejected(response.status, reason)
+    if operation.api == CRM_V2:
+        return None
     if operation.api == CONTACT_CENTER and operation.body is not Body.IN_PATH:
         # Its address is that of all leads: a 404 is one lead's only where it was good for others.
         return (
@@ -246,6 +250,22 @@ def _classify_whole_call(response: ApiResponse) -> Outcome:
     if response.unreadable is not None and str(response.body or "").lstrip().startswith(_BROKEN):
         return OutcomeUnknown(f"HTTP {response.status} with {response.unreadable}", may_be_applied=True, answered=True)
     return RowResults(None)
+
+
+def _classify_lead_alone(records: Sequence[SentRecord], response: ApiResponse) -> Outcome:
+    """Read the answer to a lead that was sent alone: the lead itself, as it was sent."""
+    body = response.body
+    if response.unreadable is not None or not isinstance(body, dict):
+        what = response.unreadable or "a body that is no lead"
+        return OutcomeUnknown(f"HTTP {response.status} with {what}", may_be_applied=True, answered=True)
+    if "lead_id" in body:
+        return RowResults(None) if _is_of(records[0], body["lead_id"]) else Mismatch()
+    # An API that takes the lead for a list of one says in its entry, and not in the status, whether it was accepted.
+    return _classify_rows(records, response) if isinstance(body.get("result"), list) else RowResults(None)
+
+
+def _is_of(record: SentRecord, lead_id: object) -> bool:
+    return str(lead_id).strip() == record.lead_id.strip()
 
 
 def _classify_rows(records: Sequence[SentRecord], response: ApiResponse) -> Outcome:
@@ -281,7 +301,7 @@ def _classify_each_row(
             return OutcomeUnknown("an answer with a row that has no status", may_be_applied=True, answered=True)
         data = row.get("data")
         echoed = data.get("lead_id") if isinstance(data, dict) else None
-        if echoed is not None and str(echoed).strip() != record.lead_id.strip():
+        if echoed is not None and not _is_of(record, echoed):
             return Mismatch()
         row_errors.append(None if _OK <= status < _REDIRECTS else _row_error(record, status, data, wait))
     if not _metadata_agrees(body, len(rows), row_errors.count(None)):

@@ -5,6 +5,8 @@ the older: blockers are always older, so there is no cycle, and sealing a batch 
 waits for a batch that is still open. Several batches of a lane may be open, so that repeats do not starve the oldest of
 its fill; at the bound the oldest is sealed at once, so that a lead that comes again and again costs neither memory nor
 lingering.
+
+A record that no list takes has a batch of its own, sealed at once.
 """
 
 import math
@@ -46,6 +48,8 @@ class Record:
     number: int
     line: bytes
     segment: Segment
+    # Whether it is sent in the form of the operation that takes one lead.
+    alone: bool = False
     calls: int = 0
     # What the tries weigh that failed while other calls of its lane were completed, and how many they are.
     blame: int = 0
@@ -116,14 +120,18 @@ class Batcher:
         lane = record.route.lane
         newest = self._newest[lane.lead_namespace]
         earlier = newest.get(record.lead_id)
-        batch = self._batch_for(lane, len(record.body), 0 if earlier is None else earlier.number, now)
+        if record.alone:
+            batch = self._open_batch(lane, now)
+            batch.lane = lane.for_one_lead
+        else:
+            batch = self._batch_for(lane, len(record.body), 0 if earlier is None else earlier.number, now)
         if earlier is not None and earlier not in batch.blockers:
             batch.blockers.add(earlier)
             earlier.waiting.append(batch)
         batch.records.append(record)
         batch.size += len(record.body)
         newest[record.lead_id] = batch
-        if len(batch.records) >= self._size[lane.index]:
+        if record.alone or len(batch.records) >= self._size[lane.index]:
             self._seal(batch)
 
     def _batch_for(self, lane: CampaignOperation, size: int, after: int, now: float) -> Batch:

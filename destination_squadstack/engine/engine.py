@@ -167,7 +167,7 @@ class Engine:
             ) from None
         self._progress.read += 1
         try:
-            lead_id, body = mapper.shape(record["data"])
+            lead_id, body, alone = mapper.shape(record["data"])
         except Deleted:
             self._progress.deleted_at_source += 1
             self._settlement.not_for_sending(route)
@@ -180,7 +180,9 @@ class Engine:
             self._settlement.invalid_record(route, number, line, invalid, now)
             return
         segment = self._ledger.add_record(len(line) + len(body) + RECORD_OVERHEAD)
-        self._batcher.add(Record(route, lead_id, body, number, line, segment), now)
+        if alone:
+            self._progress.sent_alone(route.stream)
+        self._batcher.add(Record(route, lead_id, body, number, line, segment, alone), now)
 
     def end_input(self) -> None:
         """Note that no more messages will come."""

@@ -85,10 +85,12 @@ class World(RuleBasedStateMachine):
             data["detail"] = f"won {number}"
         if operation in {"create", "upsert"} and broken == "number":
             data["phone_number"] = "not a number"
+        if operation == "upsert" and broken == "partial":
+            data["contact_name"] = None
         name = STREAMS[operation]
         message = self.kit.record("" if broken == "id" else lead, stream=name, **data)
         key = None if broken == "id" else ("ref-1", lead)
-        self.run.feed(message, Read(number, operation, key, message.line, valid=broken is None))
+        self.run.feed(message, Read(number, operation, key, message.line, valid=broken in (None, "partial")))
 
     def _add(self, entry):
         self.source.append(entry)
@@ -97,7 +99,7 @@ class World(RuleBasedStateMachine):
     @rule(
         operation=st.sampled_from(OPERATIONS),
         leads=st.lists(st.integers(0, 8), min_size=1, max_size=12),
-        broken=st.sampled_from([None, None, None, None, "id", "number"]),
+        broken=st.sampled_from([None, None, None, None, "id", "number", "partial"]),
     )
     def few(self, operation, leads, broken):
         for index, lead in enumerate(leads):
