@@ -1,4 +1,4 @@
-"""The command line: spec, check, discover, write, replay. Stdout carries Airbyte messages and nothing else.
+"""The command line: spec, check, discover, write, replay, forget. Stdout carries Airbyte messages and nothing else.
 
 The commands that read a config are in `commands`: `spec` must not pay for what they import.
 """
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="destination-squadstack", description="Airbyte destination for SquadStack.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{spec,check,discover,write,replay}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{spec,check,discover,write,replay,forget}")
     commands.add_parser("spec", help="print the specification of the configuration")
     check = commands.add_parser("check", help="prove that the configuration works, without changing anything")
     check.add_argument("--config", required=True, help="path of the configuration file")
@@ -54,6 +54,15 @@ def _parser() -> argparse.ArgumentParser:
         "--catalog", help="path of the configured catalog file; without it streams are taken from the rows"
     )
     replay.add_argument("--only-retryable", action="store_true", help="pass over rows that would be refused again")
+    forget = commands.add_parser(
+        "forget",
+        help="delete a lead at SquadStack and remove what is kept of it",
+        description="Deletes a lead for ever, in every campaign that the config names (allow_delete has to be set), "
+        "and removes its rows from the rejected records and the delivery log. Run it while no sync runs. With dry_run "
+        f"it says what would be removed. Exit code 0: done, or there was nothing; {FAILED}: it failed, run it again.",
+    )
+    forget.add_argument("--config", required=True, help="path of the configuration file")
+    forget.add_argument("--lead-id", required=True, help="the lead's id, as it is sent to SquadStack")
     return parser
 
 
@@ -67,7 +76,9 @@ def _run(options: argparse.Namespace, emitter: Emitter) -> int:
             return 0
     from destination_squadstack import commands  # noqa: PLC0415 - see above
 
-    run = {"check": commands.check, "write": commands.write, "replay": commands.replay}[options.command]
+    run = {"check": commands.check, "write": commands.write, "replay": commands.replay, "forget": commands.forget}[
+        options.command
+    ]
     return run(options, emitter)
 
 

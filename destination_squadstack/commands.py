@@ -1,4 +1,4 @@
-"""The commands that read a config: check, write, replay. Each returns its exit code."""
+"""The commands that read a config: check, write, replay, forget. Each returns its exit code."""
 
 import gc
 import os
@@ -14,9 +14,11 @@ from destination_squadstack.check import problem as find_problem
 from destination_squadstack.cli import FAILED, REJECTED_AGAIN
 from destination_squadstack.config import Config, parse_config, read_json
 from destination_squadstack.errors import SyncError
+from destination_squadstack.forget import delete_at_squadstack, places_of
 from destination_squadstack.protocol import Emitter, register_secrets
 from destination_squadstack.record_rules.suppression_file import load_suppression_list
 from destination_squadstack.rejected_records import storage
+from destination_squadstack.rejected_records.removal import Removed, remove_rows
 from destination_squadstack.rejected_records.replay import RejectedRows
 from destination_squadstack.routing import Route, plan, unmatched
 from destination_squadstack.spec import load_spec
@@ -88,6 +90,42 @@ def replay(options: Namespace, emitter: Emitter) -> int:
         emitter.log("WARN", f"{sync.rejected} of {found.rows} rows were rejected again{kept}.")
         return REJECTED_AGAIN
     return code
+
+
+def forget(options: Namespace, emitter: Emitter) -> int:
+    """Delete a lead at SquadStack and remove what is kept of it."""
+    clock = SystemClock()
+    try:
+        config = _load_config(options.config)
+        places = places_of(config)
+        if not config.dry_run:
+            delete_at_squadstack(places, options.lead_id, ApiRouter(config), clock, emitter.log)
+        removed = _removed(config, options.lead_id, clock, emitter)
+    except SyncError as error:
+        emitter.trace(error)
+        return FAILED
+    if removed is None:
+        emitter.log("INFO", "object_storage_config names no store: nothing is kept of the lead.")
+    else:
+        emitter.log(
+            "INFO",
+            f"{'Dry run: would remove' if config.dry_run else 'Removed'} {removed.rejected} rejected rows and "
+            f"{removed.deliveries} rows of the delivery log, from {removed.files} files.",
+        )
+    return 0
+
+
+def _removed(config: Config, lead_id: str, clock: SystemClock, emitter: Emitter) -> Removed | None:
+    kept = storage.open_storage(config.store, "forget")
+    if kept is None:
+        return None
+    id_fields = {
+        name for entry in config.streams for field in entry.field_map if field.to == "lead_id" for name in field.sources
+    }
+    try:
+        return remove_rows(kept, clock, lead_id, id_fields, look_only=config.dry_run, log=emitter.log)
+    finally:
+        kept.close()
 
 
 def _sync(

@@ -18,12 +18,24 @@ PULL_TOKEN = "WEBHOOKS_PULL_TOKEN"  # noqa: S105 - the variable's name
 DATABASE_URL = "WEBHOOKS_DATABASE_URL"
 RETENTION_DAYS = "WEBHOOKS_RETENTION_DAYS"
 
-PRIVACY = "WEBHOOKS_PRIVACY_"
+PRIVACY_PHONE_NUMBERS = "WEBHOOKS_PRIVACY_PHONE_NUMBERS"
+PRIVACY_NAMES = "WEBHOOKS_PRIVACY_NAMES"
+PRIVACY_FIELDS = "WEBHOOKS_PRIVACY_FIELDS"
+PRIVACY_FIELDS_ACTION = "WEBHOOKS_PRIVACY_FIELDS_ACTION"
+PRIVACY_SALT = "WEBHOOKS_PRIVACY_SALT"
 
 DEFAULT_DATABASE_URL = "sqlite:///webhooks.db"
 _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 _KEY = re.compile(r"[A-Za-z0-9._~-]+")
 _TOKEN = re.compile(r"[!-~]+")
+_PRIVACY = "WEBHOOKS_PRIVACY_"
+_SETTINGS = {
+    "phone_numbers": PRIVACY_PHONE_NUMBERS,
+    "names": PRIVACY_NAMES,
+    "fields": PRIVACY_FIELDS,
+    "fields_action": PRIVACY_FIELDS_ACTION,
+    "salt": PRIVACY_SALT,
+}
 _MAX_DAYS = 36_500
 
 
@@ -132,21 +144,22 @@ def read_privacy(environment: Mapping[str, str]) -> EventPrivacy | None:
     Raises:
         SettingsError: It is of no use.
     """
-    variables = {f"{PRIVACY}{name.upper()}": name for name in PrivacySettings._fields}
-    unknown = sorted(name for name in environment if name.startswith(PRIVACY) and name not in variables)
+    unknown = sorted(name for name in environment if name.startswith(_PRIVACY) and name not in _SETTINGS.values())
     if unknown:
         # A misspelt variable must not pass for one that asks for nothing.
-        raise SettingsError(f"{unknown[0]} is not known; these are: {', '.join(variables)}")
-    given = {name: environment.get(variable, "").strip() for variable, name in variables.items()}
+        raise SettingsError(f"{unknown[0]} is not known; these are: {', '.join(_SETTINGS.values())}")
+    section: dict[str, Any] = {}
     for name in ("phone_numbers", "names", "fields_action"):
-        if given[name] not in ("", *Action):
-            raise SettingsError(f"{PRIVACY}{name.upper()} must be one of {', '.join(Action)}")
-    section: dict[str, Any] = {name: text for name, text in given.items() if text}
-    section["salt"] = environment.get(f"{PRIVACY}SALT", "")  # as it is: a source with the same one hashes alike
-    section["fields"] = [field.strip() for field in given["fields"].split(",") if field.strip()]
+        if text := environment.get(_SETTINGS[name], "").strip():
+            if text not in set(Action):
+                raise SettingsError(f"{_SETTINGS[name]} must be one of {', '.join(Action)}")
+            section[name] = text
+    section["salt"] = environment.get(PRIVACY_SALT, "")  # as it is: a source with the same one hashes alike
+    fields = environment.get(PRIVACY_FIELDS, "").split(",")
+    section["fields"] = [field.strip() for field in fields if field.strip()]
     settings = PrivacySettings.of(section)
     for name, says in settings.problems(keys=()):
-        raise SettingsError(f"{PRIVACY}{name.upper()} {says}")
+        raise SettingsError(f"{_SETTINGS[name]} {says}")
     return EventPrivacy(settings, environment.get(PULL_TOKEN, "").strip()) if settings.changes_anything else None
 
 

@@ -141,6 +141,8 @@ class RejectedRows:
             try:
                 with self._files.open(name, "rb") as packed:
                     for number, line in unpack(packed):
+                        if not line:
+                            continue  # the row of a lead that is forgotten
                         yield index, number, _row(line), line
             except SyncError:
                 raise
