@@ -31,6 +31,8 @@ from destination_squadstack.operations import Target as Needs
 from destination_squadstack.record_rules.field_map import MappedField
 from destination_squadstack.record_rules.filters import FieldCondition
 from destination_squadstack.record_rules.phone_numbers import PhoneNumbers
+from destination_squadstack.record_rules.suppression import OnMatch
+from destination_squadstack.record_rules.tombstones import OnDeleted
 from destination_squadstack.spec import load_spec
 from squadstack_common.config_errors import address_problems, problems
 from squadstack_common.config_sections import filled_in, plain_schema, with_defaults
@@ -38,7 +40,7 @@ from squadstack_common.config_sections import filled_in, plain_schema, with_defa
 # What an operation says where the connection's sync mode decides: Airbyte's form cannot empty a choice.
 _BY_SYNC_MODE = "by_sync_mode"
 # What an entry that leaves it empty takes from the default; campaigns are found by routing.
-_INHERITED = ("api", "send_fields", "filter", "deleted_field")
+_INHERITED = ("api", "send_fields", "filter", "on_deleted", "deleted_field")
 _ADDRESSES = {"squadstack": "base_url", "contact_center": "portal_url"}
 
 
@@ -88,6 +90,7 @@ class Target(Section, frozen=True, kw_only=True):
     campaign_id: str | None = None
     send_fields: str
     filter: tuple[FieldCondition, ...]
+    on_deleted: OnDeleted
     deleted_field: str
 
     def named(self, what: Needs) -> str | None:
@@ -151,9 +154,10 @@ class Cleaning(Section, frozen=True):
 
 
 class Suppression(Section, frozen=True):
-    """The section `suppression`: where the suppression list is."""
+    """The section `suppression`: where the suppression list is, and what to do about a record on it."""
 
     path: str
+    on_match: OnMatch
 
 
 class Config(Section, frozen=True, kw_only=True):
@@ -269,6 +273,8 @@ def _contradictions(config: Config) -> Iterator[str]:
             yield f"{at}.field_map fills one field twice."
     for target in config.targets:
         yield from _wrong_filter(target)
+        yield from _wrong_on_deleted(config, target)
+        yield from _wrong_on_match(config, target)
     if isinstance(config.store, LocalStore) and os.environ.get("DEPLOYMENT_MODE", "").lower() == "cloud":
         yield "object_storage_config.storage_type Local keeps nothing on Airbyte Cloud: choose another store."
 
@@ -288,6 +294,27 @@ def _wrong_filter(target: Target) -> Iterator[str]:
     for index, each in enumerate(target.filter):
         if each.test.needs_value and not each.value.strip():
             yield f"{target.at}.filter[{index}].value is missing: {each.test} needs one."
+
+
+def _wrong_on_deleted(config: Config, target: Target) -> Iterator[str]:
+    at, action = f"{target.at}.on_deleted", target.on_deleted
+    if action is OnDeleted.SKIP:
+        return
+    if (target.api, action) not in OPERATIONS:
+        offered = " or ".join(each for each in OnDeleted if (target.api, each) in OPERATIONS or each is OnDeleted.SKIP)
+        yield f"{at} is {action}, which the api {target.api} does not have: choose {offered}."
+    elif action is OnDeleted.DELETE and not config.allow_delete:
+        yield f"{at} is {action}, which purges leads for ever: set allow_delete to true if that is meant."
+
+
+def _wrong_on_match(config: Config, target: Target) -> Iterator[str]:
+    if config.suppression is None or config.suppression.on_match is not OnMatch.DISABLE:
+        return
+    if target.api == CONTACT_CENTER and operation_of(config, target) == "add_lead":
+        yield (
+            f"suppression.on_match is disable, but {target.at}.operation is add_lead, and the contact center disables "
+            "no leads: choose reject."
+        )
 
 
 def _wrong_target(config: Config, target: Target) -> Iterator[str]:

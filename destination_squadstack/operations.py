@@ -118,7 +118,7 @@ class Operation:
     # Answers that mean "done" when an earlier attempt for the same lead may have been carried out.
     done_after_unknown_outcome: frozenset[Cause] = frozenset()
     removes_leads: bool = False
-    # Whether it is for a row that was deleted at its source as well; any other would call somebody who has left.
+    # Whether it is for a row that was deleted at its source as well: it disables the lead, or purges it.
     for_deleted_rows: bool = False
     needs_allow_delete: bool = False
     # Whether a call may be sent again when nobody knows whether it was carried out.
@@ -273,6 +273,14 @@ _ROWS = (
 OPERATIONS = {(row.api, row.name): row for row in _ROWS}
 NAMES = tuple(dict.fromkeys(row.name for row in _ROWS))
 APIS = tuple(dict.fromkeys(row.api for row in _ROWS))
+
+
+def in_place_of(operation: Operation, name: str) -> Operation | None:
+    """Return the operation of the same API that is done to a lead in place of another one.
+
+    None where there is nothing to replace: the other one is that already, or purges the lead.
+    """
+    return None if operation.name == name or operation.removes_leads else OPERATIONS[operation.api, name]
 
 
 def offered_by(api: str) -> list[str]:

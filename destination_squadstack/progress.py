@@ -3,7 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Callable
 
-from destination_squadstack.mapping import SUPPRESSED, Change
+from destination_squadstack.mapping import SUPPRESSED, Change, StopReason
 from squadstack_common.api_limits import WINDOW_SECONDS
 
 REPORT_SECONDS = 30.0
@@ -26,7 +26,12 @@ class Progress:
         self.read = 0
         self.written = 0
         self.already_there = 0
+        # Rows deleted at their source for which nothing is sent.
         self.deleted_at_source = 0
+        # Leads that are sent to another operation than their stream's, by reason and operation.
+        self.stopped: Counter[tuple[StopReason, str]] = Counter()
+        # Leads among these that SquadStack does not have.
+        self.not_there = 0
         # Records that fail their stream's filter, by stream.
         self.filtered: Counter[str] = Counter()
         self.changed: Counter[Change] = Counter()
@@ -120,7 +125,13 @@ class Progress:
             self.log(
                 "INFO",
                 f"{self.deleted_at_source} records were rows deleted at their source (deleted_field is filled) "
-                "and were not sent: only the operations that disable or delete leads take them.",
+                "and were not sent: on_deleted is skip.",
+            )
+        if self.not_there:
+            self.log(
+                "INFO",
+                f"{self.not_there} leads that were to be disabled or deleted are not in their campaigns, "
+                "so there was nothing to do.",
             )
         for (operation, reason), count in self.rejected.most_common(_MAX_REASONS):
             self.log("WARN", f"Rejected by {operation}: {count} times: {reason}")
@@ -134,13 +145,20 @@ class Progress:
         parts = [
             f"changed: {changed}" if changed else "",
             f"filtered {self.filtered.total():,}" if self.filtered else "",
-            f"deleted at source {self.deleted_at_source:,}" if self.deleted_at_source else "",
-            f"suppressed {suppressed:,}" if suppressed else "",
+            self._stopped(StopReason.DELETED_AT_SOURCE, self.deleted_at_source),
+            self._stopped(StopReason.SUPPRESSED, suppressed),
         ]
-        if not changed and not self.filtered and not suppressed:
+        if not changed and not self.filtered and not suppressed and not self.stopped:
             return ""
         summary = "; ".join(filter(None, parts))
         return f"{summary[0].upper()}{summary[1:]}."
+
+    def _stopped(self, why: StopReason, not_sent: int) -> str:
+        """Return how many records were of leads that may not be called, and what is done to those that are sent."""
+        sent = {operation: count for (reason, operation), count in self.stopped.items() if reason is why}
+        total = not_sent + sum(sent.values())
+        told = "".join(f", {count:,} of them sent to {operation}" for operation, count in sent.items())
+        return f"{why} {total:,}{told}" if total else ""
 
     def _reasons(self) -> str:
         """Return the most frequent reasons of rejection."""

@@ -2,19 +2,20 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from typing import Any
 
 from destination_squadstack.api.fix_messages import FixContext
 from destination_squadstack.config import Config, StreamEntry, Target, operation_of
 from destination_squadstack.errors import ConfigError
-from destination_squadstack.mapping import Change, Cleaning, RecordMapper, RecordRules
-from destination_squadstack.operations import CRM_V2, OPERATIONS, V1, V4, Operation
+from destination_squadstack.mapping import Change, Cleaning, RecordMapper, RecordRules, StopReason
+from destination_squadstack.operations import CRM_V2, OPERATIONS, V1, V4, Operation, in_place_of
 from destination_squadstack.operations import Target as Needs
 from destination_squadstack.protocol import StreamKey
 from destination_squadstack.record_rules.field_map import MappedField
-from destination_squadstack.record_rules.suppression import SuppressionList
+from destination_squadstack.record_rules.suppression import OnMatch, SuppressionList
+from destination_squadstack.record_rules.tombstones import OnDeleted
 
 # With no operation in the config the sync mode decides; append says nothing about what is meant.
 _BY_SYNC_MODE = {"append_dedup": "upsert", "update": "update", "soft_delete": "disable"}
@@ -72,6 +73,13 @@ class Route:
     key: StreamKey
     # The fields that are sent, where the platform's form has mapped them; None: all.
     mapped: frozenset[str] | None = None
+    # Where the leads go that are disabled or deleted in place of that.
+    instead: Mapping[StopReason, CampaignOperation] = field(default_factory=dict)
+
+    @property
+    def lanes(self) -> tuple[CampaignOperation, ...]:
+        """Every lane that its records may take."""
+        return (self.lane, *self.instead.values())
 
     @property
     def field_map(self) -> tuple[MappedField, ...]:
@@ -130,6 +138,7 @@ def record_mapper(
             cut_long_names=config.cleaning.long_names == "cut",
         ),
         suppression=suppression,
+        instead={reason: lane.operation for reason, lane in route.instead.items()},
     )
     if said is not None:
         rules = replace(
@@ -205,7 +214,7 @@ def _goes_elsewhere(config: Config, entry: StreamEntry, route: Route, configured
 
 
 def _choice_of_records(target: Target) -> tuple[object, ...]:
-    return target.filter, target.deleted_field, target.send_fields
+    return target.filter, target.on_deleted, target.deleted_field, target.send_fields
 
 
 def _spelled(stream: str, namespace: str | None) -> str:
@@ -226,7 +235,9 @@ def campaign_operations(config: Config) -> list[CampaignOperation]:
     lanes: dict[tuple[str, str, str], CampaignOperation] = {}
     for target in config.targets:
         name = operation_of(config, target) or _WITHOUT_CATALOG[target.api]
-        _lane(_choice(config, target, OPERATIONS[target.api, name]), lanes)
+        choice = _choice(config, target, OPERATIONS[target.api, name])
+        for operation in (choice.operation, *_instead(config, target, choice.operation).values()):
+            _lane(replace(choice, operation=operation), lanes)
     return list(lanes.values())
 
 
@@ -253,7 +264,28 @@ def _route(
         entry=entry,
         key=(namespace, name),
         mapped=_mapped_fields(configured) if configured.get("destination_object_name") else None,
+        instead={
+            reason: _lane(replace(choice, operation=operation), lanes)
+            for reason, operation in _instead(config, entry or config.default, choice.operation).items()
+        },
     )
+
+
+def _instead(config: Config, target: Target | None, operation: Operation) -> dict[StopReason, Operation]:
+    """Return what is done to the leads of deleted rows and of suppressed numbers in place of an operation."""
+    wanted: dict[StopReason, str] = {}
+    if target is not None and target.on_deleted is not OnDeleted.SKIP:
+        wanted[StopReason.DELETED_AT_SOURCE] = target.on_deleted
+    if config.suppression is not None and config.suppression.on_match is OnMatch.DISABLE and operation.calls_leads:
+        wanted[StopReason.SUPPRESSED] = OnMatch.DISABLE
+    found: dict[StopReason, Operation] = {}
+    for reason, name in wanted.items():
+        if not operation.removes_leads and (operation.api, name) not in OPERATIONS:
+            what = "on_deleted" if reason is StopReason.DELETED_AT_SOURCE else "suppression.on_match"
+            raise ConfigError(f"{what} is {name}, which the api {operation.api} does not have: choose another.")
+        if (other := in_place_of(operation, name)) is not None:
+            found[reason] = other
+    return found
 
 
 def _entry(entries: Sequence[StreamEntry], name: str, namespace: str | None) -> StreamEntry | None:

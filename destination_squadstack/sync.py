@@ -104,7 +104,7 @@ class Sync:
                 read_timeout=api.read_timeout,
             ),
             batcher=Batcher(
-                {route.lane.index: route.lane for route in routes}.values(),
+                {lane.index: lane for route in routes for lane in route.lanes}.values(),
                 linger=config.linger_seconds,
                 largest=config.squadstack.records_per_minute,
             ),

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from destination_squadstack.api.error_text import Reason
 from destination_squadstack.engine.checkpoint import Segment
+from destination_squadstack.mapping import StopReason
 from destination_squadstack.routing import CampaignOperation, LeadNamespace, Route
 from squadstack_common.lossless_json import load
 
@@ -43,6 +44,7 @@ class Record:
     """A record. `number` and `line` are those of its message, `body` is the lead as JSON text."""
 
     route: Route
+    lane: CampaignOperation
     lead_id: str
     body: bytes
     number: int
@@ -50,6 +52,8 @@ class Record:
     segment: Segment
     # Whether it is sent in the form of the operation that takes one lead.
     alone: bool = False
+    # Why its lead is disabled or deleted, in place of what the stream's operation does.
+    stop: StopReason | None = None
     calls: int = 0
     # What the tries weigh that failed while other calls of its lane were completed, and how many they are.
     blame: int = 0
@@ -117,7 +121,7 @@ class Batcher:
 
     def add(self, record: Record, now: float) -> None:
         """Put a record into a batch."""
-        lane = record.route.lane
+        lane = record.lane
         newest = self._newest[lane.lead_namespace]
         earlier = newest.get(record.lead_id)
         if record.alone:

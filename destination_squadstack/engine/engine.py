@@ -97,7 +97,7 @@ class Engine:
             tolerate_rejections=settings.tolerate_rejections,
         )
         self._responses = ResponseHandler(
-            [route.lane for route in routes],
+            [lane for route in routes for lane in route.lanes],
             scheduler=self._scheduler,
             settlement=self._settlement,
             progress=progress,
@@ -167,7 +167,7 @@ class Engine:
             ) from None
         self._progress.read += 1
         try:
-            lead_id, body, alone = mapper.shape(record["data"])
+            lead_id, body, alone, stop = mapper.shape(record["data"])
         except Deleted:
             self._progress.deleted_at_source += 1
             self._settlement.not_for_sending(route)
@@ -182,7 +182,11 @@ class Engine:
         segment = self._ledger.add_record(len(line) + len(body) + RECORD_OVERHEAD)
         if alone:
             self._progress.sent_alone(route.stream)
-        self._batcher.add(Record(route, lead_id, body, number, line, segment, alone), now)
+        lane = route.lane
+        if stop is not None:
+            lane = route.instead[stop]
+            self._progress.stopped[stop, lane.operation.name] += 1
+        self._batcher.add(Record(route, lane, lead_id, body, number, line, segment, alone, stop), now)
 
     def end_input(self) -> None:
         """Note that no more messages will come."""

@@ -8,9 +8,13 @@ from destination_squadstack.routing import Route
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """One record that was not accepted. `number`, `line`: those of its message. `status`: None if it was not sent."""
+    """One record that was not accepted. `number`, `line`: those of its message. `status`: None if it was not sent.
+
+    `operation` is that of its stream, or the one that was to be done to the lead in place of that.
+    """
 
     route: Route
+    operation: str
     number: int
     line: bytes
     lead_id: str | None

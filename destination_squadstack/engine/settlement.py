@@ -29,6 +29,8 @@ MIN_RECORDS_FOR_PERCENT = 1_000
 _AS_THE_API_WOULD_SAY = 400
 _NO_SUCH_LEAD = frozenset({Cause.UNKNOWN_LEAD, Cause.DELETED})
 _OF_A_LEAD_THAT_IS_GONE = frozenset({400, 404, 410})
+# Of leads that are stopped because their rows are gone, many may never have been sent.
+_NOT_FOUND = frozenset({404, 410})
 _SEGMENT_AND_ROUTE = attrgetter("segment", "route")
 
 
@@ -57,7 +59,7 @@ class Settlement:
         self.breaker = CircuitBreaker(sys.maxsize if tolerate_rejections else TRIP_AT)
         self._seen_leads = seen_leads
         self._lanes = {route.key: route.lane for route in routes}
-        lanes = list(self._lanes.values())
+        lanes = [lane for route in routes for lane in route.lanes]
         # Only what an operation of the same campaign may ask for is remembered.
         self._facts_asked_for: dict[LeadNamespace, set[Fact]] = {lane.lead_namespace: set() for lane in lanes}
         for lane in lanes:
@@ -120,6 +122,10 @@ class Settlement:
             if cause is Cause.DUPLICATE_LEAD and self._ignore_duplicates:
                 self._progress.already_there += 1
                 self._resolve(call, record.segment, [record], written=True)
+            elif record.stop is not None and cause in _NO_SUCH_LEAD:
+                # Nobody who could be called: what was asked for is so.
+                self._progress.not_there += 1
+                self._resolve(call, record.segment, [record], written=True)
             else:
                 self.reject(call, record, RecordError(row_error.status, row_error.reason), now)
         if claimed:
@@ -161,8 +167,17 @@ class Settlement:
 
     def reject(self, call: Call, record: Record, error: RecordError, now: float) -> None:
         """Reject a record that was sent."""
-        self._keep(record.route, record.number, record.line, record.lead_id, error, attempts=record.calls)
-        if not self._looks_like_a_restart(call.lane, error):
+        self._keep(
+            record.route,
+            record.number,
+            record.line,
+            record.lead_id,
+            error,
+            operation=record.lane.operation.name,
+            attempts=record.calls,
+        )
+        missing = record.stop is not None and error.status in _NOT_FOUND and error.reason.cause is Cause.OTHER
+        if not missing and not self._looks_like_a_restart(call.lane, error):
             self.breaker.record_failed(call.lane, error.status or 0, error.reason, now, batch=call.batch.number)
         self._resolve(call, record.segment, [record], written=False)
 
@@ -185,7 +200,7 @@ class Settlement:
         """Reject a record that fails our own validation."""
         lane, error = route.lane, RecordError(None, Reason(Cause.OTHER, invalid.reason))
         segment = self._ledger.add_record(0)
-        self._keep(route, number, line, invalid.lead_id, error, attempts=0)
+        self._keep(route, number, line, invalid.lead_id, error, operation=lane.operation.name, attempts=0)
         self._ledger.resolve(segment, route.key, 0, written=False)
         oldest = self._batcher.oldest_unsettled(lane)
         if oldest <= self._batcher.newest:
@@ -200,12 +215,21 @@ class Settlement:
         return lane.lead_namespace in self._namespaces_with_endings and error.reason.cause in _NO_SUCH_LEAD
 
     def _keep(
-        self, route: Route, number: int, line: bytes, lead_id: str | None, error: RecordError, *, attempts: int
+        self,
+        route: Route,
+        number: int,
+        line: bytes,
+        lead_id: str | None,
+        error: RecordError,
+        *,
+        operation: str,
+        attempts: int,
     ) -> None:
-        self._progress.reject(route.lane.operation.name, error.reason.text)
+        self._progress.reject(operation, error.reason.text)
         self._rejected_records.add(
             Rejection(
                 route=route,
+                operation=operation,
                 number=number,
                 line=line,
                 lead_id=lead_id,

@@ -106,7 +106,8 @@ class RejectedRows:
             if self._only_retryable and not row["retryable"]:
                 passed_over += 1
                 continue
-            key, operation = (row["namespace"] or None, row["stream"]), row["operation"]
+            # What was to be done in place of the stream's operation follows from the record once more.
+            key, operation = (row["namespace"] or None, row["stream"]), row.get("stream_operation", row["operation"])
             if operations.setdefault(key, operation) != operation:
                 raise ConfigError(
                     f"The stream '{row['stream']}' has rows of {operations[key]} and of {operation}: "
@@ -192,6 +193,7 @@ def _row(line: bytes) -> dict[str, Any]:
         not isinstance(row, dict)
         or not isinstance(row.get("data"), dict)
         or not all(isinstance(row.get(name), str) for name in ("stream", "operation"))
+        or not isinstance(row.get("stream_operation", ""), str)
         or not isinstance(row.get("namespace"), str | None)
     ):
         raise ValueError("no rejected row")

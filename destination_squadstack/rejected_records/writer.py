@@ -80,18 +80,21 @@ class RejectedRecordWriter:
 
     def _row(self, rejection: Rejection) -> bytes:
         route = rejection.route
-        row = {
+        row: dict[str, object] = {
             "run_id": self._run_id,
             "sync_id": self._sync_id(route),
             "stream": route.stream,
             "namespace": route.namespace,
-            "operation": route.lane.operation.name,
+            "operation": rejection.operation,
             "lead_id": rejection.lead_id,
             "status_code": rejection.status,
             "reason": rejection.reason,
             "retryable": rejection.retryable,
             "attempts": rejection.attempts,
         }
+        if rejection.operation != (of_the_stream := route.lane.operation.name):
+            # Sent again, the record goes through the rules of its stream again.
+            row["stream_operation"] = of_the_stream
         # The record is cut out of its message: written anew it would lose the digits that a float does not hold.
         emitted, data = (_part(rejection.line, name) for name in ("emitted_at", "data"))
         moment = int(self._clock.wall() * 1000)

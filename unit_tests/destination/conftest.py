@@ -179,7 +179,7 @@ def a_bench(
     logs: list[tuple[str, str]] = []
     progress = Progress(lambda level, text: logs.append((level, text)), now=0.0)
     rejected_records = Stored()
-    lanes = {route.lane.index: route.lane for route in routes}.values()
+    lanes = {lane.index: lane for route in routes for lane in route.lanes}.values()
     engine = Engine(
         routes,
         [record_mapper(settings, route, progress.changed, suppression) for route in routes],

@@ -74,7 +74,7 @@ def test_rows_deleted_at_their_source_are_counted_and_the_end_says_what_that_mea
         ),
         (
             "3 records were rows deleted at their source (deleted_field is filled) and were not sent: "
-            "only the operations that disable or delete leads take them."
+            "on_deleted is skip."
         ),
     ]
 

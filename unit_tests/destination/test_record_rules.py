@@ -26,7 +26,7 @@ def mapped(kit):
             parsed = parse_config(kit.config(**config))
             (route,) = plan(parsed, kit.catalog("contacts", mode=mode))
             listed = read_list(["\n".join(suppressed).encode()]) if suppressed else None
-            lead_id, body, _ = record_mapper(parsed, route, self.progress.changed, listed).shape(record)
+            lead_id, body = record_mapper(parsed, route, self.progress.changed, listed).shape(record)[:2]
             lead = json.loads(body)
             assert lead[route.lane.operation.key] == lead_id
             return lead

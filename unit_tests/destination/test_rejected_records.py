@@ -44,7 +44,14 @@ def route(kit):
 
 def rejection(route, data, **changes):
     line = json.dumps({"type": "RECORD", "record": {"stream": route.stream, "emitted_at": 77, "data": data}}).encode()
-    fields = {"lead_id": "L1", "status": 400, "reason": "phone_number: no", "retryable": False, "attempts": 2}
+    fields = {
+        "operation": "upsert",
+        "lead_id": "L1",
+        "status": 400,
+        "reason": "phone_number: no",
+        "retryable": False,
+        "attempts": 2,
+    }
     return Rejection(**{"route": route, "number": 1, "line": line, **fields, **changes})
 
 

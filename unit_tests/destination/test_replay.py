@@ -284,4 +284,7 @@ def test_rows_that_are_all_refused_again_do_not_stop_a_replay(tmp_path, kit, ben
 
 
 def a_rejection(record):
-    return Rejection(record.route, record.number, record.line, record.lead_id, 400, "no", retryable=False, attempts=1)
+    operation = record.lane.operation.name
+    return Rejection(
+        record.route, operation, record.number, record.line, record.lead_id, 400, "no", retryable=False, attempts=1
+    )
