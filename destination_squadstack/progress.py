@@ -136,7 +136,7 @@ class Progress:
         for (operation, reason), count in self.rejected.most_common(_MAX_REASONS):
             self.log("WARN", f"Rejected by {operation}: {count} times: {reason}")
         if (more := len(self.rejected) - _MAX_REASONS) > 0:
-            self.log("WARN", f"Rejected for {more} further reasons; the rejected rows name them.")
+            self.log("WARN", f"Rejected for {more} further reasons; the rejected records name them.")
 
     def _rules(self) -> str:
         """Return a line with how the config's rules changed records; empty if other lines say all of it."""

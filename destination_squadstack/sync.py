@@ -89,7 +89,7 @@ class Sync:
         self._progress = Progress(emitter.log, now=clock.monotonic(), acknowledges=not config.dry_run)
         self._limiter = _limiter(config)
         # No limit of the contact center is documented, and what goes there is none of SquadStack's allowance.
-        self._portal_limiter = RateLimiter(_UNLIMITED)
+        self._contact_center_limiter = RateLimiter(_UNLIMITED)
         self._rejected_records = RejectedRecordWriter(
             None if config.dry_run else open_storage(config.store, run_id), run_id=run_id, clock=clock
         )
@@ -109,7 +109,7 @@ class Sync:
                 largest=config.squadstack.records_per_minute,
             ),
             limiter=self._limiter,
-            portal_limiter=self._portal_limiter,
+            contact_center_limiter=self._contact_center_limiter,
             rejected_records=self._rejected_records,
             seen_leads=SeenLeads(_seen_leads_file()),
             progress=self._progress,
