@@ -37,7 +37,7 @@ TIMEOUTS = (15.0, 60.0)
 
 
 class LoginAttempt(NamedTuple):
-    """What came of one login: a token, or in words what failed, without any of the answer's text."""
+    """The result of one login: a token, or a description of the failure without the response's text."""
 
     result: LoginResult
     token: str = ""
