@@ -40,7 +40,7 @@ from squadstack_common.config_sections import filled_in, plain_schema, with_defa
 # What an operation says where the connection's sync mode decides: Airbyte's form cannot empty a choice.
 _BY_SYNC_MODE = "by_sync_mode"
 # What an entry that leaves it empty takes from the default; campaigns are found by routing.
-_INHERITED = ("api", "send_fields", "filter", "on_deleted", "deleted_field")
+_INHERITED = ("api", "send_fields", "filter", "on_deleted", "deleted_field", "send", "when_gone")
 _ADDRESSES = {"squadstack": "base_url", "contact_center": "portal_url"}
 
 
@@ -92,6 +92,8 @@ class Target(Section, frozen=True, kw_only=True):
     filter: tuple[FieldCondition, ...]
     on_deleted: OnDeleted
     deleted_field: str
+    send: str
+    when_gone: str
 
     def named(self, what: Needs) -> str | None:
         """Return the id of that kind."""
@@ -176,6 +178,10 @@ class Config(Section, frozen=True, kw_only=True):
     dry_run: bool
     cleaning: Cleaning
     suppression: Suppression | None = None
+    max_gone_percent: int
+    resend_after_days: int
+    retry_rejected: bool
+    delivery_log: bool
     store: Store | None = msgspec.field(name="object_storage_config", default=None)
     # Not a field of the config: what a later version may know.
     unknown_fields: tuple[str, ...]
@@ -184,6 +190,13 @@ class Config(Section, frozen=True, kw_only=True):
     def targets(self) -> list[Target]:
         """All targets of the config: the default and the entries of `streams`."""
         return [*([self.default] if self.default else []), *self.streams]
+
+    @property
+    def needs_memory(self) -> bool:
+        """Whether a sync has to know what earlier ones have sent."""
+        return self.retry_rejected or any(
+            target.send == "changed" or target.when_gone != "keep" for target in self.targets
+        )
 
     def missing_section(self, api: str) -> str | None:
         """Return the name of the section that an API needs if it is not filled in, else None."""
@@ -275,6 +288,9 @@ def _contradictions(config: Config) -> Iterator[str]:
         yield from _wrong_filter(target)
         yield from _wrong_on_deleted(config, target)
         yield from _wrong_on_match(config, target)
+        yield from _wrong_when_gone(config, target)
+    if config.store is None:
+        yield from _needs_a_store(config)
     if isinstance(config.store, LocalStore) and os.environ.get("DEPLOYMENT_MODE", "").lower() == "cloud":
         yield "object_storage_config.storage_type Local keeps nothing on Airbyte Cloud: choose another store."
 
@@ -314,6 +330,29 @@ def _wrong_on_match(config: Config, target: Target) -> Iterator[str]:
         yield (
             f"suppression.on_match is disable, but {target.at}.operation is add_lead, and the contact center disables "
             "no leads: choose reject."
+        )
+
+
+def _wrong_when_gone(config: Config, target: Target) -> Iterator[str]:
+    if target.when_gone == "keep":
+        return
+    if (target.api, target.when_gone) not in OPERATIONS:
+        yield f"{target.at}.when_gone is {target.when_gone}, which the api {target.api} does not have: choose another."
+    elif target.when_gone == "delete" and not config.allow_delete:
+        yield (
+            f"{target.at}.when_gone is delete, which purges leads for ever: set allow_delete to true if that is meant."
+        )
+
+
+def _needs_a_store(config: Config) -> Iterator[str]:
+    """What keeps something from sync to sync needs a place to keep it."""
+    users = [f"{target.at}.send" for target in config.targets if target.send == "changed"]
+    users += [f"{target.at}.when_gone" for target in config.targets if target.when_gone != "keep"]
+    users += ["retry_rejected"] * config.retry_rejected + ["delivery_log"] * config.delivery_log
+    if users:
+        yield (
+            f"object_storage_config.storage_type is None, but {users[0]} needs a store to keep things from one sync to "
+            "the next: choose Local or S3."
         )
 
 

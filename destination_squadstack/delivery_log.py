@@ -7,10 +7,10 @@ is done.
 
 import gzip
 from collections.abc import Mapping
-from enum import StrEnum
 
 import orjson
 
+from destination_squadstack.engine.tracking import Verdict
 from destination_squadstack.rejected_records.part_files import PartFile, StorageWriter
 from destination_squadstack.rejected_records.writer import as_folder
 from destination_squadstack.routing import CampaignOperation, Route
@@ -19,18 +19,6 @@ from squadstack_common.clock import Clock
 FOLDER = ".squadstack/deliveries"
 # What waits for the next commit.
 BUFFER_BYTES = 4 * 1024 * 1024
-
-
-class Verdict(StrEnum):
-    """What became of a record."""
-
-    WRITTEN = "written"
-    REJECTED = "rejected"
-    UNCHANGED = "unchanged"
-    FILTERED = "filtered"
-    DELETED_AT_SOURCE = "deleted_at_source"
-    SUPPRESSED = "suppressed"
-    DISABLED_GONE = "disabled_gone"
 
 
 class DeliveryLog:

@@ -234,6 +234,10 @@ class RecordMapper:
             raise otherwise
         return other.shape(data)._replace(stop=reason)
 
+    def lead_id(self, data: Mapping[str, Any]) -> str | None:
+        """Return what the lead of a record is told apart by, where the record is not sent; None if it does not say."""
+        return self._id_of(self._select(data))
+
     def _is_tombstone(self, data: Mapping[str, Any]) -> bool:
         mark = data.get(self._deleted_field) if self._deleted_at is None else self._deleted_at(data)
         return bool(mark) and is_deleted(mark)

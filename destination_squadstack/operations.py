@@ -168,6 +168,11 @@ class Operation:
         return self.removes_leads or self.name == "convert"
 
     @property
+    def stops_calls(self) -> bool:
+        """Return whether a lead is not called any more once this has been done to it."""
+        return self.ends_leads or self.name == "disable"
+
+    @property
     def ends(self) -> frozenset[Fact]:
         """Return what is not so any more: to make or change a converted lead activates it again."""
         if self.removes_leads:

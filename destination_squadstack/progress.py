@@ -3,6 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Callable
 
+from destination_squadstack.engine.tracking import Origin
 from destination_squadstack.mapping import SUPPRESSED, Change, StopReason
 from squadstack_common.api_limits import WINDOW_SECONDS
 
@@ -37,6 +38,12 @@ class Progress:
         self.changed: Counter[Change] = Counter()
         # Records that no list takes, by stream.
         self.alone: Counter[str] = Counter()
+        # Records that SquadStack has already.
+        self.unchanged = 0
+        # Records that the source has not sent and that were written: by where they come from.
+        self.own: Counter[Origin] = Counter()
+        # Leads that have left and could not be disabled, by reason.
+        self.not_disabled: Counter[str] = Counter()
         self.retried = 0
         self.calls = 0
         self.throttled = 0
@@ -96,7 +103,8 @@ class Progress:
 
     def _rate(self, now: float) -> float:
         """Return how many records a second got an outcome in the last minutes."""
-        dealt_with = self.written + self.deleted_at_source + self.filtered.total() + self.rejected_total
+        dealt_with = self.written + self.unchanged + self.deleted_at_source + self.filtered.total()
+        dealt_with += self.rejected_total + self.own.total()
         self._progress.append((now, dealt_with))
         while self._progress[1][0] <= now - _RATE_SECONDS:
             self._progress.popleft()
@@ -133,10 +141,19 @@ class Progress:
                 f"{self.not_there} leads that were to be disabled or deleted are not in their campaigns, "
                 "so there was nothing to do.",
             )
+        self._say_what_the_source_has_not_sent()
         for (operation, reason), count in self.rejected.most_common(_MAX_REASONS):
             self.log("WARN", f"Rejected by {operation}: {count} times: {reason}")
         if (more := len(self.rejected) - _MAX_REASONS) > 0:
-            self.log("WARN", f"Rejected for {more} further reasons; the rejected records name them.")
+            self.log("WARN", f"Rejected for {more} further reasons; the rejected rows name them.")
+
+    def _say_what_the_source_has_not_sent(self) -> None:
+        if self.own[Origin.RETRIED]:
+            self.log("INFO", f"{self.own[Origin.RETRIED]} records that earlier syncs rejected were written now.")
+        if self.own[Origin.GONE]:
+            self.log("INFO", f"{self.own[Origin.GONE]} leads that have left their stream were disabled.")
+        for reason, count in self.not_disabled.most_common(_MAX_REASONS):
+            self.log("WARN", f"{count} leads that have left their stream could not be disabled: {reason}")
 
     def _rules(self) -> str:
         """Return a line with how the config's rules changed records; empty if other lines say all of it."""
@@ -175,11 +192,12 @@ class Progress:
         why = self._reasons() if with_reasons else ""
         there = f" ({self.already_there} of them there already)" if self.already_there else ""
         deleted = f", deleted at the source and not sent {self.deleted_at_source}" if self.deleted_at_source else ""
+        unchanged = f", unchanged {self.unchanged}" if self.unchanged else ""
         filtered = f", filtered {self.filtered.total()}" if self.filtered else ""
         return (
-            f"read {self.read}, written {self.written}{there}{deleted}{filtered}, rejected {self.rejected_total}{why}, "
-            f"waiting {waiting}, sent again {self.retried}, states {self._fate} {self.states}, calls {self.calls}, "
-            f"throttled {self.throttled}."
+            f"read {self.read}, written {self.written}{there}{unchanged}{deleted}{filtered}, "
+            f"rejected {self.rejected_total}{why}, waiting {waiting}, sent again {self.retried}, "
+            f"states {self._fate} {self.states}, calls {self.calls}, throttled {self.throttled}."
         )
 
 

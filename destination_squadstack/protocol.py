@@ -26,7 +26,7 @@ StreamKey = tuple[str | None, str]
 
 
 class Message(NamedTuple):
-    """A RECORD or STATE. `line` is the text it came as."""
+    """A RECORD, a STATE or a TRACE of a stream's status. `line` is the text it came as."""
 
     number: int
     content: dict[str, Any]
@@ -38,7 +38,7 @@ _new = tuple.__new__
 
 
 def read_messages(read: Callable[[int], bytes]) -> Iterator[list[Message]]:
-    """Yield the RECORDs and STATEs of a byte stream, a list for each piece that was read.
+    """Yield the RECORDs, STATEs and statuses of streams of a byte stream, a list for each piece that was read.
 
     Everything else is passed over: blank lines, types that this connector does not know, traces.
 
@@ -96,7 +96,21 @@ def _parse(line: bytes, number: int, parse: Callable[[bytes], Any]) -> dict[str,
         if not isinstance(content.get("state"), dict):
             raise MalformedInput(f"Line {number} of the input is a STATE without a state.")
         return content
+    if kind == "TRACE" and stream_status(content) is not None:
+        return content
     return None
+
+
+def stream_status(content: Mapping[str, Any]) -> tuple[str | None, str, str] | None:
+    """Return the namespace, name and status of a stream that a TRACE is about; None for any other message."""
+    try:
+        said = content["trace"]["stream_status"]
+        of = said["stream_descriptor"]
+        name, namespace, status = of["name"], of.get("namespace") or None, said["status"]
+    except (KeyError, TypeError, AttributeError):
+        return None
+    known = isinstance(name, str) and isinstance(namespace, str | None) and isinstance(status, str)
+    return (namespace, name, status) if known else None
 
 
 def write_stdout(text: bytes) -> None:

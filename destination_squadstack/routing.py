@@ -18,7 +18,7 @@ from destination_squadstack.record_rules.suppression import OnMatch, Suppression
 from destination_squadstack.record_rules.tombstones import OnDeleted
 
 # With no operation in the config the sync mode decides; append says nothing about what is meant.
-_BY_SYNC_MODE = {"append_dedup": "upsert", "update": "update", "soft_delete": "disable"}
+_BY_SYNC_MODE = {"append_dedup": "upsert", "overwrite": "upsert", "update": "update", "soft_delete": "disable"}
 # With no operation and no sync mode either, another one of the API proves token and campaign as well.
 _WITHOUT_CATALOG = {CRM_V2: "upsert", V4: "disable", V1: "disable"}
 
@@ -75,11 +75,18 @@ class Route:
     mapped: frozenset[str] | None = None
     # Where the leads go that are disabled or deleted in place of that.
     instead: Mapping[StopReason, CampaignOperation] = field(default_factory=dict)
+    # Whether the source reads it anew each time.
+    is_full_refresh: bool = False
+    # Whether a record is sent only where it is not what was accepted last.
+    sends_changed: bool = False
+    # What happens to leads that it does not hold any more; None: nothing.
+    gone: CampaignOperation | None = None
 
     @property
     def lanes(self) -> tuple[CampaignOperation, ...]:
         """Every lane that its records may take."""
-        return (self.lane, *self.instead.values())
+        gone = (self.gone,) if self.gone else ()
+        return (self.lane, *self.instead.values(), *gone)
 
     @property
     def field_map(self) -> tuple[MappedField, ...]:
@@ -214,7 +221,14 @@ def _goes_elsewhere(config: Config, entry: StreamEntry, route: Route, configured
 
 
 def _choice_of_records(target: Target) -> tuple[object, ...]:
-    return target.filter, target.on_deleted, target.deleted_field, target.send_fields
+    return (
+        target.filter,
+        target.on_deleted,
+        target.deleted_field,
+        target.send_fields,
+        target.send,
+        target.when_gone,
+    )
 
 
 def _spelled(stream: str, namespace: str | None) -> str:
@@ -255,6 +269,7 @@ def _route(
     name, namespace = configured["stream"]["name"], configured["stream"].get("namespace") or None
     entry = _entry(config.streams, name, namespace)
     choice = _choose(config, entry, configured)
+    target = entry or config.default
     return Route(
         index=index,
         stream=name,
@@ -268,6 +283,9 @@ def _route(
             reason: _lane(replace(choice, operation=operation), lanes)
             for reason, operation in _instead(config, entry or config.default, choice.operation).items()
         },
+        is_full_refresh=configured.get("sync_mode") == "full_refresh",
+        sends_changed=target is not None and target.send == "changed",
+        gone=_gone(target, choice, configured, lanes),
     )
 
 
@@ -288,6 +306,29 @@ def _instead(config: Config, target: Target | None, operation: Operation) -> dic
     return found
 
 
+def _gone(
+    target: Target | None,
+    choice: _Choice,
+    configured: Mapping[str, Any],
+    lanes: dict[tuple[str, str, str], CampaignOperation],
+) -> CampaignOperation | None:
+    """Return where leads go that a stream does not hold any more."""
+    if target is None or target.when_gone == "keep":
+        return None
+    if configured.get("sync_mode") == "incremental":
+        raise ConfigError(
+            f"{target.at}.when_gone is {target.when_gone}, but the stream '{configured['stream']['name']}' is read "
+            "incrementally, so what is missing from a sync is not gone: set it to full refresh, or when_gone to keep."
+        )
+    operation = OPERATIONS.get((choice.operation.api, target.when_gone))
+    if operation is None:
+        raise ConfigError(
+            f"{target.at}.when_gone is {target.when_gone}, which the api {choice.operation.api} does not have: "
+            "choose another."
+        )
+    return _lane(replace(choice, operation=operation), lanes)
+
+
 def _entry(entries: Sequence[StreamEntry], name: str, namespace: str | None) -> StreamEntry | None:
     """Return the entry for a stream; one that names the namespace takes precedence."""
     named = [entry for entry in entries if entry.stream == name]
@@ -297,12 +338,12 @@ def _entry(entries: Sequence[StreamEntry], name: str, namespace: str | None) -> 
 
 def _choose(config: Config, entry: StreamEntry | None, configured: Mapping[str, Any]) -> _Choice:
     name, sync_mode = configured["stream"]["name"], configured.get("destination_sync_mode")
-    if sync_mode == "overwrite":
+    target = entry or config.default
+    if sync_mode == "overwrite" and (target is None or target.when_gone == "keep"):
         raise ConfigError(
             f"The stream '{name}' is set to overwrite, but leads cannot be replaced as a whole: "
-            "choose append or append + deduped for it."
+            "choose append or append + deduped for it, or say with when_gone what happens to leads that are gone."
         )
-    target = entry or config.default
     named = _operation_of_the_catalog(config, configured)
     if named is not None and target is None and named.target is Needs.NOTHING:
         return _Choice(named, "", "default", "default")

@@ -24,13 +24,13 @@ from destination_squadstack.engine.batcher import Batcher
 from destination_squadstack.engine.engine import Engine, EngineSettings
 from destination_squadstack.engine.rate_limiter import RateLimiter
 from destination_squadstack.engine.seen_leads import SeenLeads
+from destination_squadstack.engine.tracking import Origin, OwnRecord
 from destination_squadstack.errors import OutputClosed, SyncError, unexpected
 from destination_squadstack.progress import Progress
 from destination_squadstack.protocol import Emitter, Message
 from destination_squadstack.record_rules.suppression import SuppressionList
-from destination_squadstack.rejected_records.storage import open_storage
-from destination_squadstack.rejected_records.writer import RejectedRecordWriter
 from destination_squadstack.routing import Route, record_mapper
+from destination_squadstack.sync_storage import SyncStorage
 from destination_squadstack.sync_threads import (
     CallBroke,
     CallReturned,
@@ -89,10 +89,10 @@ class Sync:
         self._progress = Progress(emitter.log, now=clock.monotonic(), acknowledges=not config.dry_run)
         self._limiter = _limiter(config)
         # No limit of the contact center is documented, and what goes there is none of SquadStack's allowance.
-        self._contact_center_limiter = RateLimiter(_UNLIMITED)
-        self._rejected_records = RejectedRecordWriter(
-            None if config.dry_run else open_storage(config.store, run_id), run_id=run_id, clock=clock
-        )
+        self._portal_limiter = RateLimiter(_UNLIMITED)
+        self._storage = SyncStorage(config, routes, run_id=run_id, clock=clock, log=emitter.log, is_replay=is_replay)
+        # Records that the source has not sent: before its own, what earlier syncs rejected; after them, who left.
+        self._own: Iterator[OwnRecord] | None = self._storage.retried()
         self._engine = Engine(
             routes,
             [record_mapper(config, route, self._progress.changed, suppression) for route in routes],
@@ -109,8 +109,10 @@ class Sync:
                 largest=config.squadstack.records_per_minute,
             ),
             limiter=self._limiter,
-            contact_center_limiter=self._contact_center_limiter,
-            rejected_records=self._rejected_records,
+            portal_limiter=self._portal_limiter,
+            rejected_records=self._storage.rejected_records,
+            sent_leads=self._storage.sent_leads,
+            deliveries=self._storage.deliveries,
             seen_leads=SeenLeads(_seen_leads_file()),
             progress=self._progress,
         )
@@ -155,8 +157,7 @@ class Sync:
         except _Terminated as order:
             self._emitter.log("WARN", f"Signal {order.number}: finishing the calls under way, then stopping.")
             self._wind_down()
-            with contextlib.suppress(SyncError):  # its states have not left
-                self._rejected_records.commit()
+            self._storage.end(well=False)
             self._log_the_end()
             return _TERMINATED + order.number
         except SyncError as error:
@@ -171,8 +172,7 @@ class Sync:
 
     def _fail(self, error: SyncError) -> int:
         self._wind_down()
-        with contextlib.suppress(SyncError):  # the first error is the one that counts
-            self._rejected_records.commit()
+        self._storage.end(well=False)
         self._log_the_end()
         self._emitter.trace(error)
         return FAILED
@@ -180,7 +180,19 @@ class Sync:
     # --- the loop
 
     def _flow(self) -> None:
-        while not self._engine.finished:
+        self._until_finished()
+        if self._engine.waiting_states and not self._config.dry_run:
+            raise SyncError("The input has ended and all records have an outcome, but a state is left over.")
+        problems: list[SyncError] = []
+        self._own = self._storage.leaving(problems)
+        self._until_finished()
+        self._storage.end(well=True)
+        if problems:
+            raise type(problems[0])(" ".join(map(str, problems)))
+
+    def _until_finished(self) -> None:
+        """Go on until every record that there is has an outcome."""
+        while self._own is not None or not self._engine.finished:
             self._take_input()
             self._make_calls()
             self._pass_on_states()
@@ -192,19 +204,23 @@ class Sync:
                 allowance=self._config.squadstack.calls_per_minute,
                 input_ended=self._engine.input_ended,
             )
-            if not self._engine.finished:
+            if self._own is not None or not self._engine.finished:
                 self._handle_events(wait=self._time_to_wait(now))
         self._pass_on_states()
         # What no state covers, as in a replay or from a source that sends none, is to be kept all the same.
-        self._rejected_records.commit()
-        if self._engine.waiting_states and not self._config.dry_run:
-            raise SyncError("The input has ended and all records have an outcome, but a state is left over.")
+        self._storage.commit()
 
     def _take_input(self) -> None:
         """Feed the input that has been read. A piece that does not fit is continued later, before the next one."""
         engine, now = self._engine, self._clock.monotonic()
         while not engine.saturated:
-            if messages := list(islice(self._piece, _MESSAGES_AT_ONCE)):
+            if self._own is not None:
+                if (own := next(self._own, None)) is not None:
+                    engine.feed_own(own, now)
+                else:
+                    self._own = None
+                    engine.end_own()
+            elif messages := list(islice(self._piece, _MESSAGES_AT_ONCE)):
                 for message in messages:
                     engine.feed(message, now)
             elif self._pieces:
@@ -286,7 +302,7 @@ class Sync:
             watchdog.cancel()
         self._workers.stop()
         self._engine.close()
-        self._rejected_records.close()
+        self._storage.close()
 
     def _log_the_end(self) -> None:
         now, allowance = self._clock.monotonic(), self._config.squadstack.calls_per_minute
@@ -300,8 +316,20 @@ class Sync:
             "INFO",
             f"Dry run: nothing was sent and no state was acknowledged. {self._progress.written} records would be sent "
             f"in {self._progress.calls} calls; {allowance} calls a minute make that about "
-            f"{max(0, calls - allowance) / allowance:.1f} minutes longer than the calls themselves take.",
+            f"{max(0, calls - allowance) / allowance:.1f} minutes longer than the calls themselves take."
+            f"{self._what_else_a_dry_run_found()}",
         )
+
+    def _what_else_a_dry_run_found(self) -> str:
+        progress = self._progress
+        found = [
+            (progress.filtered.total(), "records do not pass the filter"),
+            (progress.unchanged, "are unchanged"),
+            (progress.own[Origin.RETRIED], "rejected by earlier syncs would be sent once more"),
+            (progress.own[Origin.GONE], "leads that have left would be disabled"),
+        ]
+        said = ", ".join(f"{count} {what}" for count, what in found if count)
+        return f" {said}." if said else ""
 
 
 def _seen_leads_file() -> IO[bytes]:

@@ -1,4 +1,4 @@
-"""The settings of the service, from environment variables."""
+"""What the service is told by its environment."""
 
 import hashlib
 import hmac
@@ -40,11 +40,11 @@ _MAX_DAYS = 36_500
 
 
 class SettingsError(Exception):
-    """An invalid environment; its text says which variable to set, and to what."""
+    """The environment does not do; its text says which variable to set, and to what."""
 
 
 class Secrets:
-    """Secrets, held as digests, so that neither a dump nor the time of a comparison reveals them."""
+    """The words that open a door. Kept as digests, so that neither a dump nor a comparison's time tells them."""
 
     def __init__(self, words: tuple[str, ...]) -> None:
         self._digests = tuple(_digest(word) for word in words)
@@ -117,7 +117,7 @@ def _token(text: str) -> str:
 
 
 def read_database(environment: Mapping[str, str]) -> URL:
-    """Read only the store's address.
+    """Read the store's address alone.
 
     Raises:
         SettingsError: It is of no use.

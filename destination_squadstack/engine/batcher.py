@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from destination_squadstack.api.error_text import Reason
 from destination_squadstack.engine.checkpoint import Segment
+from destination_squadstack.engine.tracking import OwnRecord
 from destination_squadstack.mapping import StopReason
 from destination_squadstack.routing import CampaignOperation, LeadNamespace, Route
 from squadstack_common.lossless_json import load
@@ -64,6 +65,8 @@ class Record:
     # How many of its lane's calls had been completed before it failed for the first time.
     completions_before: int | None = None
     last_error: RecordError | None = None
+    # What it is where this sync did not read it from its source.
+    own: OwnRecord | None = None
 
     @property
     def size(self) -> int:

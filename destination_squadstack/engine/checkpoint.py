@@ -48,6 +48,8 @@ class Ledger:
 
     def __init__(self) -> None:
         self._segments: deque[Segment] = deque([Segment()])
+        # What the source has not sent: it holds back no state, and none counts it.
+        self.own = Segment()
         self._since_state: dict[StreamKey, list[int]] = {}
         self.unresolved = 0
         self.held_bytes = 0
@@ -64,6 +66,13 @@ class Ledger:
         self.unresolved += 1
         self.held_bytes += size
         return segment
+
+    def add_own_record(self, size: int) -> Segment:
+        """Note a record that no state covers, because the source has not sent it; its outcome is reported alike."""
+        self.own.unresolved += 1
+        self.unresolved += 1
+        self.held_bytes += size
+        return self.own
 
     def add_state(self, state: Mapping[str, Any], line: bytes) -> None:
         """Record that a state was read. It leaves as the text that it came as: parsed, it would lose digits."""

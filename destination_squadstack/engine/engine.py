@@ -18,8 +18,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from destination_squadstack.api.outcomes import Response
-from destination_squadstack.engine.batcher import RECORD_OVERHEAD, Batcher, Record
-from destination_squadstack.engine.calls import SQUADSTACK, ApiCall, api_of
+from destination_squadstack.engine.batcher import Batcher, Record
+from destination_squadstack.engine.calls import SQUADSTACK, ApiCall, Call, api_of
 from destination_squadstack.engine.checkpoint import Ledger
 from destination_squadstack.engine.rate_limiter import RateLimiter
 from destination_squadstack.engine.rejection import RejectedRecords
@@ -27,12 +27,14 @@ from destination_squadstack.engine.response_handler import ResponseHandler
 from destination_squadstack.engine.scheduler import Scheduler
 from destination_squadstack.engine.seen_leads import SeenLeads
 from destination_squadstack.engine.settlement import Settlement
-from destination_squadstack.errors import MalformedInput
+from destination_squadstack.engine.tracking import Deliveries, Origin, OwnRecord, SentLeadsTracker, Source, Verdict
+from destination_squadstack.errors import MalformedInput, SyncError
 from destination_squadstack.mapping import Deleted, Filtered, InvalidRecord, RecordMapper
 from destination_squadstack.operations import CONTACT_CENTER
 from destination_squadstack.progress import Progress
-from destination_squadstack.protocol import Message
+from destination_squadstack.protocol import Message, stream_status
 from destination_squadstack.routing import Route
+from squadstack_common.lossless_json import dump
 
 # What may be read ahead of the API's responses.
 MAX_RECORDS = 10_000
@@ -48,7 +50,7 @@ class EngineSettings:
     workers: int
     ignore_duplicates: bool = False
     max_rejected_percent: int | None = None
-    # Whether many rejections say nothing about the config, as in a replay: its records were rejected before.
+    # Whether many rejections say nothing about the config, as in a replay: rejected rows are what they are.
     tolerate_rejections: bool = False
     # How long the API may still be at work on a call whose response did not come, however many leads it holds.
     read_timeout: float = 300.0
@@ -65,10 +67,12 @@ class Engine:
         settings: EngineSettings,
         batcher: Batcher,
         limiter: RateLimiter,
-        contact_center_limiter: RateLimiter | None = None,
+        portal_limiter: RateLimiter | None = None,
         rejected_records: RejectedRecords,
         seen_leads: SeenLeads,
         progress: Progress,
+        sent_leads: SentLeadsTracker | None = None,
+        deliveries: Deliveries | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._routes = {
@@ -77,12 +81,13 @@ class Engine:
             for namespace in _spellings(route)
         }
         self._settings = settings
+        self._sent_leads = sent_leads
         self._batcher = batcher
         self._progress = progress
         self._ledger = Ledger()
         self._scheduler = Scheduler(
             batcher,
-            {SQUADSTACK: limiter, CONTACT_CENTER: contact_center_limiter or limiter},
+            {SQUADSTACK: limiter, CONTACT_CENTER: portal_limiter or limiter},
             workers=settings.workers,
         )
         self._settlement = Settlement(
@@ -95,6 +100,8 @@ class Engine:
             ignore_duplicates=settings.ignore_duplicates,
             max_rejected_percent=settings.max_rejected_percent,
             tolerate_rejections=settings.tolerate_rejections,
+            sent_leads=sent_leads,
+            deliveries=deliveries,
         )
         self._responses = ResponseHandler(
             [lane for route in routes for lane in route.lanes],
@@ -153,10 +160,15 @@ class Engine:
     # --- input
 
     def feed(self, message: Message, now: float) -> None:
-        """Take a RECORD or STATE."""
+        """Take a RECORD, a STATE or the status of a stream."""
         number, content, line = message
         if content["type"] == "STATE":
             self._ledger.add_state(content["state"], line)
+            return
+        if content["type"] == "TRACE":
+            status = stream_status(content)
+            if self._sent_leads is not None and status is not None:
+                self._sent_leads.stream_status(*status)
             return
         record = content["record"]
         try:
@@ -166,31 +178,65 @@ class Engine:
                 f"Line {number} of the input is a RECORD of a stream that the catalog does not have."
             ) from None
         self._progress.read += 1
+        self._take(route, mapper, Source(number, line, record["data"]), now)
+
+    def feed_own(self, own: OwnRecord, now: float) -> None:
+        """Take a record that the source has not sent."""
+        if own.origin is Origin.GONE:
+            if (lane := own.route.gone) is not None:
+                lead_id, body = str(own.data["lead_id"]), dump(own.data)
+                record = Record(own.route, lane, lead_id, body, 0, own.line, self._ledger.own)
+                self._send(record, Source(0, own.line, own.data, own), now)
+            return
+        route, mapper = self._routes[own.route.key]
+        self._take(route, mapper, Source(0, own.line, own.data, own), now)
+
+    def _take(self, route: Route, mapper: RecordMapper, source: Source, now: float) -> None:
+        """Send a record, or say what else becomes of it."""
         try:
-            lead_id, body, alone, stop = mapper.shape(record["data"])
+            lead_id, body, alone, stop = mapper.shape(source.data)
         except Deleted:
             self._progress.deleted_at_source += 1
-            self._settlement.not_for_sending(route)
+            self._settlement.not_for_sending(route, source, mapper, Verdict.DELETED_AT_SOURCE)
             return
         except Filtered:
             self._progress.filtered[route.stream] += 1
-            self._settlement.not_for_sending(route)
+            self._settlement.not_for_sending(route, source, mapper, Verdict.FILTERED)
             return
         except InvalidRecord as invalid:
-            self._settlement.invalid_record(route, number, line, invalid, now)
+            self._settlement.invalid_record(route, source, invalid, now)
             return
-        segment = self._ledger.add_record(len(line) + len(body) + RECORD_OVERHEAD)
         if alone:
             self._progress.sent_alone(route.stream)
         lane = route.lane
         if stop is not None:
             lane = route.instead[stop]
-            self._progress.stopped[stop, lane.operation.name] += 1
-        self._batcher.add(Record(route, lane, lead_id, body, number, line, segment, alone, stop), now)
+        record = Record(route, lane, lead_id, body, source.number, source.line, self._ledger.own, alone, stop)
+        self._send(record, source, now)
+
+    def _send(self, record: Record, source: Source, now: float) -> None:
+        """Put a record into a batch, unless SquadStack has it."""
+        record.own = source.own
+        if self._sent_leads is not None:
+            unchanged = self._sent_leads.decide(
+                record.route, record.lane, record.lead_id, record.body, own=source.own is not None
+            )
+            if unchanged is not None:
+                self._settlement.unchanged(record, source, unchanged)
+                return
+        if record.stop is not None:
+            self._progress.stopped[record.stop, record.lane.operation.name] += 1
+        add = self._ledger.add_record if source.own is None else self._ledger.add_own_record
+        record.segment = add(record.size)
+        self._batcher.add(record, now)
 
     def end_input(self) -> None:
         """Note that no more messages will come."""
         self._input_ended = True
+        self._batcher.seal_all()
+
+    def end_own(self) -> None:
+        """Note that no more records come that the source has not sent."""
         self._batcher.seal_all()
 
     # --- calls
@@ -206,9 +252,24 @@ class Engine:
             else:
                 self._settlement.breaker.release()
         calls = self._scheduler.take(now)
+        if self._sent_leads is not None and calls:
+            self._remember(calls)
         for call in calls:
             self._responses.note_sent(call, now)
         return calls
+
+    def _remember(self, calls: Sequence[ApiCall]) -> None:
+        """Have what is about to be sent remembered before it is."""
+        if self._sent_leads is None:
+            return
+        records = (record for call in calls if isinstance(call, Call) for record in call.records)
+        try:
+            self._sent_leads.before_sending((record.route, record.lane, record.lead_id) for record in records)
+        except SyncError:
+            # None of them leaves, so nobody may wait for their responses.
+            for call in calls:
+                self.abandon(call)
+            raise
 
     def wake_at(self, now: float) -> float | None:
         """Return the time at which there is something to do even if nothing happens."""

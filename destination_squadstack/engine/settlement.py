@@ -19,8 +19,17 @@ from destination_squadstack.engine.checkpoint import Ledger, ReleasableState, Se
 from destination_squadstack.engine.circuit_breaker import TRIP_AT, CircuitBreaker
 from destination_squadstack.engine.rejection import RejectedRecords, Rejection
 from destination_squadstack.engine.seen_leads import SeenLeads
+from destination_squadstack.engine.tracking import (
+    Deliveries,
+    Origin,
+    Outcome,
+    SentLeadsTracker,
+    Source,
+    Unchanged,
+    Verdict,
+)
 from destination_squadstack.errors import ConfigError
-from destination_squadstack.mapping import InvalidRecord
+from destination_squadstack.mapping import SUPPRESSED, InvalidRecord, RecordMapper, StopReason
 from destination_squadstack.operations import FACT_OF_CAUSE, Cause, Fact
 from destination_squadstack.progress import Progress
 from destination_squadstack.routing import CampaignOperation, LeadNamespace, Route
@@ -31,6 +40,12 @@ _NO_SUCH_LEAD = frozenset({Cause.UNKNOWN_LEAD, Cause.DELETED})
 _OF_A_LEAD_THAT_IS_GONE = frozenset({400, 404, 410})
 # Of leads that are stopped because their rows are gone, many may never have been sent.
 _NOT_FOUND = frozenset({404, 410})
+# Refusals that say something of the lead's state today, or of the config: the same record may be accepted tomorrow.
+_PASSING = frozenset({Cause.BUSY, Cause.STILL_ACTIVE, Cause.NO_INTEGRATION, Cause.NOT_ENABLED})
+_VERDICT_OF_STOP = {
+    StopReason.DELETED_AT_SOURCE: Verdict.DELETED_AT_SOURCE,
+    StopReason.SUPPRESSED: Verdict.SUPPRESSED,
+}
 _SEGMENT_AND_ROUTE = attrgetter("segment", "route")
 
 
@@ -49,7 +64,11 @@ class Settlement:
         ignore_duplicates: bool,
         max_rejected_percent: int | None,
         tolerate_rejections: bool = False,
+        sent_leads: SentLeadsTracker | None = None,
+        deliveries: Deliveries | None = None,
     ) -> None:
+        self._sent_leads = sent_leads
+        self._deliveries = deliveries
         self._ledger = ledger
         self._batcher = batcher
         self._rejected_records = rejected_records
@@ -95,6 +114,9 @@ class Settlement:
                 self._seen_leads.discard(lane.lead_namespace, fact, ids)
         self.breaker.accepted(lane)
         self._accepting_lanes.add(lane.index)
+        self._remember(records, Outcome.ENDED if lane.operation.stops_calls else Outcome.ACCEPTED)
+        for record in records if self._deliveries is not None else ():
+            self._log(record.route, record.lane, record.lead_id, _verdict(record), calls=record.calls)
         # Most calls carry records of one stream, read between two states: their outcomes are noted together.
         for (segment, _), records_of_stream in groupby(records, key=_SEGMENT_AND_ROUTE):
             self._resolve(call, segment, list(records_of_stream), written=True)
@@ -121,10 +143,15 @@ class Settlement:
             self._learn_from(call.lane, record, cause)
             if cause is Cause.DUPLICATE_LEAD and self._ignore_duplicates:
                 self._progress.already_there += 1
+                # The lead is there, but not as this record says.
+                self._remember([record], Outcome.NOT_APPLIED)
+                self._log(record.route, record.lane, record.lead_id, Verdict.WRITTEN, row_error, calls=record.calls)
                 self._resolve(call, record.segment, [record], written=True)
-            elif record.stop is not None and cause in _NO_SUCH_LEAD:
+            elif (record.stop is not None or _has_left(record)) and cause in _NO_SUCH_LEAD:
                 # Nobody who could be called: what was asked for is so.
                 self._progress.not_there += 1
+                self._remember([record], Outcome.ENDED)
+                self._log(record.route, record.lane, record.lead_id, _verdict(record), row_error, calls=record.calls)
                 self._resolve(call, record.segment, [record], written=True)
             else:
                 self.reject(call, record, RecordError(row_error.status, row_error.reason), now)
@@ -167,15 +194,22 @@ class Settlement:
 
     def reject(self, call: Call, record: Record, error: RecordError, now: float) -> None:
         """Reject a record that was sent."""
-        self._keep(
-            record.route,
-            record.number,
-            record.line,
-            record.lead_id,
-            error,
-            operation=record.lane.operation.name,
-            attempts=record.calls,
-        )
+        self._log(record.route, record.lane, record.lead_id, Verdict.REJECTED, error, calls=record.calls)
+        if _has_left(record):
+            # The memory keeps it, and the next sync disables it if it can.
+            self._progress.not_disabled[error.reason.text] += 1
+            self._remember([record], Outcome.UNKNOWN)
+        else:
+            self._remember([record], _outcome_of(error), error.reason.text)
+            self._keep(
+                record.route,
+                record.number,
+                record.line,
+                record.lead_id,
+                error,
+                operation=record.lane.operation.name,
+                attempts=record.calls,
+            )
         missing = record.stop is not None and error.status in _NOT_FOUND and error.reason.cause is Cause.OTHER
         if not missing and not self._looks_like_a_restart(call.lane, error):
             self.breaker.record_failed(call.lane, error.status or 0, error.reason, now, batch=call.batch.number)
@@ -192,16 +226,69 @@ class Settlement:
             oldest_unanswered=self._batcher.oldest_unanswered(call.lane),
         )
 
-    def not_for_sending(self, route: Route) -> None:
+    def not_for_sending(self, route: Route, source: Source, mapper: RecordMapper, verdict: Verdict) -> None:
         """Record that a record is not to be sent: states count it like a written one."""
-        self._ledger.resolve(self._ledger.add_record(0), route.key, 0, written=True)
+        if self._deliveries is not None and self._deliveries.is_kept:
+            self._log(route, route.lane, mapper.lead_id(source.data), verdict)
+        if self._sent_leads is not None and source.own is None:
+            self._sent_leads.absent(route)
+        self._without_call(route, source, written=True)
 
-    def invalid_record(self, route: Route, number: int, line: bytes, invalid: InvalidRecord, now: float) -> None:
+    def unchanged(self, record: Record, source: Source, unchanged: Unchanged) -> None:
+        """Note a record that is not sent because SquadStack has it, or has refused it, already."""
+        if unchanged.reason is None:
+            self._progress.unchanged += 1
+            self._log(record.route, record.lane, record.lead_id, Verdict.UNCHANGED)
+        else:
+            reason = f"unchanged since it was rejected: {unchanged.reason}"
+            error = RecordError(None, Reason(Cause.OTHER, reason))
+            self._log(record.route, record.lane, record.lead_id, Verdict.REJECTED, error)
+            operation = record.lane.operation.name
+            self._keep(record.route, record.number, record.line, record.lead_id, error, operation=operation, attempts=0)
+        self._without_call(record.route, source, written=unchanged.reason is None)
+
+    def _without_call(self, route: Route, source: Source, *, written: bool) -> None:
+        """Note the outcome of a record for which no call is made."""
+        if source.own is None:
+            self._ledger.resolve(self._ledger.add_record(0), route.key, 0, written=written)
+        else:
+            source.own.settled(written)
+
+    def _remember(self, records: Sequence[Record], outcome: Outcome, reason: str | None = None) -> None:
+        if self._sent_leads is not None:
+            for record in records:
+                self._sent_leads.settled(record.route, record.lane, record.lead_id, record.body, outcome, reason)
+
+    def _log(
+        self,
+        route: Route,
+        lane: CampaignOperation,
+        lead_id: str | None,
+        verdict: Verdict,
+        error: RecordError | RowError | None = None,
+        *,
+        calls: int = 0,
+    ) -> None:
+        if self._deliveries is None:
+            return
+        if error is None:
+            self._deliveries.add(route, lane, lead_id, verdict, calls=calls)
+        else:
+            self._deliveries.add(
+                route, lane, lead_id, verdict, status_code=error.status, reason=error.reason.text, calls=calls
+            )
+
+    def invalid_record(self, route: Route, source: Source, invalid: InvalidRecord, now: float) -> None:
         """Reject a record that fails our own validation."""
         lane, error = route.lane, RecordError(None, Reason(Cause.OTHER, invalid.reason))
-        segment = self._ledger.add_record(0)
-        self._keep(route, number, line, invalid.lead_id, error, operation=lane.operation.name, attempts=0)
-        self._ledger.resolve(segment, route.key, 0, written=False)
+        verdict = Verdict.SUPPRESSED if invalid.reason == SUPPRESSED else Verdict.REJECTED
+        self._log(route, lane, invalid.lead_id, verdict, error)
+        if self._sent_leads is not None and source.own is None:
+            self._sent_leads.present(route, invalid.lead_id)
+        self._keep(route, source.number, source.line, invalid.lead_id, error, operation=lane.operation.name, attempts=0)
+        self._without_call(route, source, written=False)
+        if source.own is not None:
+            return
         oldest = self._batcher.oldest_unsettled(lane)
         if oldest <= self._batcher.newest:
             self._ahead_of_responses[lane.index].append(self._batcher.newest)
@@ -243,7 +330,13 @@ class Settlement:
     def _resolve(self, call: Call, segment: Segment, records: Sequence[Record], *, written: bool) -> None:
         """Note the outcome of records of one stream that were read between two states."""
         count = len(records)
-        self._progress.written += count * written
+        if (own := records[0].own) is None:
+            self._progress.written += count * written
+        else:
+            self._progress.own[own.origin] += count * written
+            for record in records:
+                if record.own is not None:
+                    record.own.settled(written)
         size = sum([record.size for record in records])
         self._ledger.resolve(segment, records[0].route.key, size, written=written, records=count)
         batch = call.batch
@@ -271,6 +364,8 @@ class Settlement:
         Raises:
             ConfigError: More records were rejected than the config allows, or all of them for what the config says.
         """
+        if self._deliveries is not None and self._ledger.has_releasable_state:
+            self._deliveries.commit()
         # Nothing was rejected that these would cover: neither storage, breaker nor limit holds them back.
         if written := self._ledger.take_releasable(all_written=True):
             return self._release(written)
@@ -311,3 +406,22 @@ class Settlement:
     def close(self) -> None:
         """Delete the temporary files."""
         self._seen_leads.close()
+
+
+def _has_left(record: Record) -> bool:
+    """Tell whether a record is about a lead that its stream does not hold any more."""
+    return record.own is not None and record.own.origin is Origin.GONE
+
+
+def _verdict(record: Record) -> Verdict:
+    """Return what the delivery log says of a record that was carried out."""
+    if _has_left(record):
+        return Verdict.DISABLED_GONE
+    return Verdict.WRITTEN if record.stop is None else _VERDICT_OF_STOP[record.stop]
+
+
+def _outcome_of(error: RecordError) -> Outcome:
+    """Return what a rejection means for the memory of what was sent."""
+    if error.retryable:
+        return Outcome.UNKNOWN
+    return Outcome.NOT_APPLIED if error.reason.cause in _PASSING else Outcome.REJECTED

@@ -22,7 +22,7 @@ from destination_squadstack.rejected_records.storage import is_final
 from squadstack_common.lossless_json import dump, load, member
 
 ENDING = ".jsonl.gz"
-# What else the connector keeps beside them: no rejected records.
+# What else the connector keeps beside them: no rejected rows.
 _OTHER_FILES = "/.squadstack/"
 _PIECE_BYTES = 1 << 16
 _TRIES = 3
@@ -66,7 +66,7 @@ class Found:
             if (namespace, stream) not in streams:
                 of = f" of the namespace '{namespace}'" if namespace else ""
                 raise ConfigError(
-                    f"--catalog lacks the stream '{stream}'{of}, to which {rows} of the rejected records belong. "
+                    f"--catalog lacks the stream '{stream}'{of}, to which {rows} of the rejected rows belong. "
                     "Add it, or leave --catalog out."
                 )
 
@@ -119,9 +119,9 @@ class RejectedRows:
             runs.add(run)
             emitted, rejected = _moment(row.get("emitted_at")), _moment(row.get("rejected_at"))
             # Without its number, as in a file that was packed anew, a row can only go by its times.
-            by_run.add((run, number or 0, emitted, rejected, file), _as_message(row, line))
+            by_run.add((run, number or 0, emitted, rejected, file), as_message(row, line))
         if not rows_of and not passed_over:
-            raise ConfigError(f"--from leads to no rejected records: no file below it ends in {ENDING} and holds any.")
+            raise ConfigError(f"--from leads to no rejected rows: no file below it ends in {ENDING} and holds any.")
         self._sorted = by_run
         if len(runs) > 1:
             self._sorted = _over_all_runs(by_run)
@@ -144,11 +144,11 @@ class RejectedRows:
                     for number, line in unpack(packed):
                         if not line:
                             continue  # the row of a lead that is forgotten
-                        yield index, number, _row(line), line
+                        yield index, number, read_row(line), line
             except SyncError:
                 raise
             except ValueError:
-                raise SyncError(f"{what} holds a line that is no rejected record.") from None
+                raise SyncError(f"{what} holds a line that is no rejected row.") from None
             except (EOFError, zlib.error):
                 raise SyncError(f"{what} is not whole.") from None
             except Exception as error:  # noqa: BLE001 - see __init__
@@ -187,7 +187,12 @@ class Reader:
         return bytes(piece)
 
 
-def _row(line: bytes) -> dict[str, Any]:
+def read_row(line: bytes) -> dict[str, Any]:
+    """Return a rejected row.
+
+    Raises:
+        ValueError: The line is none.
+    """
     row = load(line)
     if (
         not isinstance(row, dict)
@@ -196,7 +201,7 @@ def _row(line: bytes) -> dict[str, Any]:
         or not isinstance(row.get("stream_operation", ""), str)
         or not isinstance(row.get("namespace"), str | None)
     ):
-        raise ValueError("no rejected record")
+        raise ValueError("no rejected row")
     return {"retryable": False, "namespace": None, **row}
 
 
@@ -206,7 +211,7 @@ def _moment(value: object) -> float:
     return float(cast("float", value)) if known else 0.0
 
 
-def _as_message(row: Mapping[str, Any], line: bytes) -> bytes:
+def as_message(row: Mapping[str, Any], line: bytes) -> bytes:
     """Return the RECORD message. What the row holds of it is cut out of the text, so that no number loses a digit."""
     of = {name: row[name] for name in ("stream", "namespace") if row[name] is not None}
     parts = [b'"%b":%b' % (name.encode(), _part(line, name)) for name in ("emitted_at", "data") if name in row]

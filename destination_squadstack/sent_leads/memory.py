@@ -8,10 +8,11 @@ import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum, IntFlag
+from enum import IntFlag
 from hashlib import blake2b
 from typing import Any
 
+from destination_squadstack.engine.tracking import Outcome, Unchanged
 from destination_squadstack.sent_leads.resend import is_due
 
 VERSION = 1
@@ -50,18 +51,6 @@ class Status(IntFlag):
     OPEN = 4
 
 
-class Outcome(Enum):
-    """How a record that was sent ended, as far as the memory goes."""
-
-    ACCEPTED = "a"
-    # Accepted by an operation after which SquadStack does not call the lead any more.
-    ENDED = "e"
-    REJECTED = "r"
-    # Not applied, and to be sent again.
-    NOT_APPLIED = "n"
-    UNKNOWN = "u"
-
-
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What one stream sends to one campaign."""
@@ -70,13 +59,6 @@ class Scope:
     campaign: str
     namespace: str
     stream: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unchanged:
-    """A record that need not be sent. `reason`: why its like was rejected, None if it was accepted."""
-
-    reason: str | None
 
 
 @dataclass(slots=True)

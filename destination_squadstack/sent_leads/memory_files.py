@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from destination_squadstack.rejected_records.part_files import PartFile, StorageWriter
+from destination_squadstack.rejected_records.storage import RejectedRecordStorage
 from destination_squadstack.sent_leads.journal import Damaged, Member, pack, unpack
 from destination_squadstack.sent_leads.memory import SentLeads, database_from, new_database
 from destination_squadstack.sent_leads.snapshot import Manifest, read_manifest, read_parts, write_parts
@@ -39,6 +40,7 @@ class MemoryFiles:
         clock: Clock,
         log: Log,
         resend_after_days: int,
+        read_only: bool = False,
         new_salt: Callable[[], bytes] = lambda: os.urandom(16),
     ) -> None:
         self._writer = writer
@@ -47,9 +49,11 @@ class MemoryFiles:
         self._clock = clock
         self._log = log
         self._days = resend_after_days
+        self._read_only = read_only
         self._new_salt = new_salt
         self._journal = PartFile(writer, f"{_JOURNAL_NAME}{run_id}-", "")
         self._members = 0
+        self._has_ended = False
         # Whether the snapshot lacks something that was found beside it, or is damaged.
         self._is_to_be_replaced = False
         self._manifest: bytes | None = None
@@ -221,7 +225,9 @@ class MemoryFiles:
             SyncError: It cannot be stored.
         """
         memory = self.memory
-        if not memory.events and not (ended and self._members):
+        if self._read_only:
+            memory.take_events()
+        if not memory.events and not (ended and self._members and not self._has_ended):
             return
         member = Member(
             run_id=self._run_id,
@@ -235,6 +241,7 @@ class MemoryFiles:
         self._journal.append(pack(member))
         memory.take_events()
         self._members += 1
+        self._has_ended = ended
 
     # --- storing
 
@@ -245,7 +252,7 @@ class MemoryFiles:
             SyncError: It cannot be stored; this run's journal holds what it has learned.
         """
         self.commit(ended=True)
-        if not self._members and not self._is_to_be_replaced:
+        if self._read_only or (not self._members and not self._is_to_be_replaced):
             return
         try:
             moved_on = self._read_manifest() != self._manifest
@@ -286,6 +293,15 @@ class MemoryFiles:
     def close(self) -> None:
         """Let go of the memory."""
         self.memory.close()
+
+
+def has_memory(storage: RejectedRecordStorage) -> bool:
+    """Tell whether earlier syncs have kept a memory: it has to hear of what this one sends, or it would be wrong."""
+    try:
+        return bool(storage.names(FOLDER))
+    except OSError:
+        # Keys that may only write have never kept one.
+        return False
 
 
 def _by_run(names: Iterable[str]) -> dict[str, list[str]]:

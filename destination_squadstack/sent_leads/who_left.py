@@ -48,3 +48,13 @@ def reason_to_keep_all(reading: Reading, *, known: int, missing: int, max_gone_p
             f"more than the {max_gone_percent} % of max_gone_percent. {what_next}"
         )
     return None
+
+
+def not_read_to_its_end(stream: str, status: str | None, known: int, missing: int) -> str:
+    """Return why nobody was disabled where a stream was not read completely."""
+    says = "sent no STREAM_STATUS COMPLETE" if status is None else f"says {status}"
+    return (
+        f"The stream '{stream}' was not read to its end: its source {says}. {missing} of {known} leads that were sent "
+        "before are missing from what was read, and nobody was disabled. If this source never says that a stream is "
+        "complete, set when_gone to keep."
+    )

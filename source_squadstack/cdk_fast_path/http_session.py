@@ -1,4 +1,4 @@
-"""The requests session of a requester of the CDK."""
+"""The session of requests that a requester of the CDK sends with."""
 
 import requests
 from airbyte_cdk.sources.declarative.requesters.http_requester import HttpRequester

@@ -1,4 +1,4 @@
-"""The connections of the source."""
+"""The connections of all that the source calls."""
 
 import requests
 from airbyte_cdk.sources.http_config import MAX_CONNECTION_POOL_SIZE

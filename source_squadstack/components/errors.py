@@ -1,4 +1,4 @@
-"""The errors that components raise and handle among themselves."""
+"""The errors that components raise for each other."""
 
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException

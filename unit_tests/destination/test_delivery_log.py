@@ -6,7 +6,8 @@ import json
 import pytest
 
 from destination_squadstack.config import parse_config
-from destination_squadstack.delivery_log import DeliveryLog, Verdict
+from destination_squadstack.delivery_log import DeliveryLog
+from destination_squadstack.engine.tracking import Verdict
 from destination_squadstack.rejected_records.part_files import StorageWriter
 from destination_squadstack.rejected_records.storage import LocalFolderStorage
 from destination_squadstack.routing import plan

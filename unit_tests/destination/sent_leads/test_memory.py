@@ -2,7 +2,8 @@
 
 import pytest
 
-from destination_squadstack.sent_leads.memory import Outcome, SentLeads, Unchanged, new_database
+from destination_squadstack.engine.tracking import Outcome, Unchanged
+from destination_squadstack.sent_leads.memory import SentLeads, new_database
 from destination_squadstack.sent_leads.resend import is_due
 
 DAY = 24 * 60 * 60 * 1000

@@ -5,10 +5,10 @@ import shutil
 
 import pytest
 
+from destination_squadstack.engine.tracking import Outcome, Unchanged
 from destination_squadstack.errors import TransientError
 from destination_squadstack.rejected_records.part_files import StorageWriter
 from destination_squadstack.rejected_records.storage import LocalFolderStorage
-from destination_squadstack.sent_leads.memory import Outcome, Unchanged
 from destination_squadstack.sent_leads.memory_files import FOLDER, MANIFEST, MemoryFiles
 
 ACCEPTED, REJECTED = Unchanged(None), Outcome.REJECTED

@@ -5,8 +5,8 @@ import contextlib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from destination_squadstack.engine.tracking import Outcome
 from destination_squadstack.rejected_records.part_files import StorageWriter
-from destination_squadstack.sent_leads.memory import Outcome
 from destination_squadstack.sent_leads.memory_files import MemoryFiles
 
 LEADS = [f"L{number}" for number in range(4)]
