@@ -115,7 +115,7 @@ def source_config(emulator: Emulator) -> dict[str, Any]:
 
 @pytest.fixture
 def destination_config(emulator: Emulator, tmp_path: Path) -> dict[str, Any]:
-    """Upserts, rejected rows kept in a folder."""
+    """Upserts, rejected records kept in a folder."""
     return configs.destination(emulator, tmp_path / "rejected")
 
 

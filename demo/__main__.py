@@ -265,7 +265,7 @@ def report(emulator: Emulator, warehouse: Warehouse, sent: Counter[str], syncs: 
         f"calls made: {len(log.calls)}, at most {log.max_calls_in_window} in any minute of the "
         f"{emulator.scenario.calls_per_minute} allowed, {log.throttled} throttled"
     )
-    console.print(f"rejected rows, whole, with their reasons: {WORK / 'rejected'}")
+    console.print(f"rejected records, whole, with their reasons: {WORK / 'rejected'}")
     console.print(f"the warehouse: {WORK / 'warehouse.duckdb'}")
 
 

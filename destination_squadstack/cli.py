@@ -44,16 +44,18 @@ def _parser() -> argparse.ArgumentParser:
     write.add_argument("--catalog", required=True, help="path of the configured catalog file")
     replay = commands.add_parser(
         "replay",
-        help="send rejected rows again",
-        description="Sends rejected rows again. They stay where they are; what is rejected again is kept anew. "
+        help="send rejected records again",
+        description="Sends rejected records again. They stay where they are; what is rejected again is stored again. "
         f"Exit code 0: all were accepted; {REJECTED_AGAIN}: some were rejected again; {FAILED}: it failed.",
     )
     replay.add_argument("--config", required=True, help="path of the configuration file")
-    replay.add_argument("--from", required=True, dest="place", help="a kept file, or a folder or s3:// address above")
     replay.add_argument(
-        "--catalog", help="path of the configured catalog file; without it streams are taken from the rows"
+        "--from", required=True, dest="place", help="a file of rejected records, or a folder or s3:// address"
     )
-    replay.add_argument("--only-retryable", action="store_true", help="pass over rows that would be refused again")
+    replay.add_argument(
+        "--catalog", help="path of the configured catalog file; without it streams are taken from the records"
+    )
+    replay.add_argument("--only-retryable", action="store_true", help="leave out records that would be refused again")
     forget = commands.add_parser(
         "forget",
         help="delete a lead at SquadStack and remove what is kept of it",

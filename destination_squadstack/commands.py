@@ -69,8 +69,8 @@ def replay(options: Namespace, emitter: Emitter) -> int:
         if not found.rows:
             emitter.log(
                 "INFO",
-                f"None of the {found.passed_over} rejected rows at --from is retryable, so there is nothing to send. "
-                "Without --only-retryable all of them would be sent.",
+                f"None of the {found.passed_over} rejected records at --from is retryable, so there is nothing to "
+                "send. Without --only-retryable all of them would be sent.",
             )
             return 0
         catalog = read_json(options.catalog, "catalog") if options.catalog else found.catalog()
@@ -81,13 +81,15 @@ def replay(options: Namespace, emitter: Emitter) -> int:
     except SyncError as error:
         emitter.trace(error)
         return FAILED
-    emitter.log("INFO", f"Sending {found.rows} rejected rows of {found.files} files again; the files stay as they are.")
+    emitter.log(
+        "INFO", f"Sending {found.rows} rejected records of {found.files} files again; the files stay as they are."
+    )
     _say_what_will_happen(config, routes, emitter)
     code = sync.run()
     rejected.close()
     if code == 0 and sync.rejected:
-        kept = "" if config.store is None or config.dry_run else f"; they are kept under {sync.run_id}"
-        emitter.log("WARN", f"{sync.rejected} of {found.rows} rows were rejected again{kept}.")
+        kept = "" if config.store is None or config.dry_run else f"; they are stored under {sync.run_id}"
+        emitter.log("WARN", f"{sync.rejected} of {found.rows} records were rejected again{kept}.")
         return REJECTED_AGAIN
     return code
 

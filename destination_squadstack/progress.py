@@ -145,7 +145,7 @@ class Progress:
         for (operation, reason), count in self.rejected.most_common(_MAX_REASONS):
             self.log("WARN", f"Rejected by {operation}: {count} times: {reason}")
         if (more := len(self.rejected) - _MAX_REASONS) > 0:
-            self.log("WARN", f"Rejected for {more} further reasons; the rejected rows name them.")
+            self.log("WARN", f"Rejected for {more} further reasons; the rejected records name them.")
 
     def _say_what_the_source_has_not_sent(self) -> None:
         if self.own[Origin.RETRIED]:

@@ -10,7 +10,9 @@ def run() -> None:
     """Run the command that the command line names."""
     if _closed(_STDOUT):
         if not _closed(_STDERR):
-            os.write(_STDERR, b"destination-squadstack: stdout is closed, so nothing can be told or acknowledged.\n")
+            os.write(
+                _STDERR, b"destination-squadstack: stdout is closed, so nothing can be reported or acknowledged.\n"
+            )
         sys.exit(1)
     _keep_their_numbers()
     from destination_squadstack.cli import main  # noqa: PLC0415 - a broken import is to be reported by the interpreter, not by setuptools

@@ -89,7 +89,7 @@ class Sync:
         self._progress = Progress(emitter.log, now=clock.monotonic(), acknowledges=not config.dry_run)
         self._limiter = _limiter(config)
         # No limit of the contact center is documented, and what goes there is none of SquadStack's allowance.
-        self._portal_limiter = RateLimiter(_UNLIMITED)
+        self._contact_center_limiter = RateLimiter(_UNLIMITED)
         self._storage = SyncStorage(config, routes, run_id=run_id, clock=clock, log=emitter.log, is_replay=is_replay)
         # Records that the source has not sent: before its own, what earlier syncs rejected; after them, who left.
         self._own: Iterator[OwnRecord] | None = self._storage.retried()
@@ -109,7 +109,7 @@ class Sync:
                 largest=config.squadstack.records_per_minute,
             ),
             limiter=self._limiter,
-            portal_limiter=self._portal_limiter,
+            contact_center_limiter=self._contact_center_limiter,
             rejected_records=self._storage.rejected_records,
             sent_leads=self._storage.sent_leads,
             deliveries=self._storage.deliveries,

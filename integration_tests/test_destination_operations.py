@@ -71,7 +71,7 @@ def go(run, tmp_path):
 
 @pytest.fixture
 def rejected(tmp_path):
-    """Return the rejected rows, by what their lead is told apart by."""
+    """Return the rejected records, by what their lead is told apart by."""
 
     return lambda: {row["lead_id"]: row for row in kept_rows(tmp_path / "rejects")}
 

@@ -150,11 +150,13 @@ def test_rejected_rows_are_sent_again_and_those_that_fail_again_are_kept_anew(ru
     run("write", config=leads_are_there, catalog=CATALOG, messages=[lead(1), lead(2), lead(3), global_state(1)])
     done = run("replay", "--from", f"{root}/7", "--only-retryable", config=settings)
     assert (done.code, done.errors) == (0, [])
-    assert done.logs[0].startswith("None of the 3 rejected rows at --from is retryable, so there is nothing to send.")
+    assert done.logs[0].startswith(
+        "None of the 3 rejected records at --from is retryable, so there is nothing to send."
+    )
 
     done = run("replay", "--from", f"{root}/7", config=settings)
     assert done.code == 3
-    assert done.logs[0] == "Sending 3 rejected rows of 1 files again; the files stay as they are."
+    assert done.logs[0] == "Sending 3 rejected records of 1 files again; the files stay as they are."
     assert [applied.lead_id for applied in emulator.request_log.applied if applied.operation == "update"] == [
         "canary1",
         "canary2",
@@ -164,12 +166,12 @@ def test_rejected_rows_are_sent_again_and_those_that_fail_again_are_kept_anew(ru
     assert row["data"] == messages[2]["record"]["data"]
     assert {name: rows for name, rows in kept().items() if name in original} == original
     run_id = name.partition("/")[0]
-    assert done.logs[-1] == f"1 of 3 rows were rejected again; they are kept under {run_id}."
+    assert done.logs[-1] == f"1 of 3 records were rejected again; they are stored under {run_id}."
     assert row["run_id"] == run_id
 
     done = run("replay", "--from", f"{root}/{run_id}", config=settings, catalog=CATALOG)
     assert done.code == 3
-    assert done.logs[0].startswith("Sending 1 rejected rows of 1 files again")
+    assert done.logs[0].startswith("Sending 1 rejected records of 1 files again")
 
 
 def test_a_dry_replay_sends_and_keeps_nothing(run, emulator, tmp_path):
@@ -179,7 +181,7 @@ def test_a_dry_replay_sends_and_keeps_nothing(run, emulator, tmp_path):
     assert run("write", config=settings, catalog=CATALOG, messages=[without_id, global_state(1)]).code == 0
     kept = sorted(root.rglob("*.gz"))
     done = run("replay", "--from", str(root), config={**settings, "dry_run": True})
-    assert (done.code, done.logs[-1]) == (3, "1 of 1 rows were rejected again.")
+    assert (done.code, done.logs[-1]) == (3, "1 of 1 records were rejected again.")
     assert (sorted(root.rglob("*.gz")), len(kept), emulator.request_log.calls) == (kept, 1, [])
 
 
@@ -187,6 +189,6 @@ def test_a_replay_that_cannot_begin_says_why_and_sends_nothing(run, emulator, tm
     settings = configs.destination(emulator)
     done = run("replay", "--from", str(tmp_path / "nowhere"), config=settings)
     assert done.code == 1
-    assert done.errors[0]["message"].startswith("--from leads to no rejected rows")
+    assert done.errors[0]["message"].startswith("--from leads to no rejected records")
     assert done.errors[0]["failure_type"] == "config_error"
     assert emulator.request_log.calls == []

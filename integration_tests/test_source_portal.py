@@ -1,12 +1,13 @@
 """The contact center's streams by the console script: paging in every shape, one login, faults, silent logs."""
 
+import json
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
 
-from squadstack_emulator import Emulator, Portal, PortalCampaign, Scenario
+from squadstack_emulator import Emulator, LateFacts, Portal, PortalCampaign, Scenario
 from test_support import configs
 from test_support.catalogs import configured
 
@@ -135,6 +136,81 @@ def test_the_next_sync_reads_the_lookback_again_and_finds_what_appeared_late(sou
     # Four hours where nothing else is entered.
     assert {row["lead_number"] for row in third.records} >= {"+1", "+2", "+3"}
     assert second.states[-1]["stream"]["stream_state"] == {"timestamp": str(newest + 86_400)}
+
+
+BEGAN = datetime(2026, 1, 10, 9, tzinfo=UTC)
+A_DAY_OF_CALLS = Portal(
+    campaigns=tuple(
+        PortalCampaign(
+            id=name,
+            name=name,
+            leads=35,
+            activities=activities,
+            seed_from=BEGAN - timedelta(hours=8),
+            seed_to=BEGAN + timedelta(hours=8),
+        )
+        for name, activities in (("first", 120), ("second", 50))
+    )
+)
+# Within the four hours that are read again where nothing else is entered.
+LATE = LateFacts(rows_minutes=150, dispositions_minutes=235)
+
+
+class PortalClock:
+    """The portal's clock alone: its books are what has happened by then, however late the source asks."""
+
+    def __init__(self) -> None:
+        self.at = BEGAN
+
+    def now(self) -> datetime:
+        return self.at
+
+
+def synced_every(hours: int, source, clock: PortalClock, emulator: Emulator, **section) -> dict[str, dict]:
+    """Sync until all has come that comes late; return the warehouse's rows, the latest of each key."""
+    catalog = configured("contact_center_activity", incremental=["contact_center_activity"])
+    rows: dict[str, dict] = {}
+    state = None
+    for passed in range(0, 24, hours):
+        clock.at = BEGAN + timedelta(hours=passed)
+        config = configs.contact_center(emulator, **section)
+        read = source.run("read", config=config, catalog=catalog, state=state)
+        assert read.code == 0, read.errors
+        state = read.states[-1:] or state
+        rows |= {row["activity_id"]: row for row in read.records}
+    return rows
+
+
+def by_content(rows) -> list[str]:
+    """Return rows as the warehouse compares them: without their key, null and absent the same, times as moments."""
+    kept = [
+        {name: value for name, value in row.items() if name not in {"activity_id", "datetime"} and value is not None}
+        for row in rows
+    ]
+    return sorted(json.dumps(row, sort_keys=True) for row in kept)
+
+
+@pytest.mark.parametrize(("shape", "hours"), [("bare", 6), ("envelope_data", 3)])
+def test_rows_dispositions_and_notes_that_come_late_are_in_the_warehouse_as_in_the_portals_books(source, shape, hours):
+    clock = PortalClock()
+    told_to = scenario(portal=A_DAY_OF_CALLS, activity_late=LATE, activity_shape=shape, activity_cap=60)
+    with Emulator(told_to, clock=clock.now) as emulator:
+        seen_at_first = len(emulator.portal_activities())
+        found = synced_every(hours, source, clock, emulator)
+        books = emulator.portal_activities()
+        emulator.assert_clean()
+    assert seen_at_first < len(books) == 170
+    assert all(row["agent_disposition"] and row["follow_up_notes"] for row in books)
+    assert by_content(found.values()) == by_content(books)
+
+
+def test_without_a_lookback_what_comes_late_is_missing_in_the_warehouse(source):
+    clock = PortalClock()
+    with Emulator(scenario(portal=A_DAY_OF_CALLS, activity_late=LATE), clock=clock.now) as emulator:
+        found = synced_every(6, source, clock, emulator, lookback_minutes=0)
+        books = emulator.portal_activities()
+    assert len(found) < len(books)
+    assert any("agent_disposition" not in row for row in found.values())
 
 
 @pytest.mark.parametrize("uses", [1, 3])

@@ -101,6 +101,7 @@ SPOILT = {
     "half a page": (200, b'{"data": [{"sequence": 10'),
     "no rows": (200, b'{"data": null, "next_cursor": 2000}'),
     "another order": (200, json.dumps({"data": [event(1002), event(1001)], "next_cursor": 1002}).encode()),
+    "the page before again": (200, json.dumps({"data": stored(1000), "next_cursor": 1000, "has_more": True}).encode()),
     "an outage": (503, b"Zed Canary"),
     "a throttle": (429, b"Please try after 1 second"),
 }

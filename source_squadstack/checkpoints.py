@@ -1,4 +1,4 @@
-"""States while webhook events are read: the CDK gives the state of a stream without windows at its end alone."""
+"""States while webhook events are read: the CDK emits the state of a stream without windows only at its end."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any

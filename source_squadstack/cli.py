@@ -21,7 +21,7 @@ from source_squadstack.source import SourceSquadstack
 
 
 class PagedSource(SourceSquadstack):
-    """The source as its console script runs it: `read` yields pages among the messages, in the place of records."""
+    """The source as its console script runs it: `read` yields pages instead of records."""
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
@@ -60,7 +60,7 @@ class Entrypoint(AirbyteEntrypoint):
 
 
 def write_lines(lines: bytes) -> None:
-    """Write whole lines to stdout while no other thread logs there: its line would stand in the midst of one."""
+    """Write whole lines to stdout while no other thread logs there: its line would land inside one of them."""
     with ExitStack() as stack:
         for handler in logging.getLogger().handlers:
             if handler.lock is not None:
@@ -82,7 +82,7 @@ def source_of(arguments: Sequence[str], kind: type[SourceSquadstack] = PagedSour
 
 
 def read_file(kind: str, read: Callable[[str], Any], path: str | None) -> Any:
-    """Read a file that the command line names; the CDK's own error would print what is in it."""
+    """Read a file that the command line names; the CDK's own error would print its content."""
     if path is None:
         return None
     try:

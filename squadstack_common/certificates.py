@@ -21,8 +21,8 @@ def certificate_problem(error: BaseException | None) -> str:
 def untrusted_certificate(address: str, reason: str) -> str:
     """Return the sentences about a certificate that is not trusted; `address` is the config's field that names it."""
     return (
-        f"The certificate at {address} is not trusted ({reason}). If the server signs its own, as portals on port 9443 "
-        "often do, put that certificate, or its authority's, in PEM format into the connector's container and name the "
-        "file in the environment variable REQUESTS_CA_BUNDLE. The file takes the place of the usual authorities: add "
-        "those that other addresses need. One that expired or names another host has to be renewed."
+        f"The certificate at {address} is not trusted ({reason}). If the server signs its own, as contact centers on "
+        "port 9443 often do, put that certificate, or its authority's, in PEM format into the connector's container "
+        "and name the file in the environment variable REQUESTS_CA_BUNDLE. The file takes the place of the usual "
+        "authorities: add those that other addresses need. One that expired or names another host has to be renewed."
     )

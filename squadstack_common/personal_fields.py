@@ -1,6 +1,6 @@
 """Which fields hold a phone number, a person's name, or text about a person: told by the field's name alone.
 
-The names are those of both APIs, their webhooks and the portal's calls, and what campaigns call their own fields:
+The names are those of both APIs, their webhooks and the contact center's calls, and campaigns' own fields:
 a name is taken apart into words, so that `contact_number`, `contactNumber` and `Contact Number` are one. Which words
 decide is in docs/sources/squadstack.md, "Privacy".
 """

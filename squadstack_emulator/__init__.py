@@ -6,7 +6,7 @@ A request goes from `server` through `pipeline` (route, `access_policy`, faults)
 decided in the docstring of the module that follows that page.
 """
 
-from squadstack_emulator.contact_center.portal import Portal, PortalCampaign
+from squadstack_emulator.contact_center.portal import LateFacts, Portal, PortalCampaign
 from squadstack_emulator.emulator import Emulator
 from squadstack_emulator.faults.fault import Fault, FaultKind
 from squadstack_emulator.request_log import Applied, Call, Post, RequestLog
@@ -21,6 +21,7 @@ __all__ = [
     "Emulator",
     "Fault",
     "FaultKind",
+    "LateFacts",
     "Lead",
     "Portal",
     "PortalCampaign",

@@ -8,6 +8,7 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from squadstack_emulator import timestamps
+from squadstack_emulator.contact_center.activity import moment_of
 from squadstack_emulator.pipeline import RequestPipeline
 from squadstack_emulator.request_log import RequestLog
 from squadstack_emulator.scenario import Scenario
@@ -168,10 +169,11 @@ class Emulator:
             return [lead.row() for lead in self._pipeline.portal.leads(campaign_id).rows]
 
     def portal_activities(self) -> list[Mapping[str, object]]:
-        """Return every activity of the contact center as the history shows it, by time."""
+        """Return every activity of the contact center as the history shows it by now, by time."""
         with self._pipeline.lock:
-            portal = self._pipeline.portal
-            return [portal.activity_row(each) for each in portal.activities(self.scenario.portal, None).rows]
+            portal, moment = self._pipeline.portal, moment_of(self.scenario, self._pipeline.clock())
+            found = portal.activities(self.scenario.portal, None, moment=moment)
+            return [portal.activity_row(each, moment) for each in found.rows]
 
     def portal_queues(self) -> list[Mapping[str, object]]:
         """Return the queues of the contact center as their status shows them."""

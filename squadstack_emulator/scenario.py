@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
-from squadstack_emulator.contact_center.portal import ActivityShape, LastKey, Portal
+from squadstack_emulator.contact_center.portal import ActivityShape, LastKey, LateFacts, Portal
 from squadstack_emulator.faults.fault import Fault
 
 ThrottleAnswer = Literal["documented", "retry_after", "bare"]
@@ -123,6 +123,8 @@ class Scenario:
         activity_cap: No more activities a page than this, whatever was asked for; None is no cap.
         activity_ignores_start_key: The portal takes no notice of `startKey`: every page is the first.
         activity_inclusive: Whether activities of exactly `startDate` and exactly `endDate` are returned.
+        activity_late: How late activities, and the agents' words on them, appear, by the emulator's clock; None shows
+            all at once, those to come too, and has no such words.
         add_lead_method: The method by which the contact center takes a new lead: the page's or that of public clients.
             The other one is a 405.
         webhook: Where events are posted when leads are called; None is nowhere.
@@ -160,6 +162,7 @@ class Scenario:
     activity_cap: int | None = None
     activity_ignores_start_key: bool = False
     activity_inclusive: bool = True
+    activity_late: LateFacts | None = None
     add_lead_method: AddLeadMethod = "PUT"
     portal_unknown_cdrs: frozenset[str] = frozenset()
     webhook: Webhook | None = None

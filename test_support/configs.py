@@ -60,7 +60,7 @@ def account(emulator: Emulator, **fields: Any) -> Config:
 
 
 def destination(emulator: Emulator, store: Path | Mapping[str, str] = NO_STORE, **changes: Any) -> Config:
-    """Return a destination's config that upserts leads; rejected rows are kept in a folder or another storage."""
+    """Return a destination's config that upserts leads; rejected records are kept in a folder or another storage."""
     return {
         **account(emulator),
         "default": {"operation": "upsert", "ref_id": emulator.scenario.campaigns[0].ref_id},
@@ -70,5 +70,5 @@ def destination(emulator: Emulator, store: Path | Mapping[str, str] = NO_STORE, 
 
 
 def local_store(folder: Path | str) -> dict[str, str]:
-    """Return a store for rejected rows in a folder."""
+    """Return a store for rejected records in a folder."""
     return {"storage_type": "Local", "bucket_path": str(folder)}

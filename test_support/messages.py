@@ -32,7 +32,7 @@ def lines(*messages: Message) -> bytes:
 
 
 def kept_rows(folder: Path) -> list[dict[str, Any]]:
-    """Return the rejected rows that lie in a folder."""
+    """Return the rejected records that lie in a folder."""
     return [
         json.loads(line)
         for path in sorted(folder.rglob("*.jsonl.gz"))

@@ -1,6 +1,6 @@
 """Runs the destination's engine against the model of the API, on a clock of its own, and checks what it did.
 
-The checks use the server's log, the input, the states that left and the rejected rows, and nothing of the engine.
+The checks use the server's log, the input, the states that left and the rejected records, and nothing of the engine.
 """
 
 from collections.abc import Callable, Sequence

@@ -18,7 +18,7 @@ from destination_squadstack.operations import Request
 from source_squadstack.components.contact_center_auth import session_at, usable
 from source_squadstack.components.error_handler import ApiErrorHandler
 
-# Signs itself, as portals on port 9443 usually do.
+# Signs itself, as contact centers on port 9443 usually do.
 CERTIFICATE = Path(__file__).with_name("certificates") / "self_signed.pem"
 TOKEN = json.dumps({"access_token": "token", "refresh_token": "r", "user": {}}).encode()
 

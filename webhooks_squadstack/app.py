@@ -1,4 +1,4 @@
-"""The web application: what comes in at which path, and what is answered."""
+"""The web application: its paths, and their responses."""
 
 import asyncio
 import re
@@ -46,7 +46,7 @@ _T = TypeVar("_T")
 
 
 def system_clock() -> int:
-    """Microseconds since 1970."""
+    """Return the machine's time in microseconds since 1970."""
     return time.time_ns() // 1_000
 
 
@@ -65,12 +65,12 @@ class RefusedError(Exception):
 
 
 class ParameterError(ValueError):
-    """A parameter of a query that is none; its text says which, and what it must be."""
+    """An invalid query parameter; its text says which, and what it must be."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What somebody asks who pulls; see the OpenAPI document."""
+    """The query of a consumer; see the OpenAPI document."""
 
     after: int | None
     limit: int
@@ -133,12 +133,12 @@ class Receiver:
             await self.close()
 
     async def close(self) -> None:
-        """Wait for what was handed to the store, and give it up."""
+        """Wait for what was passed to the store, and close it."""
         await self._writer.close()
         self._store.close()
 
     def stop(self) -> None:
-        """Say that the end has begun, so that no proxy sends more."""
+        """Report on `/readyz` that the service ends, so that no proxy sends more."""
         self._stopping = True
 
     # ── what senders call ──────────────────────────────────────────────────────────────────────────────────────────
@@ -200,7 +200,7 @@ class Receiver:
         return bytes(body)
 
     async def _discard(self, request: Request) -> bool:
-        """Read the rest of a body that is refused, up to a bound; tell whether it came to its end."""
+        """Read the rest of a refused body, up to a bound; return whether it came to its end."""
         if "100-continue" in request.headers.get("expect", "").lower():
             return False  # the sender waits for leave to send its body
         left = self._max_discarded

@@ -1,6 +1,6 @@
 """The body of a webhook: JSON that is read without changing it.
 
-What is kept is the text as it came, so that integers beyond 64 bits, numbers' spellings, repeated keys and escapes of
+The text is stored as it came, so that integers beyond 64 bits, numbers' spellings, repeated keys and escapes of
 what a database or a library refuses (NUL, lone surrogates) come back as they were sent.
 """
 
@@ -17,7 +17,7 @@ _STRINGS_AND_BRACKETS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]
 
 
 class UnreadableError(ValueError):
-    """A body that is no JSON object; its text says why, and holds nothing of the body."""
+    """A body that is not a JSON object; its text says why, without quoting the body."""
 
 
 class Number(str):
@@ -86,7 +86,7 @@ def _decoded(raw: bytes) -> str:
 
 
 def _depth(text: str) -> int:
-    """How deeply a text is nested; 0 where it cannot be deeper than what is read.
+    """Return how deeply a text is nested; 0 if it cannot be deeper than what is read.
 
     Raises:
         UnreadableError: The brackets of a deep text are not paired.

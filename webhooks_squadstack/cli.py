@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run a command; return the exit code: 0 done, 1 it failed, 2 it was asked or set up wrongly."""
+    """Run a command; return the exit code: 0 done, 1 failed, 2 wrong arguments or environment."""
     options = _parser().parse_args(arguments)
     try:
         if options.command == "openapi":
@@ -105,7 +105,7 @@ def _forget_lead(lead_id: str, campaign_id: str | None) -> int:
 
 
 def _in_store(job: Callable[[Store], _T]) -> _T | None:
-    """Return what a job in the store gives; None where the store does not answer."""
+    """Return the result of a job in the store; None if the store does not respond."""
     store = Store(connect(read_database(os.environ)))
     try:
         return job(store)

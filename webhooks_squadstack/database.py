@@ -1,4 +1,4 @@
-"""Connections that keep what they promise: a commit that returns is on disk, and none waits for ever."""
+"""Connections to the database: a commit that returns is on disk, and none waits for ever."""
 
 import sqlite3
 from collections.abc import Callable
@@ -19,7 +19,7 @@ _T = TypeVar("_T")
 
 
 def reconnecting(transaction: Callable[_P, _T]) -> Callable[_P, _T]:
-    """Run a transaction again, once, whose connection broke: a server that was started anew has closed all of them.
+    """Run a transaction again, once, if its connection broke: a restarted server has closed all of them.
 
     Asking the server before each transaction whether it is there would cost a round trip every time. A transaction must
     bear being run twice, for its commit may have come through.
@@ -51,7 +51,7 @@ class Database:
 
 
 def connect(url: URL) -> Database:
-    """Return a database; connects to nothing yet."""
+    """Return a database that is not connected yet."""
     return _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
 
 

@@ -1,4 +1,4 @@
-"""Events: what a webhook's body tells, by the fields that the vendor documents.
+"""Events: the type, ids and time of a webhook's body, by the fields that the vendor documents.
 
 * `lead_processed`: the "Lead Processed Webhook" of v4, and "Judgement" of the disposition updates, which is the same.
 * `call`: "Call" of the disposition updates. It may carry `lead_responses` as well, "any other information captured over
@@ -106,7 +106,7 @@ def read_event(raw: bytes, *, received_at: int, privacy: EventPrivacy | None = N
 
 
 def spelled(moment: int | None) -> str | None:
-    """Microseconds since 1970 as RFC 3339 in UTC, with as many digits of the second as it has."""
+    """Return microseconds since 1970 as RFC 3339 in UTC, with as many digits of the second as it has."""
     return None if moment is None else format_time(from_microseconds(moment))
 
 
@@ -133,7 +133,7 @@ def _occurred_at(document: dict[str, Any], event_type: str) -> int | None:
 
 
 def _moment(value: object) -> int | None:
-    """A time, in any spelling of the vendor's, as microseconds since 1970."""
+    """Return a time in any format of the vendor's as microseconds since 1970, or None."""
     if not isinstance(value, str):
         return None
     moment = parse_time(float(value) if isinstance(value, Number) else value.strip())

@@ -1,4 +1,4 @@
-"""Whether the store answers: logged once when that changes, not with each request."""
+"""The health of the store: logged once when it changes, not with each request."""
 
 import logging
 
@@ -8,26 +8,26 @@ from webhooks_squadstack.logs import log
 
 
 class Health:
-    """Knows what the last answer of the store was."""
+    """Whether the store responded the last time."""
 
     def __init__(self) -> None:
         self._up = True
 
     def failed(self, error: Exception) -> None:
-        """The store did not answer, or not as it should."""
+        """Record that the store did not respond, or not as it should."""
         if self._up:
             self._up = False
             log("store_down", level=logging.ERROR, error=type(error).__name__, **_details(error))
 
     def answered(self) -> None:
-        """The store answered."""
+        """Record that the store responded."""
         if not self._up:
             self._up = True
             log("store_up")
 
 
 def cause(error: Exception) -> str:
-    """The first line of what a driver says; for errors of connecting alone, because others may repeat a row."""
+    """Return the first line of a driver's error; only for connection errors, because others may quote a row."""
     return (str(getattr(error, "orig", error)).splitlines() or [type(error).__name__])[0]
 
 

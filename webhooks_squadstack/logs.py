@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line on stderr. They tell counts and reasons, never a lead, a key or a token."""
+"""Logs: one JSON object a line on stderr, with counts and reasons, never a lead, a key or a token."""
 
 import json
 import logging
@@ -11,7 +11,7 @@ _LOGGER = logging.getLogger("webhooks_squadstack")
 
 
 class _JsonLines(logging.Formatter):
-    """Prints what our own calls say, and of all else only what cannot hold data."""
+    """Formats our own log records, and of all others only what cannot hold data."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return a record as a line of JSON."""

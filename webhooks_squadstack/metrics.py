@@ -23,7 +23,7 @@ _EVENTS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
 class Metrics:
-    """What one process counts since its start, and what the store says when it is asked."""
+    """The metrics: counters of this process since its start, and figures of the store."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # else each has a second series: when the process began
@@ -59,11 +59,11 @@ class Metrics:
         self._refused.labels(reason).inc()
 
     def pulled(self, events: int) -> None:
-        """Count what was handed out."""
+        """Count events that were handed out."""
         self._pulled.inc(events)
 
     def text(self, summary: Summary | None, *, waiting: int) -> bytes:
-        """Return all of it; without a summary the store is down, and what it would say is left out."""
+        """Return all metrics; without a summary (the store is down) those of the store are left out."""
         self._waiting.set(waiting)
         self._up.set(0 if summary is None else 1)
         self._lag.clear()

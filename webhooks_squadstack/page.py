@@ -1,6 +1,6 @@
-"""The page for people: how many events came, of which type, when the last one did, and who has pulled to where.
+"""The status page: how many events arrived, of which types, when the last one, and how far consumers have read.
 
-No lead is on it, no script, and nothing from elsewhere: it is as safe to show as the counters are.
+It holds no lead, no script, and nothing from elsewhere: it is as safe to show as the counters.
 """
 
 import base64
@@ -29,7 +29,7 @@ _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 
 
 def render(summary: Summary | None, *, now: int) -> str:
-    """Return the page; without a summary it says that the store does not answer.
+    """Return the page; without a summary it says that the store does not respond.
 
     Args:
         summary: What the store says.
@@ -121,7 +121,7 @@ def _consumer(consumer: Consumer, last_sequence: int, now: int) -> str:
 
 
 def _last_hour(summary: Summary, now: int) -> list[int]:
-    """Events of each of the last 60 minutes, the present one last."""
+    """Return the events of each of the last 60 minutes, the present one last."""
     counts = [0] * _MINUTES
     for (minute, _), events in summary.minutes.items():
         back = (now // MINUTE * MINUTE - minute) // MINUTE

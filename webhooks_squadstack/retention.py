@@ -1,4 +1,4 @@
-"""Retention: events of an age are deleted, once everybody has pulled them."""
+"""Retention: events of an age are deleted once all consumers have confirmed them."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ _SECONDS_BETWEEN = 600.0
 
 
 class Retention:
-    """Deletes by small transactions, between the commits of what comes in."""
+    """Deletes in small transactions, between the commits of new events."""
 
     def __init__(self, store: Store, writer: Writer, *, days: float, clock: Callable[[], int]) -> None:
         self._store = store

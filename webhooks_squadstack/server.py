@@ -1,4 +1,4 @@
-"""The HTTP server: uvicorn, and an orderly end."""
+"""The HTTP server: uvicorn, with a graceful shutdown."""
 
 import signal
 import socket
@@ -32,7 +32,7 @@ class _Server(uvicorn.Server):
 
 
 def serve(receiver: Receiver, *, host: str, port: int) -> int:
-    """Serve until SIGTERM or SIGINT; what is under way then is answered first. Returns the exit code."""
+    """Serve until SIGTERM or SIGINT, then answer what is under way; return the exit code."""
     config = uvicorn.Config(
         receiver.app,
         host=host,

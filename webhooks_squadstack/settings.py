@@ -1,4 +1,4 @@
-"""What the service is told by its environment."""
+"""The settings of the service, from environment variables."""
 
 import hashlib
 import hmac
@@ -40,11 +40,11 @@ _MAX_DAYS = 36_500
 
 
 class SettingsError(Exception):
-    """The environment does not do; its text says which variable to set, and to what."""
+    """An invalid environment; its text says which variable to set, and to what."""
 
 
 class Secrets:
-    """The words that open a door. Kept as digests, so that neither a dump nor a comparison's time tells them."""
+    """Secrets, held as digests, so that neither a dump nor the time of a comparison reveals them."""
 
     def __init__(self, words: tuple[str, ...]) -> None:
         self._digests = tuple(_digest(word) for word in words)
@@ -117,7 +117,7 @@ def _token(text: str) -> str:
 
 
 def read_database(environment: Mapping[str, str]) -> URL:
-    """Read the store's address alone.
+    """Read only the store's address.
 
     Raises:
         SettingsError: It is of no use.

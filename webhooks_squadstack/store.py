@@ -37,14 +37,14 @@ class StoreError(Exception):
 
 
 class BeyondEndError(Exception):
-    """Somebody asks for what follows an event that never was: their cursor is of another database.
+    """A consumer asks for what follows an event that never existed: its cursor is of another database.
 
     An empty answer would make them wait for ever, or skip what comes until then.
     """
 
 
 class DeletedError(Exception):
-    """Somebody asks for events that were deleted: going on after them would skip what they have not read."""
+    """A consumer asks for events that were deleted: continuing after them would skip what it has not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Store:
         self._prepared = False
 
     def prepare(self) -> None:
-        """Make the tables where they are not yet there."""
+        """Create the tables if they do not exist."""
         if self._prepared:
             return
         with self._database.writing.begin() as connection:
@@ -122,7 +122,7 @@ class Store:
         self._prepared = True
 
     def close(self) -> None:
-        """Give up the connections."""
+        """Close the connections."""
         self._database.reading.dispose()
 
     @reconnecting
@@ -180,7 +180,7 @@ class Store:
 
     @reconnecting
     def last_sequence(self) -> int:
-        """Return the newest event's place; 0 before the first."""
+        """Return the newest event's sequence; 0 before the first."""
         self.prepare()
         with self._database.reading.begin() as connection:
             return _last_sequence(connection)
@@ -201,7 +201,7 @@ class Store:
 
     @reconnecting
     def delete_some(self, *, received_before: int) -> int:
-        """Delete some of the events of that age that nobody needs; return how many. Call it until that is 0."""
+        """Delete some old events that all consumers have confirmed; return how many. Call it until that is 0."""
         self.prepare()
         with self._database.writing.begin() as connection:
             # Of two receivers that delete at once, the later one must not take back how far the other one came.

@@ -1,4 +1,4 @@
-"""The tables. Moments are whole microseconds since 1970: both databases keep and compare them alike."""
+"""The tables. Times are whole microseconds since 1970: both databases store and compare them alike."""
 
 from typing import Any
 
@@ -52,5 +52,5 @@ CONSUMERS = Table(
 
 
 def insert(connection: Connection, table: Table) -> Any:
-    """An INSERT that knows ON CONFLICT: both databases spell it alike, and SQLAlchemy has a class for each."""
+    """Return an INSERT with ON CONFLICT: both databases write it alike, and SQLAlchemy has a class for each."""
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)

@@ -1,4 +1,4 @@
-"""Group commit: what arrives while a commit is under way is committed by the next one, all of it at once."""
+"""Group commit: events that arrive during a commit are committed together by the next one."""
 
 import asyncio
 import enum
@@ -17,7 +17,7 @@ _T = TypeVar("_T")
 
 
 class Outcome(enum.Enum):
-    """What became of an event."""
+    """The outcome of a webhook."""
 
     STORED = "stored"
     REPEATED = "repeated"
@@ -27,9 +27,9 @@ class Outcome(enum.Enum):
 
 
 class Writer:
-    """Gives events to a store, in a thread of its own: one transaction at a time, with all that waits.
+    """Writes events to a store in a thread of its own: one transaction at a time, with the events that wait.
 
-    To be used from one event loop. What else writes goes through `run`, so that SQLite has one writer and no waiting.
+    Use it from one event loop. Other writes go through `run`, so that SQLite has one writer and no waiting.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Writer:
         return await asyncio.get_running_loop().run_in_executor(self._thread, job)
 
     async def close(self) -> None:
-        """Wait for what was handed over."""
+        """Wait until all events are written."""
         if self._commits is not None:
             await self._commits
         self._thread.shutdown(wait=False)

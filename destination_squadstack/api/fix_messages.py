@@ -51,13 +51,13 @@ _CONTACT_CENTER = {
     "certificate": untrusted_certificate("contact_center.portal_url", "{detail}"),
     "certificates_file": NO_CERTIFICATES_FILE,
     "login": "contact_center.username, contact_center.password or contact_center.domain is not accepted by the contact "
-    "center{more}. Try them on the portal's login page.",
+    "center{more}. Try them on its login page.",
     "no_token": "contact_center.portal_url answers the login with something that is no access token ({detail}). "
     "Check the address and its port.",
     "token": "The contact center refuses the token of a login that it has just accepted (HTTP 401). "
     "Check contact_center.account_id, and that the user may change leads.",
     "permission": "contact_center.username may not use {endpoint}{more}. "
-    "Ask the portal's administrator for the right, and check contact_center.account_id.",
+    "Ask the contact center's administrator for the right, and check contact_center.account_id.",
     "not_found": "contact_center.portal_url has nothing under the address of {endpoint} (HTTP 404). "
     "Check it, and contact_center.account_id.",
     "not_allowed": "contact_center.portal_url does not serve {endpoint}: it refuses the method (HTTP 405). "

@@ -15,7 +15,7 @@ class ApiRouter:
 
     def __init__(self, config: Config) -> None:
         self._squadstack = SquadStackClient(config.squadstack.base_url, config.squadstack.token)
-        self._portal = None if config.contact_center is None else ContactCenterClient(config.contact_center)
+        self._contact_center = None if config.contact_center is None else ContactCenterClient(config.contact_center)
 
     @property
     def read_timeout(self) -> float:
@@ -24,16 +24,16 @@ class ApiRouter:
 
     def log_in(self) -> Response:
         """Log in to the contact center, and do nothing else."""
-        return NotLoggedIn("login") if self._portal is None else self._portal.log_in()
+        return NotLoggedIn("login") if self._contact_center is None else self._contact_center.log_in()
 
     def send(self, lane: CallTarget, bodies: Sequence[bytes]) -> Response:
         """Send leads (JSON texts); return the response, or why there is none."""
-        if lane.operation.api == CONTACT_CENTER and self._portal is not None:
-            return self._portal.send(lane, bodies)
+        if lane.operation.api == CONTACT_CENTER and self._contact_center is not None:
+            return self._contact_center.send(lane, bodies)
         return self._squadstack.send(lane, bodies)
 
     def close(self) -> None:
         """Close the connections of the calling thread."""
         self._squadstack.close()
-        if self._portal is not None:
-            self._portal.close()
+        if self._contact_center is not None:
+            self._contact_center.close()

@@ -50,7 +50,7 @@ class EngineSettings:
     workers: int
     ignore_duplicates: bool = False
     max_rejected_percent: int | None = None
-    # Whether many rejections say nothing about the config, as in a replay: rejected rows are what they are.
+    # Whether many rejections say nothing about the config, as in a replay: its records were rejected before.
     tolerate_rejections: bool = False
     # How long the API may still be at work on a call whose response did not come, however many leads it holds.
     read_timeout: float = 300.0
@@ -67,7 +67,7 @@ class Engine:
         settings: EngineSettings,
         batcher: Batcher,
         limiter: RateLimiter,
-        portal_limiter: RateLimiter | None = None,
+        contact_center_limiter: RateLimiter | None = None,
         rejected_records: RejectedRecords,
         seen_leads: SeenLeads,
         progress: Progress,
@@ -87,7 +87,7 @@ class Engine:
         self._ledger = Ledger()
         self._scheduler = Scheduler(
             batcher,
-            {SQUADSTACK: limiter, CONTACT_CENTER: portal_limiter or limiter},
+            {SQUADSTACK: limiter, CONTACT_CENTER: contact_center_limiter or limiter},
             workers=settings.workers,
         )
         self._settlement = Settlement(

@@ -261,7 +261,7 @@ class ResponseHandler:
             raise TransientError(
                 f"{operation.service} gave no usable answer to {operation.endpoint} {MAX_UNKNOWN_IN_A_ROW} times "
                 f"in a row; the last time: {outcome.what}. What became of these records is not known: look at the "
-                "rejected rows, and whether the leads are there, before the next sync."
+                "rejected records, and whether the leads are there, before the next sync."
             )
 
     def _failed(self, call: Call, failure: FailedAttempt, now: float, earliest: float) -> None:

@@ -22,7 +22,7 @@ from destination_squadstack.rejected_records.storage import is_final
 from squadstack_common.lossless_json import dump, load, member
 
 ENDING = ".jsonl.gz"
-# What else the connector keeps beside them: no rejected rows.
+# What else the connector keeps beside them: no rejected records.
 _OTHER_FILES = "/.squadstack/"
 _PIECE_BYTES = 1 << 16
 _TRIES = 3
@@ -66,7 +66,7 @@ class Found:
             if (namespace, stream) not in streams:
                 of = f" of the namespace '{namespace}'" if namespace else ""
                 raise ConfigError(
-                    f"--catalog lacks the stream '{stream}'{of}, to which {rows} of the rejected rows belong. "
+                    f"--catalog lacks the stream '{stream}'{of}, to which {rows} of the rejected records belong. "
                     "Add it, or leave --catalog out."
                 )
 
@@ -121,7 +121,7 @@ class RejectedRows:
             # Without its number, as in a file that was packed anew, a row can only go by its times.
             by_run.add((run, number or 0, emitted, rejected, file), as_message(row, line))
         if not rows_of and not passed_over:
-            raise ConfigError(f"--from leads to no rejected rows: no file below it ends in {ENDING} and holds any.")
+            raise ConfigError(f"--from leads to no rejected records: no file below it ends in {ENDING} and holds any.")
         self._sorted = by_run
         if len(runs) > 1:
             self._sorted = _over_all_runs(by_run)
@@ -148,7 +148,7 @@ class RejectedRows:
             except SyncError:
                 raise
             except ValueError:
-                raise SyncError(f"{what} holds a line that is no rejected row.") from None
+                raise SyncError(f"{what} holds a line that is no rejected record.") from None
             except (EOFError, zlib.error):
                 raise SyncError(f"{what} is not whole.") from None
             except Exception as error:  # noqa: BLE001 - see __init__
@@ -201,7 +201,7 @@ def read_row(line: bytes) -> dict[str, Any]:
         or not isinstance(row.get("stream_operation", ""), str)
         or not isinstance(row.get("namespace"), str | None)
     ):
-        raise ValueError("no rejected row")
+        raise ValueError("no rejected record")
     return {"retryable": False, "namespace": None, **row}
 
 

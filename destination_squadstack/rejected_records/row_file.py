@@ -1,4 +1,4 @@
-"""Files of rejected rows: JSON lines in gzip, one member after another.
+"""Files of rejected records: JSON lines in gzip, one member after another.
 
 Rows are kept in the order of their outcomes, which is not the order in which they were read. So each member notes in
 its header, in gzip's own field for such things, in which lines of the input its rows stood. Who unpacks a file does not

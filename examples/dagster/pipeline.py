@@ -65,10 +65,10 @@ def leads_sent(
     context: dg.AssetExecutionContext, destination: Connector, warehouse: dg.ResourceParam[str], alert: Alert
 ) -> Iterator[dg.MaterializeResult]:
     """Send the leads that are new or changed since the last run."""
-    sync_id = UUID(context.run.run_id).int >> 80  # names the folder of this run's rejected rows, those of a retry too
+    sync_id = UUID(context.run.run_id).int >> 80  # names the folder of this run's rejected records, also of a retry's
     written = 0
     if destination.config.get("object_storage_config", {}).get("storage_type") != "Local":
-        raise dg.Failure("The destination's config has to keep rejected rows in a folder.", allow_retries=False)
+        raise dg.Failure("The destination's config has to keep rejected records in a folder.", allow_retries=False)
     with opened(warehouse) as leads:
         for message in destination.run(
             "write",
@@ -115,7 +115,7 @@ def state_message(mark: Any) -> Message:
 
 
 def rejected_reasons(config: Any, sync_id: int) -> Counter[str]:
-    """Count the reasons in this run's rejected rows."""
+    """Count the reasons in this run's rejected records."""
     store = Path(config["object_storage_config"]["bucket_path"]) / str(sync_id)
     files = (gzip.decompress(path.read_bytes()) for path in store.rglob("*.jsonl.gz"))
     return Counter(json.loads(line)["reason"] for content in files for line in content.splitlines())

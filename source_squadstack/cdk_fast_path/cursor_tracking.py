@@ -1,4 +1,4 @@
-"""The newest row of a partition, found without showing the cursor every row."""
+"""The newest row of a partition, found without passing every row to the cursor."""
 
 import re
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ class CursorTracker:
         self._newest: Any = None
 
     def track(self, rows: list[Row]) -> None:
-        """Take note of a page's rows."""
+        """Record a page's rows."""
         if self._name is None:
             return
         values = [value for row in rows if (value := row.get(self._name)) is not None]

@@ -1,4 +1,4 @@
-"""The session of requests that a requester of the CDK sends with."""
+"""The requests session of a requester of the CDK."""
 
 import requests
 from airbyte_cdk.sources.declarative.requesters.http_requester import HttpRequester

@@ -1,4 +1,4 @@
-"""What was read of a response's body, kept with the response."""
+"""The parsed body of a response, stored on the response."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ import requests
 
 
 def kept_body(response: requests.Response) -> Any:
-    """Return what was kept; `None` as long as nothing was."""
+    """Return the stored body; `None` before it is stored."""
     return vars(response).get("kept_body")
 
 
 def keep_body(response: requests.Response, body: Any) -> None:
-    """Keep a body: the response is the one object that all of a page's readers share, and goes when the page goes."""
+    """Store a body on the response: all readers of a page share that object, and it is freed with the page."""
     vars(response)["kept_body"] = body

@@ -1,4 +1,4 @@
-"""The import of the CDK, without what it reads and imports for nothing."""
+"""The import of the CDK, without the parts that nobody uses."""
 
 import importlib
 import sys
@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def light_import() -> Iterator[None]:
-    """Leave out, while the CDK is imported, what nobody uses. How the gains were measured: `process_tuning`."""
+    """Leave out what nobody uses while the CDK is imported. `process_tuning` says how the gains were measured."""
     # The library that writes the protocol's messages reads the source of each of their classes for comments that only a
     # JSON schema would repeat: 0.5 s.
     with suppress(ImportError):

@@ -1,4 +1,4 @@
-"""The CDK's evaluation of what a template gives, made safe for threads."""
+"""The CDK's evaluation of template results, made safe for threads."""
 
 import ast
 import threading

@@ -1,4 +1,4 @@
-"""The way of pages from the threads that read them to stdout: the CDK's threads, queue and order of events."""
+"""The queue of pages from the reading threads to stdout, with the CDK's threads and order of events."""
 
 from collections.abc import Iterator
 from threading import Semaphore
@@ -31,7 +31,7 @@ PAGES_IN_FLIGHT = 2
 
 
 def read_pages(source: ConcurrentDeclarativeSource) -> None:
-    """Let a source that has not begun to read yield pages among its messages, in the place of records."""
+    """Make a source that has not begun to read yield pages instead of records."""
     source._concurrent_source = PagedConcurrentSource.in_place_of(source._concurrent_source)
 
 
@@ -45,7 +45,7 @@ class PagedConcurrentSource(ConcurrentSource):
 
     @classmethod
     def in_place_of(cls, source: ConcurrentSource) -> "PagedConcurrentSource":
-        """Return one that is built with what another was built with."""
+        """Return an instance with the arguments of another one."""
         return cls(
             threadpool=source._threadpool,
             logger=source._logger,
@@ -90,7 +90,7 @@ class PagedConcurrentSource(ConcurrentSource):
 
 
 class PageProcessor(ConcurrentReadProcessor):
-    """Turns what the threads put into the queue into messages."""
+    """Turns queue items into messages."""
 
     def on_page(self, page: Page) -> Iterator[AirbyteMessage | Page]:
         """Yield a page, with all that the CDK yields before and behind a record."""
@@ -110,7 +110,7 @@ class PageReader(PartitionReader):
         self._stopped = False
 
     def process_partition(self, partition: Partition, cursor: Cursor) -> None:
-        """Read a partition to its end; whatever goes wrong goes into the queue, which the main thread waits for."""
+        """Read a partition to its end; put any error into the queue, which the main thread waits for."""
         stream = partition.stream_name()
         tracker = CursorTracker(cursor, stream, partition.to_slice())
         try:
@@ -132,11 +132,11 @@ class PageReader(PartitionReader):
             self._pages.put(PartitionCompleteSentinel(partition, is_successful=False))
 
     def page_has_left(self) -> None:
-        """Note that a page is written."""
+        """Record that a page is written."""
         self._free.release()
 
     def stop(self) -> None:
-        """Let go of every thread that waits for the queue: there is nobody behind it any more."""
+        """Release every thread that waits for the queue: nobody reads it any more."""
         self._stopped = True
         self._free.release(1000)
         with self._pages.mutex:

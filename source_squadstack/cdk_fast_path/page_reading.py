@@ -1,4 +1,4 @@
-"""The rows of a partition a page at a time, by a way through the CDK's retrievers that makes no record of each."""
+"""The rows of a partition, a page at a time: a path through the CDK's retrievers without an object for each row."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -16,7 +16,7 @@ GROUP = 100
 
 
 def rows_of(partition: Partition) -> Iterator[list[Row]]:
-    """Read a partition a page at a time; where the CDK's own way is needed, in groups of records."""
+    """Read a partition a page at a time, or in groups of records if the CDK's own path is needed."""
     retriever = partition._retriever if isinstance(partition, DeclarativePartition) else None
     stream_slice = partition.to_slice()
     if isinstance(retriever, PagewiseRetriever) and isinstance(stream_slice, StreamSlice):
@@ -44,7 +44,7 @@ def groups(records: Iterable[Record]) -> Iterator[list[Row]]:
 
 
 def selects_alone(selector: RecordSelector) -> bool:
-    """Tell whether a selector does no more than extract, filter and transform."""
+    """Return whether a selector only extracts, filters and transforms."""
     extended = type(selector) is not RecordSelector or selector.file_uploader is not None
     return not extended and not selector.transform_before_filtering
 

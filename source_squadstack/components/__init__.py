@@ -1,4 +1,4 @@
-"""What the manifest names: a class for each thing that YAML cannot say."""
+"""The components that the manifest names: one class for each thing that YAML cannot express."""
 
 from source_squadstack.components.activity_records import ActivityFilter
 from source_squadstack.components.contact_center_auth import ContactCenterAuthenticator

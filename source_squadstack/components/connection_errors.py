@@ -9,7 +9,7 @@ from squadstack_common.proxies import proxy_login
 
 
 def no_answer(error: Exception | None) -> str:
-    """Describe what came in place of an answer."""
+    """Describe why there was no response."""
     if answer_too_slow(error):
         return "an answer that did not come to its end in time"
     return f"no answer ({type(error).__name__})"

@@ -1,4 +1,4 @@
-"""The connections of all that the source calls."""
+"""The connections of the source."""
 
 import requests
 from airbyte_cdk.sources.http_config import MAX_CONNECTION_POOL_SIZE

@@ -37,7 +37,7 @@ TIMEOUTS = (15.0, 60.0)
 
 
 class LoginAttempt(NamedTuple):
-    """What came of one login: a token, or in words what failed, without any of the answer's text."""
+    """The result of one login: a token, or a description of the failure without the response's text."""
 
     result: LoginResult
     token: str = ""
@@ -48,7 +48,7 @@ class LoginAttempt(NamedTuple):
 class ContactCenterLogin:
     """Logs in, and waits out what passes: a 429 however often it comes, an outage once for the process.
 
-    What fails has failed for good: each window would log in again, the portal may lock the user of a wrong password
+    What fails has failed for good: each window would log in again, the server may lock the user of a wrong password
     out, and each would wait out an outage for itself.
     """
 
@@ -123,7 +123,7 @@ def login_outage(how: str) -> AirbyteTracedException:
 
 
 def login_refusal(how: str) -> AirbyteTracedException:
-    """Return the error of a login that is refused, or that leads to something else than a portal."""
+    """Return the error of a login that is refused, or that something else than a contact center answers."""
     return AirbyteTracedException(
         message=f"The contact center refuses the login ({how}). Verify `contact_center.username`, "
         "`contact_center.password`, `contact_center.domain` and `contact_center.portal_url`.",
@@ -140,10 +140,10 @@ def usable(token: str | NoToken[AirbyteTracedException]) -> str:
 
 
 @functools.cache
-def portal_session(
+def contact_center_session(
     url: str, username: str, password: str, domain: str, *, checking: bool
 ) -> ContactCenterSession[AirbyteTracedException]:
-    """Return the process's one session of a portal's user: the CDK makes an authenticator for every requester."""
+    """Return the process's one session of a user: the CDK makes an authenticator for every requester."""
     # The CDK masks a secret as it is written in the config; in a body it may be escaped.
     add_to_secrets(json.dumps(password)[1:-1])
     credentials = {"username": username, "password": password, "domain": domain}
@@ -160,7 +160,7 @@ def session_at(
 
 @dataclass
 class ContactCenterAuthenticator(DeclarativeAuthenticator):
-    """Sends the portal's token; where it is refused, logs in once for all threads and repeats the call at once.
+    """Sends the access token; if it is refused, logs in once for all threads and repeats the call at once.
 
     The CDK's own login does not log in again on a 401, and logs in once for every stream. A 401 that means the call
     itself goes to the error table.
@@ -171,7 +171,7 @@ class ContactCenterAuthenticator(DeclarativeAuthenticator):
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         section = self.config["contact_center"]
-        self._session = portal_session(
+        self._session = contact_center_session(
             section["portal_url"].rstrip("/"),
             section["username"],
             section["password"],

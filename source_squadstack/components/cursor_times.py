@@ -1,4 +1,4 @@
-"""Times as cursors: how they are compared as text, and how a state spells them."""
+"""Times as cursors: how they are compared as text, and how a state writes them."""
 
 STATE_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 

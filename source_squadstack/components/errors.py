@@ -1,4 +1,4 @@
-"""The errors that components raise for each other."""
+"""The errors that components raise and handle among themselves."""
 
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException

@@ -130,6 +130,6 @@ class IdlePages:
             raise AirbyteTracedException(
                 message=f"The contact center gives the key of yet another page of {what} with each of "
                 f"{MAX_IDLE_PAGES} pages that brought nothing new: they cannot be read to their end. Sync again later; "
-                "if it happens again, ask the portal's support about the endpoint.",
+                "if it happens again, ask its support about the endpoint.",
                 failure_type=FailureType.transient_error,
             )

@@ -165,14 +165,30 @@ def read_body(response: requests.Response, shape: str) -> Body:
         constants: list[str] = []
         parsed = parse_json(response.content, constants.append)
         body = Body(parsed, SHAPES[shape](parsed), had_constants=bool(constants))
+        if shape == "webhook_events":
+            require_progress(response, body.rows)
         keep_body(response, body)
     return body
 
 
+def require_progress(response: requests.Response, events: list[Row]) -> None:
+    """Raise where a page of events begins before the place that was asked for.
+
+    A cache between source and receiver that does not look at `after` gives one page again and again, for ever.
+    """
+    after = requested(response, "after")
+    if after.isdecimal() and events and events[0]["sequence"] <= int(after):
+        raise UnreadableBodyError("`data` begins before the `after` that was asked for, as out of a cache")
+
+
+def requested(response: requests.Response, name: str) -> str:
+    """Return a parameter of the request, empty if it has none."""
+    return parse_qs(urlsplit(response.request.url or "").query).get(name, [""])[0]
+
+
 def requested_page(response: requests.Response) -> int:
     """Return the page number that was requested."""
-    pages = parse_qs(urlsplit(response.request.url or "").query).get("page", ["1"])
-    return int(pages[0])
+    return int(requested(response, "page") or 1)
 
 
 @dataclass

@@ -38,6 +38,24 @@ class PortalCampaign:
 
 
 @dataclass(frozen=True)
+class LateFacts:
+    """How long after an activity its facts come; how long in the single case looks like chance.
+
+    Attributes:
+        rows_minutes: It is not shown before so many minutes at most have passed since its `timestamp`: when it is over.
+        dispositions_minutes: Its `agent_disposition` and `follow_up_notes` are null until so many minutes at most have
+            passed since its `timestamp`: what the agent writes after the call. Public clients know these two fields.
+    """
+
+    rows_minutes: int = 0
+    dispositions_minutes: int = 0
+
+    def __post_init__(self) -> None:
+        if self.rows_minutes < 0 or self.dispositions_minutes < 0:
+            raise ValueError("Facts cannot come before their activity")
+
+
+@dataclass(frozen=True)
 class Portal:
     """The contact center of one tenant.
 

@@ -16,6 +16,7 @@ _FIRST_NAMES = ("Piper", "Yash", "Raven", "Jim", "Amara", "Lucía", "Noah", "Ivy
 _LAST_NAMES = ("Huffman", "Ellwood", "Shields", "Jones", "Okafor", "Núñez", "Baker", "Lindt", "Haddad", "Moore")
 _LEAD_KEYS = ("created", "campaign_id", "number", "status", "retries", "first_name", "last_name", "priority", "id")
 LEAD_STATUSES = ("new", "success", "failed")
+_DISPOSITIONS = ("interested", "call back", "wrong number")
 _STRATEGIES = ("single", "ring_all", "round_robin")
 _SECOND = timedelta(seconds=1)
 _NUMBERS = 8_000_000
@@ -91,6 +92,23 @@ def activity_row(campaign: PortalCampaign, seed: int, number: int, timestamp: in
             _history_event(campaign, seed, number, position, timestamp) for position in range(1 + drawn // 80 % 2)
         ],
     }
+
+
+def delay(campaign: PortalCampaign, seed: int, number: int, fact: str, minutes: int) -> int:
+    """Return after how many seconds a fact of the campaign's activity of this number comes, up to so many minutes."""
+    return pseudo_random(seed, campaign.id, "late", fact, number) % (60 * minutes + 1)
+
+
+def disposition(campaign: PortalCampaign, seed: int, number: int) -> Row:
+    """Return what the agent writes after the campaign's activity of this number."""
+    drawn = pseudo_random(seed, campaign.id, "disposition", number)
+    return {
+        "agent_disposition": _DISPOSITIONS[drawn % 3],
+        "follow_up_notes": f"Call again in {1 + drawn // 3 % 9} days",
+    }
+
+
+NO_DISPOSITION: Row = {"agent_disposition": None, "follow_up_notes": None}
 
 
 def _history_event(campaign: PortalCampaign, seed: int, number: int, position: int, timestamp: int) -> Row:

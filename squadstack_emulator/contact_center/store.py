@@ -4,14 +4,17 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from squadstack_emulator import timestamps
-from squadstack_emulator.contact_center.portal import Portal, PortalCampaign
+from squadstack_emulator.contact_center.portal import LateFacts, Portal, PortalCampaign
 from squadstack_emulator.contact_center.seeds import (
+    NO_DISPOSITION,
     PortalLead,
     activity_row,
     activity_times,
+    delay,
+    disposition,
     queue_row,
     seeded_lead,
 )
@@ -63,6 +66,13 @@ class Span:
     start: int
     end: int
     inclusive: bool
+
+
+class Moment(NamedTuple):
+    """When activities are looked at, in Unix seconds, by a portal whose facts come late."""
+
+    now: int
+    late: LateFacts
 
 
 @dataclass(slots=True)
@@ -138,23 +148,44 @@ class ContactCenterStore:
         """Return the leads of a campaign, by default in the order of their creation."""
         return self._listing(campaign_id, order, self._leads[campaign_id].values, lambda lead: lead.id)
 
-    def activities(self, portal: Portal, span: Span | None, order: Order = "processed_at") -> Listing[Activity]:
-        """Return the activities of a portal's campaigns within a span, and those whose timestamp is no time."""
+    def activities(
+        self, portal: Portal, span: Span | None, order: Order = "processed_at", moment: Moment | None = None
+    ) -> Listing[Activity]:
+        """Return the activities of a portal's campaigns within a span, and those whose timestamp is no time.
+
+        Without a moment all of them; else those that have appeared by then.
+        """
         campaigns = frozenset(campaign.id for campaign in portal.campaigns)
 
         def rows() -> Iterable[Activity]:
             found = (*self._within(span), *self._timeless)
-            return (each for each in found if each.campaign is None or each.campaign.id in campaigns)
+            return (
+                each
+                for each in found
+                if each.campaign is None or (each.campaign.id in campaigns and self._has(each, "row", moment))
+            )
 
         return self._listing(
-            (campaigns, span), order, rows, lambda each: str(self.activity_row(each).get("lead_number"))
+            (campaigns, span, moment), order, rows, lambda each: str(self.activity_row(each).get("lead_number"))
         )
 
-    def activity_row(self, activity: Activity) -> Mapping[str, object]:
-        """Return an activity as the history shows it."""
+    def activity_row(self, activity: Activity, moment: Moment | None = None) -> Mapping[str, object]:
+        """Return an activity as the history shows it, at a moment if it matters."""
         if activity.campaign is None:
             return activity.row
-        return activity_row(activity.campaign, self.seed, activity.number, activity.timestamp)
+        row = activity_row(activity.campaign, self.seed, activity.number, activity.timestamp)
+        if moment is None:
+            return row
+        written = self._has(activity, "disposition", moment)
+        return row | (disposition(activity.campaign, self.seed, activity.number) if written else NO_DISPOSITION)
+
+    def _has(self, activity: Activity, fact: Literal["row", "disposition"], moment: Moment | None) -> bool:
+        """Tell whether a fact of an activity has come by a moment."""
+        if activity.campaign is None or moment is None:
+            return True
+        minutes = moment.late.rows_minutes if fact == "row" else moment.late.dispositions_minutes
+        late = delay(activity.campaign, self.seed, activity.number, fact, minutes)
+        return activity.timestamp + late <= moment.now
 
     def queues(self, portal: Portal) -> list[dict[str, object]]:
         """Return the portal's queues."""

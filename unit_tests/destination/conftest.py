@@ -192,7 +192,7 @@ def a_bench(
         ),
         batcher=Batcher(lanes, linger=settings.linger_seconds, largest=largest, open_bound=open_bound),
         limiter=RateLimiter(calls_per_minute, chance=lambda: 0.5),
-        portal_limiter=RateLimiter(1_000_000),
+        contact_center_limiter=RateLimiter(1_000_000),
         rejected_records=rejected_records,
         seen_leads=SeenLeads(io.BytesIO()),
         progress=progress,

@@ -121,7 +121,7 @@ def test_a_replay_without_a_row_that_is_retryable_says_so_and_is_no_failure(run,
         0,
         {
             "level": "INFO",
-            "message": "None of the 2 rejected rows at --from is retryable, so there is nothing to send. "
+            "message": "None of the 2 rejected records at --from is retryable, so there is nothing to send. "
             "Without --only-retryable all of them would be sent.",
         },
     )
@@ -133,5 +133,5 @@ def test_a_replay_with_a_catalog_that_lacks_a_stream_names_it_and_sends_nothing(
     error = message["trace"]["error"]
     assert (code, error["failure_type"]) == (1, "config_error")
     assert error["message"] == (
-        "--catalog lacks the stream 'other', to which 1 of the rejected rows belong. Add it, or leave --catalog out."
+        "--catalog lacks the stream 'other', to which 1 of the rejected records belong. Add it, or leave --catalog out."
     )

@@ -1,7 +1,7 @@
 """The destination's engine against a model of the API: whatever the API does, nothing is acknowledged that is not so.
 
 The model (`test_support/crm_model.py`) follows the vendor's documents; the checks (`test_support/sync_checks.py`)
-use its log, the states that left and the rejected rows. The profile `endurance` tries a hundred times as many worlds.
+use its log, the states that left and the rejected records. The profile `endurance` tries a hundred times as many.
 """
 
 from typing import Any

@@ -150,7 +150,7 @@ def test_rows_of_a_stream_that_the_catalog_lacks_are_counted_and_nothing_is_sent
     with pytest.raises(ConfigError) as raised:
         found.expect({(None, "leads"), (None, "other")})
     assert str(raised.value) == (
-        "--catalog lacks the stream 'other' of the namespace 'crm', to which 2 of the rejected rows belong. "
+        "--catalog lacks the stream 'other' of the namespace 'crm', to which 2 of the rejected records belong. "
         "Add it, or leave --catalog out."
     )
 
@@ -196,9 +196,9 @@ def test_a_stream_rejected_from_two_operations_is_not_guessed_at(tmp_path):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        pytest.param(gzip.compress(b"canary\n"), "File 1 of 1 holds a line that is no rejected row.", id="no JSON"),
+        pytest.param(gzip.compress(b"canary\n"), "File 1 of 1 holds a line that is no rejected record.", id="no JSON"),
         pytest.param(
-            gzip.compress(b'{"data": "canary"}\n'), "File 1 of 1 holds a line that is no rejected row.", id="no row"
+            gzip.compress(b'{"data": "canary"}\n'), "File 1 of 1 holds a line that is no rejected record.", id="no row"
         ),
         pytest.param(
             gzip.compress(json.dumps(row(1)).encode() * 99)[:-9], "File 1 of 1 is not whole.", id="cut in the middle"
@@ -215,7 +215,7 @@ def test_a_file_that_cannot_be_read_is_named_by_its_number_and_nothing_is_sent(t
 
 def test_nothing_to_send_again_is_a_mistake_in_the_address(tmp_path):
     for place in (tmp_path, tmp_path / "nowhere"):
-        with pytest.raises(SyncError, match="--from leads to no rejected rows"):
+        with pytest.raises(SyncError, match="--from leads to no rejected records"):
             RejectedRows(str(place), None).look()
 
 

@@ -1,4 +1,4 @@
-"""Files of rejected rows: readable by any gzip, and told apart by the lines that their rows stood in."""
+"""Files of rejected records: readable by any gzip, and told apart by the lines that their rows stood in."""
 
 import gzip
 import io

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from squadstack_emulator import Emulator, Portal, PortalCampaign
+from squadstack_emulator import Emulator, LateFacts, Portal, PortalCampaign
 from squadstack_emulator.contact_center.store import Activity, ContactCenterStore, Span
 
 HISTORY = "/api/v2/reports/campaigns/leads/history"
 FROM = datetime(2024, 1, 1, tzinfo=UTC)
+NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)  # of the pipeline's clock
 START = int(FROM.timestamp())
 DAY = 86_400
 INVALID = (400, {"error": "The information sent is invalid."})
@@ -189,3 +190,34 @@ def test_a_row_of_ones_own_is_shown_verbatim_and_one_without_a_time_in_every_rea
     for start, expected in ((START, 4), (START + 5, 3), (START + 6, 1)):
         span = pipeline.portal.activities(pipeline.scenario.portal, Span(start, start + DAY, inclusive=True))
         assert len(span.rows) == expected
+
+
+def test_an_activity_and_what_its_agent_wrote_appear_late_and_within_the_time_that_the_scenario_says(
+    call: Callable[..., Any],
+) -> None:
+    late = LateFacts(rows_minutes=60, dispositions_minutes=180)
+    caller = call(portal=portal(200, days=0.25), activity_late=late)
+    seen: dict[int, list[tuple[float, bool]]] = {}
+    for minutes in range(0, 600, 20):
+        caller.clock.seconds = (FROM + timedelta(minutes=minutes) - NOW).total_seconds()
+        for row in pages(caller, pageSize=1000)[0]:
+            age = START + 60 * minutes - row["timestamp"]
+            seen.setdefault(row["timestamp"], []).append((age, row["agent_disposition"] is not None))
+            assert (row["agent_disposition"] is None) == (row["follow_up_notes"] is None)
+    assert sum(map(len, seen.values())) > len(seen) == len({row["timestamp"] for row in seeded(caller)})
+    ages = [age for each in seen.values() for age in each]
+    assert min(age for age, _ in ages) >= 0
+    assert all(written for age, written in ages if age > 180 * 60)
+    assert {written for age, written in ages if age < 60 * 60} == {True, False}
+
+
+def test_without_that_all_activities_are_shown_at_once_and_have_no_such_fields(call: Callable[..., Any]) -> None:
+    (rows,) = pages(call(portal=portal(20)), pageSize=1000)
+    assert len(rows) == 20
+    assert not [row for row in rows if {"agent_disposition", "follow_up_notes"} & row.keys()]
+
+
+@pytest.mark.parametrize("field", ["rows_minutes", "dispositions_minutes"])
+def test_facts_that_come_before_their_activity_are_refused(field: str) -> None:
+    with pytest.raises(ValueError, match="before their activity"):
+        LateFacts(**{field: -1})

@@ -14,7 +14,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_squadstack.cdk_fast_path.page import Page
 from source_squadstack.cli import PagedSource
-from source_squadstack.components.contact_center_auth import portal_session
+from source_squadstack.components.contact_center_auth import contact_center_session
 from source_squadstack.components.host_health import health_of
 from source_squadstack.components.log import LOGGER, warn_once
 from test_support.catalogs import configured
@@ -92,7 +92,7 @@ def server():
 
 def forget():
     """Let the process forget logins, outages and what it has said once."""
-    for remembered in (portal_session, health_of, warn_once):
+    for remembered in (contact_center_session, health_of, warn_once):
         remembered.cache_clear()
 
 

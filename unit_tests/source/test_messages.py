@@ -8,6 +8,7 @@ from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 
 import source_squadstack
 from squadstack_common.certificates import NO_CERTIFICATES_FILE, untrusted_certificate
+from squadstack_common.proxies import proxy_login
 
 PACKAGE = Path(source_squadstack.__file__).parent
 PAGE = (PACKAGE.parent / "docs/sources/squadstack.md").read_text(encoding="utf-8")
@@ -29,7 +30,8 @@ def first_sentence(message: str) -> str:
 
 def messages() -> set[str]:
     """Return the first sentence of every message of the package, and those that both connectors have."""
-    found = {first_sentence(untrusted_certificate("`…`", "…")), first_sentence(NO_CERTIFICATES_FILE)}
+    shared = (untrusted_certificate("`…`", "…"), NO_CERTIFICATES_FILE, proxy_login("`…`"))
+    found = {first_sentence(message) for message in shared}
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "AirbyteTracedException":

@@ -1,5 +1,6 @@
 """A response's body: what has the shape of its endpoint, and what of it is read as something else."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -157,3 +158,14 @@ def test_a_page_that_could_lose_an_event_or_go_round_for_ever_is_refused(body, d
     with pytest.raises(UnreadableBodyError) as caught:
         webhook_event_rows(body)
     assert str(caught.value) == difference
+
+
+@pytest.mark.parametrize(("asked", "taken"), [("", True), ("after=2", True), ("after=3", False), ("after=7", False)])
+def test_a_page_that_begins_before_what_was_asked_for_is_refused(asked, taken):
+    answer = response(json.dumps(event_page(3, 4)).encode())
+    answer.request = SimpleNamespace(url=f"https://webhooks.example.com/events?{asked}&limit=1000")
+    if taken:
+        assert [row["sequence"] for row in read_body(answer, "webhook_events").rows] == [3, 4]
+    else:
+        with pytest.raises(UnreadableBodyError, match="begins before the `after`"):
+            read_body(answer, "webhook_events")

@@ -108,7 +108,7 @@ def run(plan: Plan, folder: Path) -> Account:
     bad = {record.number for record in plan.records if record.bad}
     checks = {
         f"it ended with code {code}": code != 0,
-        "rejected rows are not those that the API can never accept, once each": (
+        "rejected records are not those that the API can never accept, once each": (
             numbers(rows) != bad or len(rows) != len(bad)
         ),
         "leads were created twice": doubled_creates(plan, emulator) > 0,

@@ -1,1 +1,1 @@
-"""How the pages of a stream are read: a retriever for each way in which a set may change while it is paged."""
+"""The retrievers: one for each way in which a set may change while its pages are read."""

@@ -18,13 +18,13 @@ from source_squadstack.components.retrievers.paged import PagedRetriever
 from source_squadstack.components.stable_hash import stable_hash
 from squadstack_common.timestamps import format_time, parse_time
 
-# The margins of a request around its window, in seconds. A portal may filter by another time of an activity than its
+# The margins of a request around its window, in seconds. The server may filter by another time of an activity than its
 # `timestamp`: by the end of a call that began in the window, or by the beginning of one that ended in it. With less
 # margin a long call would be missed; with more, a window of 30 days would exceed the 31 days that Kazoo allows.
 ASKED_BEFORE = 4 * 3600
 ASKED_AFTER = 12 * 3600
 
-# Fewer rows than any portal would cap a page at.
+# Fewer rows than any server would cap a page at.
 FEW_ROWS = 10
 MAX_ROWS = 1000  # of `contact_center.page_size`
 
@@ -41,7 +41,7 @@ class ActivityRetriever(PagedRetriever):
     days. A server that does not filter by time returns the same rows for each half; most lie outside, which is an error
     at once.
 
-    A range is one of the time that the portal filters by, whichever that is: the window and a margin around it. The
+    A range is one of the time that the server filters by, whichever that is: the window and a margin around it. The
     range is halved, so a half needs no margin; rows are kept that belong to the window by `timestamp`.
 
     A page is held back until it is certain to be used, so that no row comes twice.
@@ -56,7 +56,7 @@ class ActivityRetriever(PagedRetriever):
         """Yield a window's records."""
         assert stream_slice is not None  # noqa: S101  # by the manifest's cursor
         start, end = seconds_of(stream_slice)
-        # A portal may refuse an interval that ends in the future.
+        # The server may refuse an interval that ends in the future.
         span = Span(start - ASKED_BEFORE, min(end + ASKED_AFTER, max(end, int(time.time()))))
         before: set[str] = set()
         for page in self._read(stream_slice, span, self._ask(stream_slice, span)):
@@ -99,7 +99,7 @@ class ActivityRetriever(PagedRetriever):
     def _ask_if_taken(
         self, window: StreamSlice, span: "Span", key: str | None = None, margin: int = 1
     ) -> requests.Response | None:
-        """Ask like `_ask`; return `None` if the portal refuses the request, as for a key that it no longer knows."""
+        """Ask like `_ask`; return `None` if the server refuses the request, as for a key that it no longer knows."""
         try:
             return self._ask(window, span, key, margin)
         except RefusedError as refused:
@@ -165,9 +165,9 @@ class ActivityRetriever(PagedRetriever):
 
     def _too_full(self, second: int, rows: int) -> AirbyteTracedException:
         moment = format_time(datetime.fromtimestamp(second, UTC))
-        fix = "A larger `contact_center.page_size` does not help. Ask the portal's support how many a page holds"
+        fix = "A larger `contact_center.page_size` does not help. Ask its support how many a page holds"
         if self._asked() <= rows and self._asked() < MAX_ROWS:
-            fix = "Make `contact_center.page_size` larger, or ask the portal's support how many a page holds"
+            fix = "Make `contact_center.page_size` larger, or ask its support how many a page holds"
         return AirbyteTracedException(
             message=f"The contact center gives {rows} activities around the second {moment} and no way to read on: no "
             "longer page in this sync shows that these are all, so some may be missing. "
@@ -181,13 +181,13 @@ class ActivityRetriever(PagedRetriever):
         return AirbyteTracedException(
             message=f"The contact center was asked for the activity from {first} to {last}, and most of what it gives "
             "lies outside: it does not apply `startDate` and `endDate`, and gives no way to read on, so some would be "
-            "missing. Ask the portal's support about the endpoint.",
+            "missing. Ask its support about the endpoint.",
             failure_type=FailureType.config_error,
         )
 
 
 def mostly_outside(rows: list[Row], span: "Span") -> bool:
-    """Tell whether most rows lie so far outside a range that the portal cannot have filtered by any of their times.
+    """Tell whether most rows lie so far outside a range that the server cannot have filtered by any of their times.
 
     Not all of them, because some may lie inside by chance; not any, because one row's clock may be wrong.
     """

@@ -23,7 +23,7 @@ GONE = frozenset({404, 410})
 class KeyedRetriever(PagewiseRetriever):
     """Reads a campaign's pages by their keys, and tells what only this campaign is to be blamed for.
 
-    A key that comes twice is an error, and so are too many `IdlePages`: the sync would never end. If the portal no
+    A key that comes twice is an error, and so are too many `IdlePages`: the sync would never end. If the server no
     longer knows its own key, the pages before it are read again, because they may have changed; `MAX_STARTS` limits
     how often. A campaign that was deleted after the report named it has no leads.
     """
@@ -61,7 +61,7 @@ class KeyedRetriever(PagewiseRetriever):
         raise AirbyteTracedException(
             message="The contact center does not know its own `next_start_key` any more, in each of "
             f"{MAX_STARTS} passes over the leads of campaign {campaign}: they cannot be read to their end. Sync again "
-            "later; if it happens again, ask the portal's support about the endpoint.",
+            "later; if it happens again, ask its support about the endpoint.",
             failure_type=FailureType.transient_error,
         )
 
@@ -76,7 +76,7 @@ class KeyedRetriever(PagewiseRetriever):
                 raise AirbyteTracedException(
                     message="The contact center gives the same `next_start_key` twice for the leads of campaign "
                     f"{campaign}: they cannot be read to their end. Sync again later; "
-                    "if it happens again, ask the portal's support about the endpoint.",
+                    "if it happens again, ask its support about the endpoint.",
                     failure_type=FailureType.transient_error,
                 )
             if key is not None:
@@ -87,8 +87,8 @@ class KeyedRetriever(PagewiseRetriever):
     def _is_gone(self, stream_slice: StreamSlice, refused: RefusedError) -> bool:
         """Tell whether the campaign is missing, and not the whole endpoint.
 
-        It is if the portal no longer names it, or knows others but not this one. The documented response for what does
-        not exist is a 400, which may mean anything else: after a 400 only the portal's list of campaigns counts.
+        It is if the server no longer names it, or knows others but not this one. The documented response for what does
+        not exist is a 400, which may mean anything else: after a 400 only the server's list of campaigns counts.
         """
         with self._lock:
             if self._one_was_read and refused.status_code in GONE:
