@@ -82,7 +82,14 @@ class RequestPipeline:
             leads.put(judged)
             if self.scenario.webhook is not None:
                 webhook, style = self.scenario.webhook, self.scenario.time_style
-                for event in events_of(judged, leads.campaign, webhook.kinds, seed=self.scenario.seed, style=style):
+                for event in events_of(
+                    judged,
+                    leads.campaign,
+                    webhook.kinds,
+                    seed=self.scenario.seed,
+                    style=style,
+                    captured=webhook.captured,
+                ):
                     self.webhook_sender.post(event, webhook)
 
     def receive(self, request: Request, body: bytes, at: float) -> RequestContext:

@@ -15,6 +15,7 @@ TimeStyle = Literal["iso", "iso_fraction", "epoch_milliseconds", "epoch_seconds"
 Api = Literal["squadstack", "portal"]
 RefusedListApplies = Literal["nothing", "before", "others"]
 AddLeadMethod = Literal["PUT", "POST"]
+Captured = Literal["documented", "objects", "lists"]
 EventKind = Literal["call", "judgement", "lead_processed", "sms", "whatsapp", "ivr", "email"]
 
 
@@ -61,6 +62,9 @@ class Webhook:
             answer; 0 is none.
         connections: Posts under way at once; those of one lead come in order.
         timeout_seconds: How long an answer is waited for.
+        captured: Where what was captured of a lead stands. `documented` is as the pages show the bodies: the
+            lead-processed webhook alone has `lead_responses`. Else every event has it, as an object or a list, and the
+            lead's custom fields at the top, as real webhooks were seen to have.
     """
 
     url: str
@@ -70,6 +74,7 @@ class Webhook:
     repeat_every: int = 0
     connections: int = 4
     timeout_seconds: float = 10.0
+    captured: Captured = "documented"
 
     def __post_init__(self) -> None:
         if not self.url.startswith(("http://", "https://")):
