@@ -2,7 +2,7 @@
 
 A POST is a CRM v2 bulk call: every lead is accepted and repeated in the answer. No lead is looked at. A GET below
 /api/v4/leads/responses/ is a page of responses, rendered when the server starts. The emulator, which carries out and
-keeps books, takes a hundred times as long. A GET of / tells how many leads the server has taken and given so far.
+logs what it does, takes a hundred times as long. A GET of / returns how many leads it has taken and given so far.
 
     python -m benchmarks.instant_server [--latency 0.1] [--campaigns 10 --records 200000 --page-size 100]
 
@@ -117,15 +117,15 @@ class Pages:
 
 
 @dataclass(slots=True)
-class _Books:
+class _Traffic:
     pages: Pages
     latency: float
     leads: int = 0
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, books: _Books) -> None:
-        self._books = books
+    def __init__(self, traffic: _Traffic) -> None:
+        self._books = traffic
         self._received = bytearray()
         self._transport: asyncio.Transport | None = None
 
@@ -147,17 +147,17 @@ class _Connection(asyncio.Protocol):
             self._answer(method, target.decode(), body)
 
     def _answer(self, method: bytes, target: str, body: bytes) -> None:
-        books = self._books
+        traffic = self._books
         if target == "/":
-            self._send(response(b"%d" % books.leads))
+            self._send(response(b"%d" % traffic.leads))
             return
         leads = body.count(_LEAD)
         answer = response(_REFUSED) if body == _PROBE else reply(leads, body)
         if method == b"GET":
-            leads, answer = books.pages.get(target)
-        books.leads += leads
-        if books.latency:
-            asyncio.get_running_loop().call_later(books.latency, self._send, answer)
+            leads, answer = traffic.pages.get(target)
+        traffic.leads += leads
+        if traffic.latency:
+            asyncio.get_running_loop().call_later(traffic.latency, self._send, answer)
         else:
             self._send(answer)
 
@@ -166,9 +166,9 @@ class _Connection(asyncio.Protocol):
             self._transport.write(answer)
 
 
-async def _serve(books: _Books, listener: socket.socket) -> None:
-    server = await asyncio.get_running_loop().create_server(lambda: _Connection(books), sock=listener)
-    sys.stdout.write(f"{books.pages.port}\n")
+async def _serve(traffic: _Traffic, listener: socket.socket) -> None:
+    server = await asyncio.get_running_loop().create_server(lambda: _Connection(traffic), sock=listener)
+    sys.stdout.write(f"{traffic.pages.port}\n")
     sys.stdout.flush()
     await server.serve_forever()
 
@@ -186,7 +186,7 @@ def main(arguments: Sequence[str]) -> None:
     pages.add(SMALL, 1)
     for number in range(options.campaigns):
         pages.add(campaign(number), options.records // options.campaigns)
-    asyncio.run(_serve(_Books(pages, options.latency), listener))
+    asyncio.run(_serve(_Traffic(pages, options.latency), listener))
 
 
 if __name__ == "__main__":

@@ -209,7 +209,7 @@ def test_a_dry_run_sends_and_acknowledges_nothing_and_says_how_long_it_would_tak
 
 
 @pytest.mark.parametrize("operation", ["create", "upsert"])
-def test_spoilt_answers_lose_and_double_nothing(write, tmp_path, operation):
+def test_broken_answers_lose_and_double_nothing(write, tmp_path, operation):
     kinds = (FaultKind.HTTP_500, FaultKind.TRUNCATED, FaultKind.HTML_200, FaultKind.EMPTY_200, FaultKind.WRONG_LENGTH)
     faults = tuple(Fault(kind, on="write", every=2 + step, times=2) for step, kind in enumerate(kinds))
     faults += (Fault(FaultKind.HTTP_502, on="write", every=3, times=2, applied=True),)

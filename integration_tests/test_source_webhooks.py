@@ -95,7 +95,7 @@ def test_kill_9_in_the_middle_repeats_no_more_than_what_came_since_the_last_stat
 
 # -- failures ------------------------------
 
-SPOILT = {
+BROKEN = {
     "HTML": (200, b"<html>Zed Canary</html>"),
     "nothing": (200, b""),
     "half a page": (200, b'{"data": [{"sequence": 10'),
@@ -107,9 +107,9 @@ SPOILT = {
 }
 
 
-@pytest.mark.parametrize("spoilt", SPOILT)
-def test_an_answer_that_is_no_page_is_asked_for_again_and_never_ends_the_sync(source, catalog, spoilt):
-    with Receiver(stored(2500), spoil=lambda number: SPOILT[spoilt] if number == 1 else None) as receiver:
+@pytest.mark.parametrize("broken", BROKEN)
+def test_an_answer_that_is_no_page_is_asked_for_again_and_never_ends_the_sync(source, catalog, broken):
+    with Receiver(stored(2500), replace_answer=lambda number: None if number > 1 else BROKEN[broken]) as receiver:
         read = source.run("read", config=receiver.config, catalog=catalog)
     assert read.code == 0, read.errors
     assert read.records == receiver.events
@@ -130,7 +130,7 @@ REFUSALS = {
 @pytest.mark.parametrize("status", REFUSALS)
 def test_a_refusal_in_the_middle_says_what_to_fix_and_claims_nothing_that_was_not_read(source, catalog, status):
     refused = (status, b'{"error": "Zed Canary"}')
-    with Receiver(stored(2500), spoil=lambda number: refused if number == 1 else None) as receiver:
+    with Receiver(stored(2500), replace_answer=lambda number: refused if number == 1 else None) as receiver:
         read = source.run("read", config=receiver.config, catalog=catalog)
     assert read.code == 1
     assert read.errors[-1]["failure_type"] == "config_error"

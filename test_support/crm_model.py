@@ -1,6 +1,6 @@
 """A model of SquadStack's CRM integration (v2, lists and single leads), written from the vendor's documents alone.
 
-`Books` holds the leads and decides what a row does to them; `Server` receives calls in a time that is handed in,
+`LeadState` holds the leads and decides what a row does to them; `Server` receives calls in a time that is handed in,
 carries them out when their time comes, and has every fault that a network and a server can have. Both note everything:
 a check needs nothing else than these notes and what the connector printed.
 """
@@ -68,7 +68,7 @@ class Lead:
     state: str = "active"
 
 
-class Books:
+class LeadState:
     """The leads of all campaigns, and every change in the order in which it was made."""
 
     def __init__(self) -> None:
@@ -291,7 +291,7 @@ class Server:
     """Receives calls, carries them out in its time, and answers them or does not."""
 
     def __init__(self, seed: int, *, allowance: int | None = None, retry_after: bool = False) -> None:
-        self.books = Books()
+        self.state = LeadState()
         self.exchanges: list[Exchange] = []
         self.weather = Weather()
         self.poison: Callable[[Any], str | None] = _harmless
@@ -380,7 +380,7 @@ class Server:
             return refused(429, THROTTLED)
         if fault == "row error":
             return refused(500, TROUBLE)
-        row = self.books.carry_out(
+        row = self.state.carry_out(
             exchange.operation,
             exchange.ref,
             lead,

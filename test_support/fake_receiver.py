@@ -40,16 +40,22 @@ Answer = tuple[int, bytes]
 
 @dataclass
 class Receiver:
-    """Holds events and answers `GET /events`; `spoil` may replace an answer, `arriving` events come with each request.
+    """Holds events and answers `GET /events`.
 
-    `tells_more` false leaves `has_more` out, as a receiver that knows the issue's interface alone does.
+    Attributes:
+        events: The events that it holds.
+        arriving: How many events arrive with each request.
+        cap: The most events of a page.
+        tells_more: Whether a page has `has_more`; a receiver need not send it.
+        replace_answer: Takes the number of a request; returns another answer to it, or None.
+        asked: The requests so far.
     """
 
     events: list[dict[str, Any]] = field(default_factory=list)
     arriving: int = 0
     cap: int = 1000
     tells_more: bool = True
-    spoil: Callable[[int], Answer | None] = lambda number: None
+    replace_answer: Callable[[int], Answer | None] = lambda number: None
     asked: list[Asked] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -98,9 +104,9 @@ class Receiver:
             query = dict(parse_qsl(parts.query))
             self.asked.append(Asked(parts.path, query, headers.get("Confirmed-Sequence")))
             self.events += [event(len(self.events) + 1 + more) for more in range(self.arriving)]
-            spoilt = self.spoil(number)
-            if spoilt is not None:
-                return spoilt
+            broken = self.replace_answer(number)
+            if broken is not None:
+                return broken
             if parts.path != "/events" or set(query) - {"after", "limit"}:
                 return 404, b"{}"
             if headers.get("Authorization") != f"Bearer {TOKEN}":

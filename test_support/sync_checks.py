@@ -275,13 +275,13 @@ def check_covered(run: Run, reads: Sequence[Read], written: int, rejected: int) 
             is_rejected += 1
             _check_rejected(run, read, safe[read.line], read.number in applied)
         elif not _is_written(run, read, applied):
-            run.complain(f"record {read.number} ({read.operation}) counts as written and is not in the books")
+            run.complain(f"record {read.number} ({read.operation}) counts as written and was not carried out")
     if is_rejected != rejected or len(reads) - is_rejected != written:
         run.complain(f"a state counts {written} + {rejected}; {is_rejected} of {len(reads)} were rejected")
 
 
 def _applied_by(run: Run) -> set[int]:
-    done = {(each.call, each.row) for each in run.server.books.applied}
+    done = {(each.call, each.row) for each in run.server.state.applied}
     return {
         number
         for number, tries in run.attempts.items()
@@ -343,7 +343,7 @@ def _check_rejected(run: Run, read: Read, rejection: Any, applied: bool) -> None
     if rejection.status is not None and rejection.status not in told and rejection.status not in whole:
         run.complain(f"record {read.number} was rejected with {rejection.status}; the API said {told or whole}")
     if applied and not rejection.retryable:
-        run.complain(f"record {read.number} ({read.operation}) is in the books and was rejected: {rejection.reason}")
+        run.complain(f"record {read.number} ({read.operation}) was carried out and was rejected: {rejection.reason}")
     last = tries[-1].answer if tries else None
     if rejection.retryable and last is not None and last.final:
         run.complain(f"record {read.number} has a final answer and is called retryable: {rejection.reason}")
@@ -387,7 +387,7 @@ def check_order(run: Run) -> None:
         (attempt.exchange.number, attempt.row): number for number, tries in run.attempts.items() for attempt in tries
     }
     latest: dict[Key, int] = {}
-    for change in run.server.books.applied:
+    for change in run.server.state.applied:
         number = numbers.get((change.call, change.row))
         if number is None:
             continue
