@@ -24,17 +24,19 @@ from destination_squadstack.api.outcomes import (
     classify_response,
     config_problem,
 )
+from destination_squadstack.campaigns import CampaignOperation
 from destination_squadstack.config import Config
 from destination_squadstack.errors import SyncError
 from destination_squadstack.operations import CONTACT_CENTER, OPERATIONS, PROBE_BODY, V4
 from destination_squadstack.record_rules.suppression_file import load_suppression_list
 from destination_squadstack.rejected_records import storage
-from destination_squadstack.routing import CampaignOperation, campaign_operations
+from destination_squadstack.routing import campaign_operations
 from squadstack_common.api_limits import TOO_MANY_REQUESTS, wait_in_check
 from squadstack_common.clock import Clock
 
 _REACHED = frozenset({400, 404, 422})
 _NOT_FOUND = 404
+_ABOUT_THE_CAMPAIGN = frozenset({"unknown_ref", "unknown_campaign", "not_enabled"})
 
 
 class CheckClient(ApiClient, Protocol):
@@ -100,7 +102,7 @@ def _explain(lane: CampaignOperation, answer: Response) -> str | None:
         case BatchRejected():
             pass  # refused for the missing id, only less politely
         case ConfigProblem(what, detail):
-            sentence = fix_message(what, detail, lane.fix_context)
+            sentence = _to_correct(lane, what, detail)
         case Throttled():
             sentence = (
                 f"{service}'s allowance of calls is used up, a minute later too: "
@@ -120,12 +122,19 @@ def _explain(lane: CampaignOperation, answer: Response) -> str | None:
     return sentence
 
 
+def _to_correct(lane: CampaignOperation, problem: str, detail: str) -> str | None:
+    if lane.is_of_record and problem in _ABOUT_THE_CAMPAIGN:
+        # Nobody has the id that was asked with: token and permission are right, and that is all there is to prove.
+        return None
+    return fix_message(problem, detail, lane.fix_context)
+
+
 def _explain_row(lane: CampaignOperation, row_error: RowError | None) -> str | None:
     endpoint = lane.operation.endpoint
     if row_error is None:
         return f"SquadStack accepted a lead without an id at {endpoint}: {lane.campaign_field} is not safe to use."
     if (problem := config_problem(row_error.status, row_error.reason.cause)) is not None:
-        return fix_message(problem, row_error.reason.text, lane.fix_context)
+        return _to_correct(lane, problem, row_error.reason.text)
     if row_error.status in _REACHED:
         return None
     return f"SquadStack refused the trial call to {endpoint} with status {row_error.status}: {row_error.reason.text}"

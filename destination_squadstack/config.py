@@ -88,6 +88,8 @@ class Target(Section, frozen=True, kw_only=True):
     api: str
     ref_id: str | None = None
     campaign_id: str | None = None
+    ref_id_from: str | None = None
+    campaign_id_from: str | None = None
     send_fields: str
     filter: tuple[FieldCondition, ...]
     on_deleted: OnDeleted
@@ -98,6 +100,10 @@ class Target(Section, frozen=True, kw_only=True):
     def named(self, what: Needs) -> str | None:
         """Return the id of that kind."""
         return {Needs.REF_ID: self.ref_id, Needs.CAMPAIGN_ID: self.campaign_id, Needs.NOTHING: ""}[what]
+
+    def campaign_field(self, what: Needs) -> str | None:
+        """Return the field of a record that holds the id of that kind."""
+        return {Needs.REF_ID: self.ref_id_from, Needs.CAMPAIGN_ID: self.campaign_id_from}.get(what) or None
 
 
 class StreamEntry(Target, frozen=True, kw_only=True):
@@ -260,6 +266,18 @@ def operation_of(config: Config, target: Target, *also: str | None) -> str | Non
     return next((name for name in (target.operation, *also, default) if (target.api, name) in OPERATIONS), None)
 
 
+def campaign_field_by(config: Config, target: Target, needs: Needs) -> Target | None:
+    """Return the entry that says in which field the records of a target name their campaigns; None if they do not.
+
+    That is its own, or the default, unless the entry has an id of its own: what is said of a stream goes before.
+    """
+    if target.campaign_field(needs) is not None:
+        return target
+    default = config.default
+    inherits = default is not None and target.named(needs) is None and default.campaign_field(needs) is not None
+    return default if inherits else None
+
+
 def _missing_sections(config: Config) -> Iterator[str]:
     """Yield a problem for each section that a target uses and that is not filled in."""
     used = {target.api for target in config.targets}
@@ -367,7 +385,8 @@ def _wrong_target(config: Config, target: Target) -> Iterator[str]:
         return
     operation = OPERATIONS[target.api, name or offered[0]]
     needs = operation.target
-    if target.named(needs) is None and (config.default is None or config.default.named(needs) is None):
+    named = target.named(needs) is not None or (config.default is not None and config.default.named(needs) is not None)
+    if not named and campaign_field_by(config, target, needs) is None:
         who = operation.name if target.api == CONTACT_CENTER else target.api
         yield f"{at}.{needs.value} is missing: {who} needs it."
     if operation.needs_allow_delete and target.operation == operation.name and not config.allow_delete:

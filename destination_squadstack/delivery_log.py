@@ -10,10 +10,11 @@ from collections.abc import Mapping
 
 import orjson
 
+from destination_squadstack.campaigns import CampaignOperation
 from destination_squadstack.engine.tracking import Verdict
 from destination_squadstack.rejected_records.part_files import PartFile, StorageWriter
 from destination_squadstack.rejected_records.writer import as_folder
-from destination_squadstack.routing import CampaignOperation, Route
+from destination_squadstack.routing import Route
 from squadstack_common.clock import Clock
 
 FOLDER = ".squadstack/deliveries"

@@ -91,12 +91,14 @@ class Filtered(Exception):  # noqa: N818 - it is an outcome of a record, not an 
 class InvalidRecord(ValueError):  # noqa: N818 - it is an outcome of a record, not an error of the program
     """The record cannot be sent; the message says why without quoting it."""
 
-    def __init__(self, reason: str, lead_id: str | None, *, about_config: bool = True) -> None:
+    def __init__(self, reason: str, lead_id: str | None, *, about_config: bool = True, retryable: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.lead_id = lead_id
         # Whether many of them in a row may mean that the config is wrong.
         self.about_config = about_config
+        # Whether the record as it is may be sent by a later sync.
+        self.retryable = retryable
 
 
 class Change(StrEnum):

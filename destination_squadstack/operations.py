@@ -41,6 +41,7 @@ class Cause(Enum):
     DELETED = "deleted"
     UNKNOWN_LEAD = "unknown_lead"
     NO_INTEGRATION = "no_integration"
+    UNKNOWN_CAMPAIGN = "unknown_campaign"
     NOT_ENABLED = "not_enabled"
     OTHER = "other"
 

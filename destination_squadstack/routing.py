@@ -6,10 +6,17 @@ from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from typing import Any
 
-from destination_squadstack.api.fix_messages import FixContext
-from destination_squadstack.config import Config, StreamEntry, Target, operation_of
+from destination_squadstack.campaigns import (
+    TRIAL_ID,
+    Campaign,
+    CampaignField,
+    CampaignOperation,
+    CampaignOperations,
+    RecordCampaigns,
+)
+from destination_squadstack.config import Config, StreamEntry, Target, campaign_field_by, operation_of
 from destination_squadstack.errors import ConfigError
-from destination_squadstack.mapping import Change, Cleaning, RecordMapper, RecordRules, StopReason
+from destination_squadstack.mapping import Change, Cleaning, Lead, RecordMapper, RecordRules, StopReason
 from destination_squadstack.operations import CRM_V2, OPERATIONS, V1, V4, Operation, in_place_of
 from destination_squadstack.operations import Target as Needs
 from destination_squadstack.protocol import StreamKey
@@ -23,42 +30,6 @@ _BY_SYNC_MODE = {"append_dedup": "upsert", "overwrite": "upsert", "update": "upd
 _WITHOUT_CATALOG = {CRM_V2: "upsert", V4: "disable", V1: "disable"}
 
 
-# A kind of id, and the campaign that knows leads by it.
-LeadNamespace = tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class CampaignOperation:
-    """One operation on one campaign, a lane: records of any stream that share it also share its calls.
-
-    Leads are told apart within a `lead_namespace`: two lanes of one campaign, also those of v4 and v1, must keep the
-    order of a lead between them. `config_entry` is the entry of the config that it comes from, `campaign_field` the
-    config's field that names the campaign.
-    """
-
-    index: int
-    lead_namespace: LeadNamespace
-    operation: Operation
-    path: str
-    config_entry: str
-    campaign_field: str
-
-    @property
-    def for_one_lead(self) -> "CampaignOperation":
-        """Return the same lane, for leads that no list takes: calls and outcomes count as those of this one."""
-        return replace(self, operation=self.operation.for_one_lead)
-
-    @property
-    def fix_context(self) -> FixContext:
-        """What a message has to name."""
-        return FixContext(
-            api=self.operation.api,
-            endpoint=self.operation.endpoint,
-            config_entry=self.config_entry,
-            campaign_field=self.campaign_field,
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Route:
     """The route of one stream: its operation, campaign and rules."""
@@ -67,6 +38,7 @@ class Route:
     stream: str
     namespace: str | None
     sync_id: int | str | None
+    # Where its records go; where they name their campaigns, what stands for all of those.
     lane: CampaignOperation
     # None: the config's default.
     entry: StreamEntry | None
@@ -75,6 +47,8 @@ class Route:
     mapped: frozenset[str] | None = None
     # Where the leads go that are disabled or deleted in place of that.
     instead: Mapping[StopReason, CampaignOperation] = field(default_factory=dict)
+    # The campaigns that its records name; None where the config does.
+    campaigns: RecordCampaigns | None = None
     # Whether the source reads it anew each time.
     is_full_refresh: bool = False
     # Whether a record is sent only where it is not what was accepted last.
@@ -84,9 +58,18 @@ class Route:
 
     @property
     def lanes(self) -> tuple[CampaignOperation, ...]:
-        """Every lane that its records may take."""
+        """Every lane that its records may take, as far as the config names campaigns."""
         gone = (self.gone,) if self.gone else ()
         return (self.lane, *self.instead.values(), *gone)
+
+    def lane_of(self, data: Mapping[str, Any], lead: Lead) -> CampaignOperation:
+        """Return the lane that a record takes, given the lead that it is sent as.
+
+        Raises:
+            InvalidRecord: The record has to name its campaign, and does not.
+        """
+        lane = self.lane if lead.stop is None else self.instead[lead.stop]
+        return lane if self.campaigns is None else self.campaigns.lane(data, lane.operation, lead.lead_id)
 
     @property
     def field_map(self) -> tuple[MappedField, ...]:
@@ -97,9 +80,11 @@ class Route:
 @dataclass(frozen=True, slots=True)
 class _Choice:
     operation: Operation
-    target: str
-    config_entry: str
-    campaign_field: str
+    # The config's campaign, or what stands for all that records name.
+    campaign: Campaign
+    # Where records name theirs, and the config's for those that name none.
+    field: CampaignField | None = None
+    own: Campaign | None = None
 
 
 def plan(config: Config, catalog: Any, *, whole: bool = True) -> list[Route]:
@@ -118,8 +103,13 @@ def plan(config: Config, catalog: Any, *, whole: bool = True) -> list[Route]:
         raise ConfigError(
             "The catalog file is not a configured catalog: a list 'streams' of objects with a 'stream' each."
         )
-    lanes: dict[tuple[str, str, str], CampaignOperation] = {}
-    routes = [_route(config, entry, index, lanes) for index, entry in enumerate(streams)]
+    entries = [_entry(config.streams, *_stream_of(configured)) for configured in streams]
+    choices = [_choose(config, entry, configured) for entry, configured in zip(entries, streams, strict=True)]
+    lanes = CampaignOperations({choice.operation.lead_namespace for choice in choices if choice.field is not None})
+    routes = [
+        _route(config, configured, index, entry, choice, lanes)
+        for index, (configured, entry, choice) in enumerate(zip(streams, entries, choices, strict=True))
+    ]
     if whole:
         for entry in unmatched(config, routes):
             _refuse_strays(config, entry, routes, streams)
@@ -213,7 +203,7 @@ def _goes_elsewhere(config: Config, entry: StreamEntry, route: Route, configured
     except ConfigError:
         return True
     field_map = entry.field_map if route.mapped is None else ()
-    meant = (choice.operation, choice.operation.path(choice.target), field_map)
+    meant = (choice.operation, choice.operation.path(choice.campaign.id), field_map)
     if meant != (route.lane.operation, route.lane.path, route.field_map):
         return True
     taken = route.entry or config.default
@@ -226,6 +216,8 @@ def _choice_of_records(target: Target) -> tuple[object, ...]:
         target.on_deleted,
         target.deleted_field,
         target.send_fields,
+        target.ref_id_from,
+        target.campaign_id_from,
         target.send,
         target.when_gone,
     )
@@ -245,14 +237,18 @@ def _named(stream: str, namespace: str | None) -> str:
 
 
 def campaign_operations(config: Config) -> list[CampaignOperation]:
-    """Return every operation on every campaign that the config names, for `check`, which has no catalog."""
-    lanes: dict[tuple[str, str, str], CampaignOperation] = {}
+    """Return every operation on every campaign that the config names, for check: no catalog is known there.
+
+    Where only records name campaigns, an id that nobody has stands for theirs.
+    """
+    lanes = CampaignOperations()
     for target in config.targets:
         name = operation_of(config, target) or _WITHOUT_CATALOG[target.api]
         choice = _choice(config, target, OPERATIONS[target.api, name])
+        campaign = choice.own or (choice.campaign if choice.field is None else choice.field.campaign(TRIAL_ID))
         for operation in (choice.operation, *_instead(config, target, choice.operation).values()):
-            _lane(replace(choice, operation=operation), lanes)
-    return list(lanes.values())
+            lanes.get(operation, campaign)
+    return [lane for lane in lanes.all() if not lane.is_of_record or lane.lead_namespace[1]]
 
 
 def _is_configured_stream(entry: object) -> bool:
@@ -263,26 +259,34 @@ def _is_configured_stream(entry: object) -> bool:
     )
 
 
+def _stream_of(configured: Mapping[str, Any]) -> tuple[str, str | None]:
+    return configured["stream"]["name"], configured["stream"].get("namespace") or None
+
+
 def _route(
-    config: Config, configured: Mapping[str, Any], index: int, lanes: dict[tuple[str, str, str], CampaignOperation]
+    config: Config,
+    configured: Mapping[str, Any],
+    index: int,
+    entry: StreamEntry | None,
+    choice: _Choice,
+    lanes: CampaignOperations,
 ) -> Route:
-    name, namespace = configured["stream"]["name"], configured["stream"].get("namespace") or None
-    entry = _entry(config.streams, name, namespace)
-    choice = _choose(config, entry, configured)
+    name, namespace = _stream_of(configured)
     target = entry or config.default
     return Route(
         index=index,
         stream=name,
         namespace=namespace,
         sync_id=configured.get("sync_id"),
-        lane=_lane(choice, lanes),
+        lane=lanes.get(choice.operation, choice.campaign),
         entry=entry,
         key=(namespace, name),
         mapped=_mapped_fields(configured) if configured.get("destination_object_name") else None,
         instead={
-            reason: _lane(replace(choice, operation=operation), lanes)
+            reason: lanes.get(operation, choice.campaign)
             for reason, operation in _instead(config, entry or config.default, choice.operation).items()
         },
+        campaigns=None if choice.field is None else RecordCampaigns(choice.field, choice.own, lanes),
         is_full_refresh=configured.get("sync_mode") == "full_refresh",
         sends_changed=target is not None and target.send == "changed",
         gone=_gone(target, choice, configured, lanes),
@@ -310,7 +314,7 @@ def _gone(
     target: Target | None,
     choice: _Choice,
     configured: Mapping[str, Any],
-    lanes: dict[tuple[str, str, str], CampaignOperation],
+    lanes: CampaignOperations,
 ) -> CampaignOperation | None:
     """Return where leads go that a stream does not hold any more."""
     if target is None or target.when_gone == "keep":
@@ -326,7 +330,13 @@ def _gone(
             f"{target.at}.when_gone is {target.when_gone}, which the api {choice.operation.api} does not have: "
             "choose another."
         )
-    return _lane(replace(choice, operation=operation), lanes)
+    if choice.field is not None:
+        raise ConfigError(
+            f"{target.at}.when_gone is {target.when_gone}, but {choice.field.config_field} has each record name its "
+            "campaign, and of a lead that is gone there is no record: set when_gone to keep, or give each campaign a "
+            "stream."
+        )
+    return lanes.get(operation, choice.campaign)
 
 
 def _entry(entries: Sequence[StreamEntry], name: str, namespace: str | None) -> StreamEntry | None:
@@ -346,7 +356,7 @@ def _choose(config: Config, entry: StreamEntry | None, configured: Mapping[str, 
         )
     named = _operation_of_the_catalog(config, configured)
     if named is not None and target is None and named.target is Needs.NOTHING:
-        return _Choice(named, "", "default", "default")
+        return _Choice(named, Campaign("", "default", "default"))
     if target is None:
         raise ConfigError(
             f"The stream '{name}' has no entry in streams and there is no default: add one, or leave the stream out."
@@ -393,26 +403,17 @@ def _mapped_fields(configured: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _choice(config: Config, target: Target, operation: Operation) -> _Choice:
-    """Return the campaign: the entry's own, else the default's."""
-    needs = operation.target
-    if (own := target.named(needs)) is not None:
-        return _Choice(operation, own, target.at, f"{target.at}.{needs.value}")
-    inherited = config.default.named(needs) if config.default else None
-    if inherited is None:
-        raise ConfigError(f"{target.at}.{needs.value} is missing: {operation.endpoint} needs it.")
-    return _Choice(operation, inherited, target.at, f"default.{needs.value}")
-
-
-def _lane(choice: _Choice, lanes: dict[tuple[str, str, str], CampaignOperation]) -> CampaignOperation:
-    operation = choice.operation
-    key = (operation.api, choice.target, operation.name)
-    if key not in lanes:
-        lanes[key] = CampaignOperation(
-            index=len(lanes),
-            lead_namespace=(operation.lead_namespace, choice.target),
-            operation=operation,
-            path=operation.path(choice.target),
-            config_entry=choice.config_entry,
-            campaign_field=choice.campaign_field,
-        )
-    return lanes[key]
+    """Find the campaign: the entry's own or the default's, or the field in which records name theirs."""
+    needs, default = operation.target, config.default
+    named_by = next((each for each in (target, default) if each is not None and each.named(needs) is not None), None)
+    own = None
+    if named_by is not None:
+        own = Campaign(named_by.named(needs) or "", target.at, f"{named_by.at}.{needs.value}")
+    field_by = campaign_field_by(config, target, needs)
+    if field_by is None:
+        if own is None:
+            raise ConfigError(f"{target.at}.{needs.value} is missing: {operation.endpoint} needs it.")
+        return _Choice(operation, own)
+    name = field_by.campaign_field(needs) or ""
+    field_of_records = CampaignField(name, field_by.at, f"{field_by.at}.{needs.value}_from")
+    return _Choice(operation, field_of_records.campaign(), field_of_records, own)

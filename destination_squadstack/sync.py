@@ -103,11 +103,7 @@ class Sync:
                 tolerate_rejections=is_replay,
                 read_timeout=api.read_timeout,
             ),
-            batcher=Batcher(
-                {lane.index: lane for route in routes for lane in route.lanes}.values(),
-                linger=config.linger_seconds,
-                largest=config.squadstack.records_per_minute,
-            ),
+            batcher=Batcher(linger=config.linger_seconds, largest=config.squadstack.records_per_minute),
             limiter=self._limiter,
             contact_center_limiter=self._contact_center_limiter,
             rejected_records=self._storage.rejected_records,

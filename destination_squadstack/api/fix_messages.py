@@ -60,6 +60,8 @@ _CONTACT_CENTER = {
     "Ask the contact center's administrator for the right, and check contact_center.account_id.",
     "not_found": "contact_center.portal_url has nothing under the address of {endpoint} (HTTP 404). "
     "Check it, and contact_center.account_id.",
+    "unknown_campaign": "{campaign_field} names no campaign of the contact center, or contact_center.portal_url is "
+    "wrong (HTTP 404). The portal's list of campaigns has their ids.",
     "not_allowed": "contact_center.portal_url does not serve {endpoint}: it refuses the method (HTTP 405). "
     "Check the address, and contact_center.add_lead_method.",
     "redirect": "contact_center.portal_url answers with a redirect (HTTP {detail}), which is not followed "

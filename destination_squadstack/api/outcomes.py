@@ -33,6 +33,13 @@ _NOT_CARRIED_OUT = frozenset({408, 413, 425, 503})
 # an API has to say when it is content.
 _BROKEN = ("{", "[", '"', "<")
 _WRONG_REF = {Cause.NO_INTEGRATION: "unknown_ref", Cause.NOT_ENABLED: "not_enabled"}
+_ABOUT_THE_CAMPAIGN = _WRONG_REF | {Cause.UNKNOWN_CAMPAIGN: "unknown_campaign"}
+# What a refusal says of a campaign that a record names.
+_OF_NAMED_CAMPAIGN = {
+    "unknown_ref": (Cause.NO_INTEGRATION, "no active integration"),
+    "not_enabled": (Cause.NOT_ENABLED, "its integration does not have {endpoint} enabled"),
+    "unknown_campaign": (Cause.UNKNOWN_CAMPAIGN, "no such campaign"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +158,34 @@ class Mismatch:
 
 def config_problem(status: int, cause: Cause) -> str | None:
     """Return the key in `fix_messages` of what the refusal of any lead says of the config; None if nothing."""
-    return _WRONG_REF.get(cause, _PROBLEMS[status] if status in (_UNAUTHORIZED, _FORBIDDEN) else None)
+    return _ABOUT_THE_CAMPAIGN.get(cause, _PROBLEMS[status] if status in (_UNAUTHORIZED, _FORBIDDEN) else None)
+
+
+def about_named_campaign(outcome: "Outcome", records: int, operation: Operation) -> "Outcome":
+    """Return an outcome as it is where records name their campaigns: what is wrong with one is wrong with its records.
+
+    The config names no campaign there, and others may be right.
+    """
+    if isinstance(outcome, ConfigProblem) and (error := _of_named_campaign(outcome.problem, operation)) is not None:
+        return RowResults([error] * records)
+    if isinstance(outcome, RowResults) and outcome.row_errors is not None:
+        return RowResults([_renamed(error, operation) for error in outcome.row_errors])
+    return outcome
+
+
+def _renamed(error: RowError | None, operation: Operation) -> RowError | None:
+    problem = None if error is None else _WRONG_REF.get(error.reason.cause)
+    return error if problem is None else _of_named_campaign(problem, operation)
+
+
+def _of_named_campaign(problem: str, operation: Operation) -> RowError | None:
+    if problem == "not_found":
+        problem = "unknown_ref" if operation.api == CRM_V2 else "unknown_campaign"
+    if problem not in _OF_NAMED_CAMPAIGN:
+        return None
+    cause, text = _OF_NAMED_CAMPAIGN[problem]
+    words = f"{operation.target.value}: {text.format(endpoint=operation.endpoint)}"
+    return RowError(_NOT_FOUND, Reason(cause, words), retryable=False)
 
 
 Outcome = RowResults | OutcomeUnknown | BatchRejected | Throttled | ConfigProblem | Mismatch

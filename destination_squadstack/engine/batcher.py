@@ -10,15 +10,15 @@ A record that no list takes has a batch of its own, sealed at once.
 """
 
 import math
-from collections import deque
-from collections.abc import Iterable
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
 from destination_squadstack.api.error_text import Reason
+from destination_squadstack.campaigns import CampaignOperation, LeadNamespace
 from destination_squadstack.engine.checkpoint import Segment
 from destination_squadstack.engine.tracking import OwnRecord
 from destination_squadstack.mapping import StopReason
-from destination_squadstack.routing import CampaignOperation, LeadNamespace, Route
+from destination_squadstack.routing import Route
 from squadstack_common.lossless_json import load
 
 MAX_OPEN_BATCHES_PER_LANE = 16
@@ -101,7 +101,6 @@ class Batcher:
 
     def __init__(
         self,
-        lanes: Iterable[CampaignOperation],
         *,
         linger: float,
         largest: int | None = None,
@@ -111,21 +110,19 @@ class Batcher:
         self._linger = linger
         self._open_bound = open_bound
         self._bytes = bytes_per_call
-        lanes = list(lanes)
-        self._size = {
-            lane.index: min(lane.operation.batch_size, largest or lane.operation.batch_size) for lane in lanes
-        }
-        self._open: dict[int, list[Batch]] = {lane.index: [] for lane in lanes}
-        self._newest: dict[LeadNamespace, dict[str, Batch]] = {lane.lead_namespace: {} for lane in lanes}
+        self._largest = largest
+        self._open: defaultdict[int, list[Batch]] = defaultdict(list)
+        self._newest: defaultdict[LeadNamespace, dict[str, Batch]] = defaultdict(dict)
         self._by_age: dict[int, Batch] = {}
-        self._unsettled: dict[int, dict[int, Batch]] = {lane.index: {} for lane in lanes}
+        # By the lanes whose outcomes count together.
+        self._unsettled: defaultdict[int, dict[int, Batch]] = defaultdict(dict)
         self._ready: deque[Batch] = deque()
         self._numbers = 0
 
     def add(self, record: Record, now: float) -> None:
         """Put a record into a batch."""
         lane = record.lane
-        newest = self._newest[lane.lead_namespace]
+        newest = self._newest[lane.order_namespace]
         earlier = newest.get(record.lead_id)
         if record.alone:
             batch = self._open_batch(lane, now)
@@ -138,7 +135,8 @@ class Batcher:
         batch.records.append(record)
         batch.size += len(record.body)
         newest[record.lead_id] = batch
-        if record.alone or len(batch.records) >= self._size[lane.index]:
+        size = lane.operation.batch_size
+        if record.alone or len(batch.records) >= (size if self._largest is None else min(size, self._largest)):
             self._seal(batch)
 
     def _batch_for(self, lane: CampaignOperation, size: int, after: int, now: float) -> Batch:
@@ -157,7 +155,7 @@ class Batcher:
         self._numbers += 1
         batch = Batch(lane=lane, number=self._numbers, deadline=now + self._linger)
         opened.append(batch)
-        self._by_age[batch.number] = self._unsettled[lane.index][batch.number] = batch
+        self._by_age[batch.number] = self._unsettled[lane.family][batch.number] = batch
         return batch
 
     def _seal(self, batch: Batch) -> None:
@@ -212,17 +210,17 @@ class Batcher:
 
     def oldest_unsettled(self, lane: CampaignOperation) -> float:
         """Return the number of the lane's oldest batch with a record that has no outcome; infinity if there is none."""
-        return next(iter(self._unsettled[lane.index]), math.inf)
+        return next(iter(self._unsettled[lane.family]), math.inf)
 
     def oldest_unanswered(self, lane: CampaignOperation) -> float:
         """Return the number of the lane's oldest unsettled batch that was not rejected as a whole; infinity if none."""
-        numbers = (number for number, batch in self._unsettled[lane.index].items() if not batch.rejected)
+        numbers = (number for number, batch in self._unsettled[lane.family].items() if not batch.rejected)
         return next(numbers, math.inf)
 
     def settle(self, batch: Batch) -> None:
         """Forget a batch whose records all have an outcome, and release the batches that wait for it."""
-        del self._unsettled[batch.lane.index][batch.number]
-        newest = self._newest[batch.lane.lead_namespace]
+        del self._unsettled[batch.lane.family][batch.number]
+        newest = self._newest[batch.lane.order_namespace]
         for record in batch.records:
             if newest.get(record.lead_id) is batch:
                 del newest[record.lead_id]

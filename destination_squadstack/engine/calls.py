@@ -5,10 +5,10 @@ Both note what has happened to them. What follows from that is decided in `retry
 
 from dataclasses import dataclass, replace
 
+from destination_squadstack.campaigns import CampaignOperation
 from destination_squadstack.engine.batcher import Batch, Record
 from destination_squadstack.engine.retry import NOT_FAILED, ROW_BLAME, FailedAttempt
 from destination_squadstack.operations import CONTACT_CENTER, PROBE_BODY
-from destination_squadstack.routing import CampaignOperation
 
 SQUADSTACK = "squadstack"
 

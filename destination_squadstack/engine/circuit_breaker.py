@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from destination_squadstack.api.error_text import Reason
 from destination_squadstack.api.fix_messages import fix_message
 from destination_squadstack.api.outcomes import config_problem
+from destination_squadstack.campaigns import CampaignOperation
 from destination_squadstack.errors import ConfigError
 from destination_squadstack.operations import RESTART_CAUSES
-from destination_squadstack.routing import CampaignOperation
 
 TRIP_AT = 200
 # Lists are refused as a whole, and taken apart to find who is to blame. Once so many leads were refused alone for one
@@ -39,7 +39,7 @@ class _Suspicion:
 
 
 class CircuitBreaker:
-    """Watches the first outcomes of every lane."""
+    """Watches the first outcomes of every lane; lanes whose campaigns records name in one field count as one."""
 
     def __init__(self, trip_at: int = TRIP_AT, hold_seconds: float = HOLD_SECONDS) -> None:
         self._trip_at = trip_at
@@ -52,16 +52,16 @@ class CircuitBreaker:
 
     def accepted(self, lane: CampaignOperation) -> None:
         """Note that a record of a lane was accepted, or failed in a way that says nothing about the config."""
-        if lane.index not in self._cleared:
-            self._cleared.add(lane.index)
-            self._lists = {key: lists for key, lists in self._lists.items() if key[0] != lane.index}
-        self._suspects.pop(lane.index, None)
+        if lane.family not in self._cleared:
+            self._cleared.add(lane.family)
+            self._lists = {key: lists for key, lists in self._lists.items() if key[0] != lane.family}
+        self._suspects.pop(lane.family, None)
 
     def record_failed(self, lane: CampaignOperation, status: int, reason: Reason, now: float, *, batch: int) -> None:
         """Note that a record of a lane was refused, read while no newer batch than the given one was open."""
-        if lane.index in self._cleared or reason.cause in RESTART_CAUSES:
+        if lane.family in self._cleared or reason.cause in RESTART_CAUSES:
             return
-        suspicion = self._suspects.setdefault(lane.index, self._suspicion(lane, status, reason, now))
+        suspicion = self._suspects.setdefault(lane.family, self._suspicion(lane, status, reason, now))
         if status not in _COUNTED or suspicion.reason != reason.text:
             self.accepted(lane)
             return
@@ -79,11 +79,11 @@ class CircuitBreaker:
         Raises:
             ConfigError: Leads were refused alone for the same reason, none was accepted, and with this list it is 200.
         """
-        if lane.index in self._cleared or reason.cause in RESTART_CAUSES:
+        if lane.family in self._cleared or reason.cause in RESTART_CAUSES:
             return
-        lists = self._lists.setdefault((lane.index, reason.text), {})
+        lists = self._lists.setdefault((lane.family, reason.text), {})
         lists.setdefault(batch, records)
-        suspicion = self._suspects.get(lane.index)
+        suspicion = self._suspects.get(lane.family)
         if suspicion is None or suspicion.reason != reason.text or suspicion.failures < REFUSED_ALONE:
             return
         if sum(lists.values()) >= self._trip_at and oldest_unanswered > batch:
@@ -102,7 +102,7 @@ class CircuitBreaker:
         Raises:
             ConfigError: Its first 200 records were refused for the same reason, and none was accepted.
         """
-        suspicion = self._suspects.get(lane.index)
+        suspicion = self._suspects.get(lane.family)
         if suspicion is None or suspicion.failures < self._trip_at or oldest_unsettled <= suspicion.batch:
             return
         raise self._tripped(
@@ -124,7 +124,7 @@ class CircuitBreaker:
 
     def _tripped(self, suspicion: _Suspicion, what_happened: str) -> ConfigError:
         lane = suspicion.lane
-        acknowledged = self._acknowledged[lane.index]
+        acknowledged = self._acknowledged[lane.family]
         fate = (
             f"{acknowledged} of its rejected records had been acknowledged before that"
             if acknowledged
@@ -137,7 +137,7 @@ class CircuitBreaker:
 
     def acknowledged(self, lane: CampaignOperation, count: int) -> None:
         """Note that a state has left that covers so many rejected records of a lane."""
-        self._acknowledged[lane.index] += count
+        self._acknowledged[lane.family] += count
 
     def holds(self, now: float) -> bool:
         """Return whether states have to wait."""

@@ -104,7 +104,6 @@ class Engine:
             deliveries=deliveries,
         )
         self._responses = ResponseHandler(
-            [lane for route in routes for lane in route.lanes],
             scheduler=self._scheduler,
             settlement=self._settlement,
             progress=progress,
@@ -194,7 +193,8 @@ class Engine:
     def _take(self, route: Route, mapper: RecordMapper, source: Source, now: float) -> None:
         """Send a record, or say what else becomes of it."""
         try:
-            lead_id, body, alone, stop = mapper.shape(source.data)
+            lead = mapper.shape(source.data)
+            lane = route.lane_of(source.data, lead)
         except Deleted:
             self._progress.deleted_at_source += 1
             self._settlement.not_for_sending(route, source, mapper, Verdict.DELETED_AT_SOURCE)
@@ -206,11 +206,9 @@ class Engine:
         except InvalidRecord as invalid:
             self._settlement.invalid_record(route, source, invalid, now)
             return
+        lead_id, body, alone, stop = lead
         if alone:
             self._progress.sent_alone(route.stream)
-        lane = route.lane
-        if stop is not None:
-            lane = route.instead[stop]
         record = Record(route, lane, lead_id, body, source.number, source.line, self._ledger.own, alone, stop)
         self._send(record, source, now)
 

@@ -4,8 +4,8 @@ What a response means is in `api.outcomes`, when a call without an outcome is se
 record with an outcome in `settlement`.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from destination_squadstack.api.error_text import Reason
@@ -21,6 +21,7 @@ from destination_squadstack.api.outcomes import (
     RowError,
     RowResults,
     Throttled,
+    about_named_campaign,
     classify_response,
 )
 from destination_squadstack.api.timeouts import read_timeout_for
@@ -51,7 +52,6 @@ from destination_squadstack.engine.settlement import Settlement
 from destination_squadstack.errors import ConfigError, SyncError, TransientError
 from destination_squadstack.operations import CONTACT_CENTER, Cause
 from destination_squadstack.progress import Progress
-from destination_squadstack.routing import CampaignOperation
 from squadstack_common.api_limits import LONGEST_THROTTLED, TOO_MANY_REQUESTS
 
 
@@ -60,7 +60,6 @@ class ResponseHandler:
 
     def __init__(
         self,
-        lanes: Iterable[CampaignOperation],
         *,
         scheduler: Scheduler,
         settlement: Settlement,
@@ -68,7 +67,7 @@ class ResponseHandler:
         read_timeout: float,
         jitter: Callable[[], float],
     ) -> None:
-        self._histories = {lane.index: LaneHistory() for lane in lanes}
+        self._histories: defaultdict[int, LaneHistory] = defaultdict(LaneHistory)
         self._scheduler = scheduler
         self._settlement = settlement
         self._progress = progress
@@ -97,6 +96,8 @@ class ResponseHandler:
         outcome = classify_response(
             records, response, call.lane.operation, lane_has_accepted=self._settlement.has_accepted(call.lane)
         )
+        if call.lane.is_of_record:
+            outcome = about_named_campaign(outcome, len(records), call.lane.operation)
         if isinstance(outcome, ConfigProblem):
             raise ConfigError(fix_message(outcome.problem, outcome.detail, call.lane.fix_context))
         if isinstance(outcome, Throttled):

@@ -12,8 +12,8 @@ from array import array
 from collections.abc import Iterable
 from typing import IO
 
+from destination_squadstack.campaigns import LeadNamespace
 from destination_squadstack.operations import Fact
-from destination_squadstack.routing import LeadNamespace
 
 _CHUNK = 1 << 20
 _EVEN = (1 << 64) - 2

@@ -6,13 +6,14 @@ breaker, or more was rejected than `max_rejected_percent` allows.
 """
 
 import sys
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 
 from destination_squadstack.api.error_text import Reason
 from destination_squadstack.api.outcomes import RowError
+from destination_squadstack.campaigns import CampaignOperation, LeadNamespace
 from destination_squadstack.engine.batcher import Batcher, Record, RecordError
 from destination_squadstack.engine.calls import Call
 from destination_squadstack.engine.checkpoint import Ledger, ReleasableState, Segment
@@ -32,7 +33,7 @@ from destination_squadstack.errors import ConfigError
 from destination_squadstack.mapping import SUPPRESSED, InvalidRecord, RecordMapper, StopReason
 from destination_squadstack.operations import FACT_OF_CAUSE, Cause, Fact
 from destination_squadstack.progress import Progress
-from destination_squadstack.routing import CampaignOperation, LeadNamespace, Route
+from destination_squadstack.routing import Route
 
 MIN_RECORDS_FOR_PERCENT = 1_000
 _AS_THE_API_WOULD_SAY = 400
@@ -86,9 +87,10 @@ class Settlement:
                 FACT_OF_CAUSE[cause] for cause in lane.operation.done_after_unknown_outcome
             }
         # After a crash and a restart their records meet leads that they have ended themselves.
+        # A namespace without a campaign stands for those that records name.
         self._namespaces_with_endings = {lane.lead_namespace for lane in lanes if lane.operation.ends_leads}
         # Records that failed our own validation before those read earlier had their answers: the newest batch then.
-        self._ahead_of_responses: dict[int, deque[int]] = {lane.index: deque() for lane in lanes}
+        self._ahead_of_responses: defaultdict[int, deque[int]] = defaultdict(deque)
         self._outcomes: Counter[int] = Counter()
         self._accepting_lanes: set[int] = set()
         self._tolerate_rejections = tolerate_rejections
@@ -106,11 +108,11 @@ class Settlement:
         if not records:
             return
         lane = call.lane
-        if self._facts_asked_for[lane.lead_namespace]:
+        if asked_for := self._facts_asked_of(lane):
             ids = [record.lead_id for record in records]
-            for fact in self._facts_asked_for[lane.lead_namespace] & lane.operation.establishes:
+            for fact in asked_for & lane.operation.establishes:
                 self._seen_leads.add(lane.lead_namespace, fact, ids)
-            for fact in self._facts_asked_for[lane.lead_namespace] & lane.operation.ends:
+            for fact in asked_for & lane.operation.ends:
                 self._seen_leads.discard(lane.lead_namespace, fact, ids)
         self.breaker.accepted(lane)
         self._accepting_lanes.add(lane.index)
@@ -120,6 +122,10 @@ class Settlement:
         # Most calls carry records of one stream, read between two states: their outcomes are noted together.
         for (segment, _), records_of_stream in groupby(records, key=_SEGMENT_AND_ROUTE):
             self._resolve(call, segment, list(records_of_stream), written=True)
+
+    def _facts_asked_of(self, lane: CampaignOperation) -> set[Fact]:
+        """Return the facts that an operation of a lane's campaign may ask for."""
+        return set().union(*(self._facts_asked_for.get(namespace, ()) for namespace in _namespaces(lane)))
 
     def has_accepted(self, lane: CampaignOperation) -> bool:
         """Tell whether a record of a lane was accepted."""
@@ -180,7 +186,7 @@ class Settlement:
         if fact is Fact.GONE and not lane.operation.removes_leads:
             # "Does not exist" is also what an update is told about a lead that has been processed.
             return
-        if fact in self._facts_asked_for[lane.lead_namespace]:
+        if fact in self._facts_asked_of(lane):
             self._seen_leads.add(lane.lead_namespace, fact, [record.lead_id])
 
     def give_up(self, call: Call, record: Record, error: RecordError, now: float) -> None:
@@ -188,7 +194,7 @@ class Settlement:
         lane = call.lane
         if record.maybe_applied:
             # It may be so by now, and then the next record of the lead could take that for its own work.
-            for fact in self._facts_asked_for[lane.lead_namespace] & lane.operation.establishes:
+            for fact in self._facts_asked_of(lane) & lane.operation.establishes:
                 self._seen_leads.add(lane.lead_namespace, fact, [record.lead_id])
         self.reject(call, record, error, now)
 
@@ -280,7 +286,8 @@ class Settlement:
 
     def invalid_record(self, route: Route, source: Source, invalid: InvalidRecord, now: float) -> None:
         """Reject a record that fails our own validation."""
-        lane, error = route.lane, RecordError(None, Reason(Cause.OTHER, invalid.reason))
+        lane = route.lane
+        error = RecordError(None, Reason(Cause.OTHER, invalid.reason), retryable=invalid.retryable)
         verdict = Verdict.SUPPRESSED if invalid.reason == SUPPRESSED else Verdict.REJECTED
         self._log(route, lane, invalid.lead_id, verdict, error)
         if self._sent_leads is not None and source.own is None:
@@ -291,7 +298,7 @@ class Settlement:
             return
         oldest = self._batcher.oldest_unsettled(lane)
         if oldest <= self._batcher.newest:
-            self._ahead_of_responses[lane.index].append(self._batcher.newest)
+            self._ahead_of_responses[lane.family].append(self._batcher.newest)
         if invalid.about_config:
             self.breaker.record_failed(lane, _AS_THE_API_WOULD_SAY, error.reason, now, batch=self._batcher.newest)
             self.breaker.check(lane, oldest)
@@ -299,7 +306,7 @@ class Settlement:
     def _looks_like_a_restart(self, lane: CampaignOperation, error: RecordError) -> bool:
         if lane.operation.removes_leads and error.status in _OF_A_LEAD_THAT_IS_GONE:
             return True
-        return lane.lead_namespace in self._namespaces_with_endings and error.reason.cause in _NO_SUCH_LEAD
+        return not self._namespaces_with_endings.isdisjoint(_namespaces(lane)) and error.reason.cause in _NO_SUCH_LEAD
 
     def _keep(
         self,
@@ -340,7 +347,7 @@ class Settlement:
         size = sum([record.size for record in records])
         self._ledger.resolve(segment, records[0].route.key, size, written=written, records=count)
         batch = call.batch
-        self._outcomes[batch.lane.index] += count
+        self._outcomes[batch.lane.family] += count
         batch.unsettled -= count
         if not batch.unsettled:
             self._batcher.settle(batch)
@@ -349,7 +356,7 @@ class Settlement:
     def _check_breaker(self, lane: CampaignOperation) -> None:
         """Check what had to wait for the responses to earlier records."""
         oldest = self._batcher.oldest_unsettled(lane)
-        ahead = self._ahead_of_responses[lane.index]
+        ahead = self._ahead_of_responses[lane.family]
         while ahead and ahead[0] < oldest:
             ahead.popleft()
         self.breaker.check(lane, oldest)
@@ -425,3 +432,9 @@ def _outcome_of(error: RecordError) -> Outcome:
     if error.retryable:
         return Outcome.UNKNOWN
     return Outcome.NOT_APPLIED if error.reason.cause in _PASSING else Outcome.REJECTED
+
+
+def _namespaces(lane: CampaignOperation) -> tuple[LeadNamespace, LeadNamespace]:
+    """Return the namespace of a lane's leads, and the one that stands for the campaigns that records name."""
+    kind, _ = lane.lead_namespace
+    return lane.lead_namespace, (kind, "")

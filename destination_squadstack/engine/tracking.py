@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any, Protocol
 
-from destination_squadstack.routing import CampaignOperation, Route
+from destination_squadstack.campaigns import CampaignOperation
+from destination_squadstack.routing import Route
 
 
 class Outcome(Enum):

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from destination_squadstack.campaigns import CampaignOperation, LeadNamespace
 from destination_squadstack.engine.tracking import Origin, Outcome, OwnRecord, Unchanged
 from destination_squadstack.errors import ConfigError, SyncError, TransientError
-from destination_squadstack.routing import CampaignOperation, LeadNamespace, Route
+from destination_squadstack.routing import Route
 from destination_squadstack.sent_leads.memory import Scope, SentLeads
 from destination_squadstack.sent_leads.memory_files import Log, MemoryFiles
 from destination_squadstack.sent_leads.who_left import Reading, not_read_to_its_end, reason_to_keep_all
@@ -66,8 +67,8 @@ class LeadTracker:
             stream = self._streams[route.key]
             stream.records += 1
             # One that stops the calls to its lead says that it does not belong to the stream.
-            stream.present += lane is route.lane
-            unchanged = self._memory.look(scope, lead, self._fingerprint(lane, body), now)
+            stream.present += lane.operation == route.lane.operation
+            unchanged = self._memory.look(scope, lead, self._fingerprint(route, lane, body), now)
             if unchanged is not None and route.sends_changed and self._decides:
                 return unchanged
         self._memory.sending(scope, lead, now)
@@ -104,20 +105,24 @@ class LeadTracker:
     ) -> None:
         """Note what became of a record that was on its way."""
         scope, lead = self._scope(route, lane), _lead(self._memory, lane, lead_id)
-        self._memory.settled(scope, lead, self._fingerprint(lane, body), outcome, self._now(), reason)
+        self._memory.settled(scope, lead, self._fingerprint(route, lane, body), outcome, self._now(), reason)
 
     def stream_status(self, namespace: str | None, stream: str, status: str) -> None:
         """Note what the source says about how far it has read a stream."""
         if (known := self._streams.get((namespace or None, stream))) is not None:
             known.status = status
 
-    def _fingerprint(self, lane: CampaignOperation, body: bytes) -> int:
-        return self._memory.fingerprint(lane.operation.name, body)
+    def _fingerprint(self, route: Route, lane: CampaignOperation, body: bytes) -> int:
+        _, campaign = lane.lead_namespace
+        operation = lane.operation.name
+        return self._memory.fingerprint(operation if route.campaigns is None else f"{operation} {campaign}", body)
 
     def _scope(self, route: Route, lane: CampaignOperation) -> Scope:
-        key = (route.key, lane.lead_namespace)
+        # Where records name their campaigns, a lead's last record is known whichever campaign that went to.
+        namespace = lane.lead_namespace if route.campaigns is None else route.lane.lead_namespace
+        key = (route.key, namespace)
         if (scope := self._scopes.get(key)) is None:
-            kind, target = lane.lead_namespace
+            kind, target = namespace
             campaign = f"{self._hosts[lane.operation.api]} {kind} {target}"
             scope = self._scopes[key] = self._memory.scope(campaign, route.namespace, route.stream)
         return scope

@@ -179,7 +179,6 @@ def a_bench(
     logs: list[tuple[str, str]] = []
     progress = Progress(lambda level, text: logs.append((level, text)), now=0.0)
     rejected_records = Stored()
-    lanes = {lane.index: lane for route in routes for lane in route.lanes}.values()
     engine = Engine(
         routes,
         [record_mapper(settings, route, progress.changed, suppression) for route in routes],
@@ -190,7 +189,7 @@ def a_bench(
             read_timeout=read_timeout,
             tolerate_rejections=tolerate_rejections,
         ),
-        batcher=Batcher(lanes, linger=settings.linger_seconds, largest=largest, open_bound=open_bound),
+        batcher=Batcher(linger=settings.linger_seconds, largest=largest, open_bound=open_bound),
         limiter=RateLimiter(calls_per_minute, chance=lambda: 0.5),
         contact_center_limiter=RateLimiter(1_000_000),
         rejected_records=rejected_records,
