@@ -28,7 +28,7 @@ Mask = Callable[[Any], Any]
 
 # What a record says of its person: numbers, and names; and the texts that may repeat them, each as what holds it and
 # where in that.
-Own: TypeAlias = tuple[list[Any], list[Any], list[tuple[Any, Any]]]
+Own: TypeAlias = tuple[list[Any], list[Any], list[Any]]
 _NUMBERS, _NAMES, _TEXTS = 0, 1, 2
 
 
@@ -77,10 +77,20 @@ _MAX_NAMES = 4_096
 
 
 class _Shape(NamedTuple):
-    """The rules of all objects with the same fields in the same order: most records of a stream have one of few."""
+    """The rules of all objects with the same fields in the same order: most records of a stream have one of few.
 
-    changed: list[tuple[str, FieldRule]]
+    Attributes:
+        masked: Fields that are masked, each with its mask and the index in `Own` of what it says.
+        others: Fields that are masked or cleaned by what they hold.
+        kept: Fields that are looked into if they hold more.
+        is_plain: Whether there are no others than these.
+        may_name_a_field: Whether a value's field may be named by another of its fields.
+    """
+
+    masked: list[tuple[str, FieldRule, Mask, int]]
+    others: list[tuple[str, FieldRule]]
     kept: list[tuple[str, FieldRule]]
+    is_plain: bool
     may_name_a_field: bool
 
 
@@ -104,7 +114,7 @@ class Masker:
         self._rules: dict[bool, dict[str, FieldRule]] = {False: {}, True: {}}
         self._shapes: dict[bool, dict[tuple[str, ...], _Shape]] = {False: {}, True: {}}
 
-    def masked(self, record: Mapping[str, Any], *, is_person: bool = True) -> dict[str, Any]:
+    def masked(self, record: dict[str, Any], *, is_person: bool = True) -> dict[str, Any]:
         """Return a record as it may leave.
 
         Args:
@@ -117,7 +127,7 @@ class Masker:
             _clean(own)
         return masked
 
-    def only(self, record: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    def only(self, record: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
         """Return a record of which these fields alone, where the user has named them, are hashed or dropped."""
         named = {name: value for name, value in record.items() if name in names and name.casefold() in self._named}
         return {**record, **self.masked(named)} if named else {**record}
@@ -133,17 +143,36 @@ class Masker:
             return identity
         return hmac_sha256(self._settings.salt or otherwise)(identity)[: len(identity)]
 
-    def _object(self, record: Mapping[str, Any], is_person: bool, own: Own) -> dict[str, Any]:
+    def _object(self, record: dict[str, Any], is_person: bool, own: Own) -> dict[str, Any]:
         names = tuple(record)
         shape = self._shapes[is_person].get(names) or self._learn_shape(names, is_person)
+        if shape.is_plain:
+            for value in record.values():
+                if value.__class__ in _CONTAINERS:
+                    break
+            else:
+                return record  # all of it is kept
+        return self._changed(record, shape, is_person, own)
+
+    def _changed(self, record: dict[str, Any], shape: _Shape, is_person: bool, own: Own) -> dict[str, Any]:
         masked = dict(record)
-        for name, rule in shape.changed:
+        for name, rule, mask, said in shape.masked:
+            value = record[name]
+            if value.__class__ is str:  # almost always: no more than this is done about a number and a name
+                own[said].append(value)
+                masked[name] = mask(value)
+            elif value is not None:
+                self._field(masked, name, value, rule, own)
+        for name, rule in shape.others:
             value = record[name]
             if value is not None:
                 self._field(masked, name, value, rule, own)
         for name, rule in shape.kept:
-            if record[name].__class__ in _CONTAINERS:
-                self._container(masked, name, record[name], rule, own)
+            value = record[name]
+            if value.__class__ is dict:
+                masked[name] = self._object(value, rule.is_person, own)
+            elif value.__class__ is list:
+                self._container(masked, name, value, rule, own)
         if shape.may_name_a_field:
             self._named_by_another(record, masked, is_person, own)
         return masked
@@ -193,11 +222,20 @@ class Masker:
         if len(shapes) >= _MAX_SHAPES:
             shapes.clear()
         rules = [(name, self._rule(name, is_person)) for name in names]
-        shapes[names] = shape = _Shape(
-            [each for each in rules if each[1].plan is not _KEEP],
-            [each for each in rules if each[1].plan is _KEEP],
-            may_name_a_field=not set(_VALUES).isdisjoint(names),
-        )
+        masked = [
+            (name, rule, rule.mask, rule.of_own)
+            for name, rule in rules
+            if rule.plan is _MASK and rule.of_own is not None
+        ]
+        others = [
+            (name, rule)
+            for name, rule in rules
+            if rule.plan is not _KEEP and (rule.plan is not _MASK or rule.of_own is None)
+        ]
+        kept = [(name, rule) for name, rule in rules if rule.plan is _KEEP]
+        names_a_field = not set(_VALUES).isdisjoint(names)
+        is_plain = len(kept) == len(rules) and not names_a_field
+        shapes[names] = shape = _Shape(masked, others, kept, is_plain, names_a_field)
         return shape
 
     def _rule(self, name: str, is_person: bool) -> FieldRule:
@@ -239,9 +277,9 @@ class Masker:
         )
 
     def _hashed_number(self, value: Any) -> Any:
-        # What almost all numbers look like; the others cost ten times as much.
-        if value.__class__ is str and len(value) == _PLAIN and value.startswith("+91") and value[1:].isdecimal():
-            return self._hmac(value) if value.isascii() and value[3] != "0" else self._hashed_other_number(value)
+        # As almost all numbers look; any other costs ten times as much.
+        if value.__class__ is str and _INDIAN.match(value) is not None:
+            return self._hmac(value)
         return self._hashed_other_number(value)
 
     def _hashed_other_number(self, value: Any) -> Any:
@@ -265,7 +303,7 @@ class Masker:
         return self._keeps_hashes and value.__class__ is str and _HASH.fullmatch(value) is not None
 
 
-_PLAIN = len("+919876543210")
+_INDIAN = re.compile(r"\+91[1-9][0-9]{9}\Z")
 _HASH = re.compile("[0-9a-f]{64}")
 _VALUES = ("value", "answer", "response")
 _LABELS = ("key", "name", "label", "question", "field", "title", "parameter", "attribute", "question_key", "field_name")
@@ -359,12 +397,15 @@ def hmac_sha256(salt: str) -> Callable[[str], str]:
     """
     key = salt.encode()
     key = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
-    begun_inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in key))
-    begun_outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in key))
+    copy_inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in key)).copy
+    copy_outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in key)).copy
 
     def hexdigest(text: str) -> str:
-        inner, outer = begun_inner.copy(), begun_outer.copy()
-        inner.update(text.encode("utf-8", "surrogatepass"))
+        inner, outer = copy_inner(), copy_outer()
+        try:
+            inner.update(text.encode())
+        except UnicodeEncodeError:  # half of a surrogate pair; to ask for it each time costs more
+            inner.update(text.encode("utf-8", "surrogatepass"))
         outer.update(inner.digest())
         return outer.hexdigest()
 

@@ -27,7 +27,7 @@ class EventPrivacy:
         """Return an event's id by the hash of its body, which would tell a number to who tries all numbers."""
         return self._masker.keyed(identity, self._secret)
 
-    def document(self, document: Mapping[str, Any]) -> dict[str, Any]:
+    def document(self, document: dict[str, Any]) -> dict[str, Any]:
         """Return what of a body is stored."""
         return self._masker.masked(document)
 
