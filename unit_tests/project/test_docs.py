@@ -5,18 +5,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
 import pytest
 from airbyte_cdk.utils.yaml_loader import safe_load_yaml
 
-from destination_squadstack.config import parse_config
-from destination_squadstack.mapping import RecordMapper
 from destination_squadstack.operations import OPERATIONS
-from destination_squadstack.routing import plan
 from destination_squadstack.spec import load_spec
 from source_squadstack.manifest import MANIFEST
 from source_squadstack.source import SourceSquadstack
-from test_support.markdown import blocks, rows, section
+from test_support.markdown import rows, section
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -127,36 +123,3 @@ def test_the_page_has_a_row_for_every_status_of_the_manifests_error_tables():
     statuses = {code for table in tables for entry in table["response_filters"] for code in entry["http_codes"]}
     said = " ".join(row[0] for row in rows(section(PAGE, "## Limitations & Troubleshooting")))
     assert not [code for code in statuses if str(code) not in said]
-
-
-MAPPING = (ROOT / "docs/destinations/mapping.md").read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize("source", re.findall(r"^## (.+)$", MAPPING, re.MULTILINE))
-def test_a_mapping_example_makes_the_lead_that_it_shows(source):
-    entry, record, lead = map(json.loads, blocks(section(MAPPING, f"## {source}"), "json"))
-    config = parse_config({"squadstack": {"token": "token-of-the-docs"}, "streams": [entry]})
-    stream = {"name": entry["stream"], "namespace": entry.get("namespace")}
-    (route,) = plan(config, {"streams": [{"stream": stream, "destination_sync_mode": "append_dedup"}]})
-    lead_id, text = RecordMapper(route.lane.operation, route.field_map).shape(record)[:2]
-    assert (lead_id, json.loads(text)) == (lead["lead_id"], lead)
-
-
-def test_the_view_of_the_postgres_example_makes_its_record():
-    text = section(MAPPING, "## Postgres")
-    (view,) = blocks(text, "sql")
-    record = json.loads(blocks(text, "json")[1])
-    with duckdb.connect() as database:
-        database.execute(
-            "CREATE TABLE customers AS SELECT 42 AS id, '+91 90000-00004' AS phone, 'Dev' AS first_name, "
-            "'Patel' AS last_name, 'Pune' AS city, TIMESTAMP '2026-11-20 08:15:00' AS updated_at, true AS consent"
-        )
-        database.execute("INSERT INTO customers SELECT * REPLACE (43 AS id, '12' AS phone) FROM customers")
-        database.execute("CREATE SCHEMA squadstack")
-        database.execute(view)
-        made = database.execute("SELECT * FROM squadstack.leads_to_call").fetchall()
-        names = [column[0] for column in database.description]
-    (row,) = made
-    given = dict(zip(names, row, strict=True))
-    given["updated_at"] = given["updated_at"].strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    assert given == {name: value for name, value in record.items() if not name.startswith("_airbyte_")}
