@@ -239,7 +239,9 @@ def _leadsquared(made: _Made) -> CrmRow:
         "mx_Squadstack_Qualification_Status": None,
         "ModifiedOn": f"{made.time().replace('T', ' ')}.000",
     }
-    return CrmRow(data, Fate.FILTERED if not first or do_not_call else fate)
+    if fate is Fate.FILTERED or not first:
+        return CrmRow(data, Fate.FILTERED)
+    return CrmRow(data, Fate.DELETED if do_not_call else fate)
 
 
 def _freshsales(made: _Made) -> CrmRow:

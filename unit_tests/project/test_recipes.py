@@ -33,9 +33,9 @@ def made_lead(config, record):
     parsed = parse_config(config)
     stream = {"name": entry["stream"], "namespace": entry.get("namespace")}
     (route,) = plan(parsed, {"streams": [{"stream": stream, "destination_sync_mode": "append_dedup"}]})
-    lead_id, text, alone = record_mapper(parsed, route, Counter()).shape(record)
-    assert not alone
-    return lead_id, json.loads(text)
+    lead = record_mapper(parsed, route, Counter()).shape(record)
+    assert (lead.alone, lead.stop) == (False, None)
+    return lead.lead_id, json.loads(lead.body)
 
 
 @pytest.mark.parametrize("crm", CRMS)
