@@ -135,7 +135,7 @@ def _sync(
 ) -> Sync:
     clock = SystemClock()
     if not config.dry_run and (error := storage.problem(config.store, clock)) is not None:
-        # Found out when the first row is rejected, it would cost what has been sent until then its states.
+        # A broken store that is found at the first rejected record would cost the states of all sent before it.
         raise error
     suppression = None
     if config.suppression is not None:

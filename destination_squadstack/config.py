@@ -145,7 +145,7 @@ class S3Store(Section, frozen=True, tag_field="storage_type", tag="S3"):
             "key": self.access_key_id,
             "secret": self.secret_access_key,
             "client_kwargs": {name: value for name, value in client.items() if value},
-            # Tried once: whoever uses it tries again, and tries of the library would multiply with those.
+            # One attempt: the caller tries again, and attempts of the library would multiply with those.
             "config_kwargs": {"connect_timeout": 5, "read_timeout": 10, "retries": {"total_max_attempts": 1}},
         }
 

@@ -18,7 +18,7 @@ from destination_squadstack.routing import Route
 from squadstack_common.clock import Clock
 
 FOLDER = ".squadstack/deliveries"
-# What waits for the next commit.
+# The size of the rows that may wait for the next commit.
 BUFFER_BYTES = 4 * 1024 * 1024
 
 

@@ -28,7 +28,7 @@ from squadstack_common.lossless_json import TooLarge, dump
 
 # Added by warehouses and by PyAirbyte's cache; they describe a sync, not a lead.
 _BOOKKEEPING = "_airbyte_"
-# The first text beyond all that begin like that: two comparisons are cheaper than cutting off the beginning.
+# The first text after all with this prefix: two comparisons are cheaper than cutting off the prefix.
 _BEYOND = "_airbyte`"
 
 SUPPRESSED = "suppressed: the number is on the suppression list"
@@ -136,7 +136,7 @@ class RecordRules:
 class _Field:
     name: str
     required: bool
-    # Classes of which any value will do but an empty one: none where the schema says more of it.
+    # Classes of which any value but an empty one is valid; none if the schema says more.
     quick: frozenset[type]
     as_text: bool
     strict: bool
@@ -221,7 +221,7 @@ class RecordMapper:
         alone = self._check(lead)
         lead_id: str = lead[self._key]
         if lead_id[0].isspace() or lead_id[-1].isspace():
-            # SquadStack may trim it, and then the lead it answers for is not the lead that was sent.
+            # SquadStack may trim it, and would then answer for another id than was sent.
             raise InvalidRecord(f"{self._key}: has white space around it", lead_id)
         if self._integer_key:
             lead[self._key] = int(lead_id)

@@ -63,7 +63,7 @@ FACT_OF_CAUSE = {
     Cause.UNKNOWN_LEAD: Fact.GONE,
 }
 
-# What the first calls look like after a crash and a restart: the leads are there already. It proves nothing about the
+# What the first calls return after a crash and a restart: the leads exist already. That proves nothing about the
 # config.
 RESTART_CAUSES = frozenset(
     {Cause.DUPLICATE_LEAD, Cause.DUPLICATE_FIELD, Cause.STILL_ACTIVE, Cause.CONVERTED, Cause.DELETED}

@@ -12,7 +12,7 @@ _MAX_REASONS = 20
 _MAX_COUNTED_REASONS = 500
 _MAX_DIFFERENCES = 10
 _MAX_REASONS_IN_A_LINE = 3
-# Calls leave in bursts, up to a minute apart: a shorter look would tell a rate of nothing, or of far too much.
+# Calls leave in bursts, up to a minute apart: a shorter interval would give a rate of zero, or far too high.
 _RATE_SECONDS = 300.0
 
 Log = Callable[[str, str], None]

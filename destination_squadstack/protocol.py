@@ -54,7 +54,7 @@ def read_messages(read: Callable[[int], bytes]) -> Iterator[list[Message]]:
         text = b"".join(unfinished) + piece
         *lines, rest = text.split(b"\n")
         unfinished = [rest]
-        # Asked of all lines at once, since most have none: it takes as long as parsing.
+        # One test for all lines, since most have none: the test takes as long as parsing.
         yield from _parse_all(lines, number, load if has_long_number(text) else load_short)
         number += len(lines)
     yield from _parse_all([b"".join(unfinished)], number, load)

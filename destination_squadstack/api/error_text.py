@@ -92,7 +92,7 @@ def read_reason(error: Any, field_names: Collection[str] = ()) -> Reason:
         error: The error as it came: an `error_msg`, a `data` object, a whole body.
         field_names: Names of the record's fields; only these and the documented ones are repeated from what was said.
     """
-    # The documented fields are no lead's data: a reason may name one even if the record lacks it, most of all then.
+    # The documented fields are no lead's data: a reason may name one even if the record lacks it.
     field_names = documented_fields().union(field_names)
     statements = list(_statements(error, "", 0))
     for _, text in statements:

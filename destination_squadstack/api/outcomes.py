@@ -34,7 +34,7 @@ _NOT_CARRIED_OUT = frozenset({408, 413, 425, 503})
 _BROKEN = ("{", "[", '"', "<")
 _WRONG_REF = {Cause.NO_INTEGRATION: "unknown_ref", Cause.NOT_ENABLED: "not_enabled"}
 _ABOUT_THE_CAMPAIGN = _WRONG_REF | {Cause.UNKNOWN_CAMPAIGN: "unknown_campaign"}
-# What a refusal says of a campaign that a record names.
+# What a refusal says about a campaign that a record names.
 _OF_NAMED_CAMPAIGN = {
     "unknown_ref": (Cause.NO_INTEGRATION, "no active integration"),
     "not_enabled": (Cause.NOT_ENABLED, "its integration does not have {endpoint} enabled"),
@@ -221,7 +221,7 @@ def _classify_status(records: Sequence[SentRecord], response: ApiResponse, opera
     status, reason = response.status, read_reason(response.body)
     by_cause = _WRONG_REF.get(reason.cause) if operation.api == CRM_V2 else None
     if status == _FORBIDDEN and _is_a_web_page(response):
-        # A firewall that takes offence at one lead, or at this connector: only other calls can tell.
+        # A firewall that blocks one lead, or this connector: only other calls can tell.
         what = "HTTP 403 with a web page instead of the API's answer"
         return OutcomeUnknown(what, may_be_applied=False, answered=True, problem="permission")
     if by_cause is not None or status in _PROBLEMS:
@@ -234,7 +234,7 @@ def _classify_status(records: Sequence[SentRecord], response: ApiResponse, opera
     if status == TOO_MANY_REQUESTS:
         return Throttled(response.retry_after)
     if status in _COMES_BACK or status >= _SERVER_ERROR:
-        # What must not be sent twice is not sent again on the strength of a status that a proxy may have made up.
+        # A proxy may have made up this status: what must not be sent twice is not sent again because of it.
         may_be_applied = may_be_applied or not operation.repeatable
         return OutcomeUnknown(f"HTTP {status}", may_be_applied=may_be_applied, answered=True, wait=response.retry_after)
     return ConfigProblem("redirect" if _REDIRECTS <= status < _BAD_REQUEST else "unexpected", str(status))

@@ -114,7 +114,7 @@ class Transport:
             try:
                 return self._read(response)
             finally:
-                # Of an answer that was not read to its end the connection is of no more use; else it is back already.
+                # After a response that was not read to its end the connection cannot be used again.
                 response.close()
         except (HTTPError, OSError) as error:
             return _no_response(error)

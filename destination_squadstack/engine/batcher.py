@@ -24,7 +24,7 @@ from squadstack_common.lossless_json import load
 MAX_OPEN_BATCHES_PER_LANE = 16
 # No limit of a body's size is documented; 100 leads of a megabyte each were refused, or took the memory of three calls.
 MAX_BYTES_PER_CALL = 8 * 1024 * 1024
-# What a record costs beside its texts: objects, its id, its position in a batch. Measured: 470 bytes.
+# The memory of a record besides its texts: objects, its id, its position in a batch. Measured: 470 bytes.
 RECORD_OVERHEAD = 512
 
 
@@ -56,7 +56,7 @@ class Record:
     # Why its lead is disabled or deleted, in place of what the stream's operation does.
     stop: StopReason | None = None
     calls: int = 0
-    # What the tries weigh that failed while other calls of its lane were completed, and how many they are.
+    # The weight and the number of its tries that failed while other calls of its lane were completed.
     blame: int = 0
     blamed_tries: int = 0
     # Whether an attempt may have been carried out, and until when it may still be at work.
@@ -65,7 +65,7 @@ class Record:
     # How many of its lane's calls had been completed before it failed for the first time.
     completions_before: int | None = None
     last_error: RecordError | None = None
-    # What it is where this sync did not read it from its source.
+    # Its origin if this sync did not read it from its source.
     own: OwnRecord | None = None
 
     @property

@@ -48,7 +48,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self._segments: deque[Segment] = deque([Segment()])
-        # What the source has not sent: it holds back no state, and none counts it.
+        # Records that the source has not sent: they hold back no state, and none counts them.
         self.own = Segment()
         self._since_state: dict[StreamKey, list[int]] = {}
         self.unresolved = 0

@@ -19,7 +19,7 @@ from destination_squadstack.errors import ConfigError
 from destination_squadstack.operations import RESTART_CAUSES
 
 TRIP_AT = 200
-# Lists are refused as a whole, and taken apart to find who is to blame. Once so many leads were refused alone for one
+# A refused list is divided to find the lead that causes it. Once so many leads were refused alone for one
 # reason, further lists refused for it need not be: 416 calls for one wrong field map would take four minutes.
 REFUSED_ALONE = 50
 HOLD_SECONDS = 300.0

@@ -36,7 +36,7 @@ from destination_squadstack.protocol import Message, stream_status
 from destination_squadstack.routing import Route
 from squadstack_common.lossless_json import dump
 
-# What may be read ahead of the API's responses.
+# How much may be read ahead of the API's responses.
 MAX_RECORDS = 10_000
 MAX_BYTES = 64 * 1024 * 1024
 MAX_STATES = 10_000
@@ -244,7 +244,7 @@ class Engine:
         self._batcher.seal_due(now)
         self._scheduler.collect()
         if self.saturated and self._scheduler.is_idle:
-            # No more can be read, and nothing is on its way that would free memory by itself.
+            # No more can be read, and no call is under way that would free memory.
             if self._batcher.seal_oldest():
                 self._scheduler.collect()
             else:
@@ -264,7 +264,7 @@ class Engine:
         try:
             self._sent_leads.before_sending((record.route, record.lane, record.lead_id) for record in records)
         except SyncError:
-            # None of them leaves, so nobody may wait for their responses.
+            # None of these calls is sent, so nothing may wait for their responses.
             for call in calls:
                 self.abandon(call)
             raise

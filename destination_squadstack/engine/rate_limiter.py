@@ -19,11 +19,11 @@ MAX_PAUSE_SECONDS = 900.0
 _FIRST_PAUSE = 1.0
 _SMALLEST_SHARE = 2.0
 _CUT = 0.75
-# 429s that follow a cut at once are answers to the time before it.
+# 429s soon after a cut answer calls that were sent before it.
 _SECONDS_BETWEEN_CUTS = 10.0
 _GROWTH_PER_CALL = 0.04
 _GROWTH_PER_WINDOW = 0.1
-# Connectors that keep step would meet at the server again and again.
+# Connectors with the same rhythm would meet at the server again and again.
 _UNEVENNESS = 0.15
 
 

@@ -73,7 +73,7 @@ class ResponseHandler:
         self._progress = progress
         self._read_timeout = read_timeout
         self._jitter = jitter
-        # How many calls to each API in a row had to be rejected because nobody knows what became of them.
+        # How many calls to each API in a row were rejected because their outcome is unknown.
         self._unknown_in_a_row: Counter[str] = Counter()
 
     def note_sent(self, call: ApiCall, now: float) -> None:
@@ -103,7 +103,7 @@ class ResponseHandler:
         if isinstance(outcome, Throttled):
             self._throttled(call, outcome.wait, now)
             if isinstance(call, Call):
-                # It was not taken, so this was no try of it.
+                # The API did not accept it, so this does not count as a try.
                 call.tries -= 1
             self._scheduler.queue_of(call).put_first(call)
         elif isinstance(call, Probe):
@@ -158,7 +158,7 @@ class ResponseHandler:
                 written += self._settlement.refused(call, refused, now)
             self._settlement.written(call, written)
         if later:
-            # Others that got their answers with the same call have got through as well.
+            # Records that got their outcome from the same call count as others that got through.
             completions_seen = history.completions - 1
             left = call if len(later) == len(pairs) else Call(call.batch, [], completions_seen=completions_seen)
             self._retry_rows(left, later, call.sent_at, now)
@@ -227,17 +227,17 @@ class ResponseHandler:
             read_timeout = read_timeout_for(len(call.records), self._read_timeout)
             for record in call.records:
                 record.maybe_applied = True
-                # It may be at work for as long again as its response was waited for.
+                # The API may be at work for as long again as its response was waited for.
                 record.busy_until = call.sent_at + 2 * read_timeout
             if not call.lane.operation.repeatable:
                 self._reject_as_unknown(call, outcome, now)
                 return
             if not outcome.answered:
-                # The API may be at it still; sent now, two calls for one lead would be under way.
+                # The API may still be at work on it: sent now, two calls for one lead would be under way.
                 earliest = max(earliest, call.sent_at + min(read_timeout, LOST_CALL_SECONDS))
         reason = Reason(Cause.OTHER, f"Outcome unknown: {outcome.what} at the last try.")
         for record in call.records:
-            # What the API has said of the record itself says more.
+            # What the API has said about the record itself is more precise.
             if record.last_error is None or record.last_error.status is None:
                 record.last_error = RecordError(None, reason, retryable=True)
         failure = FailedAttempt(

@@ -20,10 +20,10 @@ UNANSWERED_BLAME = 3
 MAX_TRIES_PER_RECORD = 60
 # A call without a usable response is sent again for three minutes or more (1, 2, 4, 8, 16, 30, … seconds).
 MAX_STALLED_TRIES = 12
-# Before a list is split, which must not happen over a hiccup. Two without a response have cost minutes already.
+# Tries before a list is split: one failure is not enough. Two without a response have cost minutes already.
 TRIES_BEFORE_SPLIT = 4
 UNANSWERED_TRIES_BEFORE_SPLIT = 2
-# Halves, unless each step costs the wait for a response that does not come.
+# Halves; more parts if each step costs the wait for a response that does not come.
 PARTS = 2
 UNANSWERED_PARTS = 10
 MAX_BACKOFF_SECONDS = 30.0
@@ -31,7 +31,7 @@ MAX_BACKOFF_SECONDS = 30.0
 LOST_CALL_SECONDS = 30.0
 # After so many calls in a row without a usable response an API seems to be down.
 SEEMS_DOWN_AFTER = 4
-# An API that is down must not turn lead after lead into one that may or may not be there.
+# An API that is down must not use up lead after lead as unknown.
 MAX_UNKNOWN_IN_A_ROW = 10
 # How many tries of one record tell of the API; those of a record that is to blame would excuse it for ever.
 TRIES_THAT_COUNT = 8
@@ -77,12 +77,12 @@ class FailedAttempt:
     """Why a try of a call brought no outcome."""
 
     what: str
-    # Whether the API, or something in its place, has said anything; and if not, whether the call got there at all.
+    # Whether anything responded; and if not, whether the call may have reached the API.
     answered: bool
     reached: bool = True
     timed_out: bool = False
     row_by_row: bool = False
-    # Whether it is deliberate, as a firewall's page is: that will be said again at once.
+    # Whether it is deliberate, as a firewall's page is: the same response would come again at once.
     deliberate: bool = False
 
     @property
@@ -191,7 +191,7 @@ def next_step(
     if call.stalled_tries >= MAX_STALLED_TRIES:
         alone = call.failure_is_per_record and not can_probe
         return Step.REJECT if alone and others_completed_since_first_failure else Step.FAIL
-    # Minutes without a response while others are answered are no hiccup.
+    # Minutes without a response, while others get theirs, are not a short disturbance.
     at_once = call.suspect or (others_completed and call.failure.timed_out)
     if not call.failure.reached or call.tries < (1 if at_once else call.failure.tries_before_split):
         return Step.RETRY

@@ -47,7 +47,7 @@ class CallQueue:
     def __bool__(self) -> bool:
         return bool(self._first or self._retries or self._new or self._delayed)
 
-    # --- in
+    # --- calls to send
 
     def add(self, call: Call) -> None:
         """Queue a call that has not been sent before."""
@@ -62,7 +62,7 @@ class CallQueue:
         self._delays += 1
         heapq.heappush(self._delayed, (due, self._delays, call))
 
-    # --- out
+    # --- calls to make now
 
     def take(self, now: float) -> ApiCall | None:
         """Return a call that is to be made now, counted as under way; None if there is none."""
@@ -111,7 +111,7 @@ class CallQueue:
             return self._new
         return self._retries
 
-    # --- whether the API is there
+    # --- whether the API responds
 
     @property
     def _seems_down(self) -> bool:

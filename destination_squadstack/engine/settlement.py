@@ -41,7 +41,7 @@ _NO_SUCH_LEAD = frozenset({Cause.UNKNOWN_LEAD, Cause.DELETED})
 _OF_A_LEAD_THAT_IS_GONE = frozenset({400, 404, 410})
 # Of leads that are stopped because their rows are gone, many may never have been sent.
 _NOT_FOUND = frozenset({404, 410})
-# Refusals that say something of the lead's state today, or of the config: the same record may be accepted tomorrow.
+# Refusals because of the lead's present state, or of the config: the same record may be accepted tomorrow.
 _PASSING = frozenset({Cause.BUSY, Cause.STILL_ACTIVE, Cause.NO_INTEGRATION, Cause.NOT_ENABLED})
 _VERDICT_OF_STOP = {
     StopReason.DELETED_AT_SOURCE: Verdict.DELETED_AT_SOURCE,
@@ -89,7 +89,7 @@ class Settlement:
         # After a crash and a restart their records meet leads that they have ended themselves.
         # A namespace without a campaign stands for those that records name.
         self._namespaces_with_endings = {lane.lead_namespace for lane in lanes if lane.operation.ends_leads}
-        # Records that failed our own validation before those read earlier had their answers: the newest batch then.
+        # The newest batch when a record failed our own validation: records read before it may have no response yet.
         self._ahead_of_responses: defaultdict[int, deque[int]] = defaultdict(deque)
         self._outcomes: Counter[int] = Counter()
         self._accepting_lanes: set[int] = set()
@@ -149,12 +149,12 @@ class Settlement:
             self._learn_from(call.lane, record, cause)
             if cause is Cause.DUPLICATE_LEAD and self._ignore_duplicates:
                 self._progress.already_there += 1
-                # The lead is there, but not as this record says.
+                # The lead exists, but not as this record says.
                 self._remember([record], Outcome.NOT_APPLIED)
                 self._log(record.route, record.lane, record.lead_id, Verdict.WRITTEN, row_error, calls=record.calls)
                 self._resolve(call, record.segment, [record], written=True)
             elif (record.stop is not None or _has_left(record)) and cause in _NO_SUCH_LEAD:
-                # Nobody who could be called: what was asked for is so.
+                # The campaign does not have the lead, so nobody is called: that is what was asked for.
                 self._progress.not_there += 1
                 self._remember([record], Outcome.ENDED)
                 self._log(record.route, record.lane, record.lead_id, _verdict(record), row_error, calls=record.calls)
@@ -184,7 +184,7 @@ class Settlement:
         """Remember what a refusal says about a lead."""
         fact = FACT_OF_CAUSE.get(cause)
         if fact is Fact.GONE and not lane.operation.removes_leads:
-            # "Does not exist" is also what an update is told about a lead that has been processed.
+            # The API also answers "does not exist" to an update of a lead that has been processed.
             return
         if fact in self._facts_asked_of(lane):
             self._seen_leads.add(lane.lead_namespace, fact, [record.lead_id])
@@ -193,7 +193,7 @@ class Settlement:
         """Reject a record about which the API gave no final answer."""
         lane = call.lane
         if record.maybe_applied:
-            # It may be so by now, and then the next record of the lead could take that for its own work.
+            # The call may have been carried out; then the next record of the lead would take that for its own effect.
             for fact in self._facts_asked_of(lane) & lane.operation.establishes:
                 self._seen_leads.add(lane.lead_namespace, fact, [record.lead_id])
         self.reject(call, record, error, now)
@@ -373,7 +373,7 @@ class Settlement:
         """
         if self._deliveries is not None and self._ledger.has_releasable_state:
             self._deliveries.commit()
-        # Nothing was rejected that these would cover: neither storage, breaker nor limit holds them back.
+        # No rejected record is before these: neither storage, breaker nor limit holds them back.
         if written := self._ledger.take_releasable(all_written=True):
             return self._release(written)
         if finished:

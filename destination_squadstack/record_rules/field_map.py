@@ -67,7 +67,7 @@ def _joined(whole: str, readers: Sequence[Reader]) -> Reader:
             return record[whole]
         found = [value for each in readers if (value := each(record)) is not MISSING]
         texts = [text.strip() for value in found if (text := as_text(value)) is not None]
-        # Nothing but blanks is nothing: the API refuses an empty name, and may do without one.
+        # Only blanks count as missing: the API refuses an empty name, but may accept none.
         return " ".join(filter(None, texts)) or MISSING
 
     return read

@@ -16,7 +16,7 @@ class Missing(Enum):
     MISSING = "missing"
 
 
-# What is found where a record lacks a field; a null is a value.
+# The value of a field that a record lacks; a null is a value.
 MISSING: Final = Missing.MISSING
 
 Reader = Callable[[Mapping[str, Any]], Any]

@@ -20,7 +20,7 @@ from squadstack_common.phone_numbers import DIGITS, INDIA, conceivable_numbers, 
 
 _HEX_LENGTH = 64
 _KEPT_BYTES = 8
-# A line of a list that has no line breaks in it would be read until the memory is full.
+# A file without line breaks would be read until memory is full.
 _LONGEST_LINE = 1_000
 _INDIAN = INDIA * 10**DIGITS
 _ZERO = ord("0")
@@ -91,7 +91,7 @@ def read_list(pieces: Iterable[bytes]) -> SuppressionList:
         for line in lines:
             read += 1
             line = line.strip()  # noqa: PLW2901 - what is left is the line
-            # What most lines are, and what the library would read alike.
+            # Most lines look like this; the library would give the same result.
             if len(line) == DIGITS and line.isdigit() and line[0] != _ZERO:
                 add(_INDIAN + int(line))
             elif line:

@@ -87,7 +87,7 @@ def _unpacked(pieces: Iterable[bytes]) -> Iterator[bytes]:
     while rest or (rest := next(pieces, b"")):
         if unpacker.eof:  # several files, one after another, are one
             unpacker = zlib.decompressobj(_WITH_GZIP_HEADER)
-        # A little file can hold an endless one: it is unpacked no faster than it is read.
+        # A small file can unpack to an endless one: it is unpacked no faster than it is read.
         yield unpacker.decompress(rest, _PIECE)
         rest = unpacker.unused_data or unpacker.unconsumed_tail
     if not unpacker.eof:

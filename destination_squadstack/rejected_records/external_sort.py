@@ -11,7 +11,7 @@ import orjson
 # What is sorted in memory at a time, and how many files are merged at once: each is an open one.
 CHUNK_BYTES = 16 * 1024 * 1024
 MAX_FILES = 64
-# What a line costs beside its text.
+# The memory of a line besides its text.
 _OVERHEAD = 200
 
 Key = tuple[float | str, ...]

@@ -33,7 +33,7 @@ class StorageWriter:
             SyncError: It cannot be written.
         """
         if self._failed is not None:
-            # Asked again on the way out: it has had its time, and SIGTERM leaves little.
+            # Not tried again at the end of the sync: the storage has had its time, and SIGTERM leaves little.
             raise self._failed
         until = self._clock.monotonic() + NO_TRY_AFTER
         for wait in (*RETRY_AFTER, math.inf):

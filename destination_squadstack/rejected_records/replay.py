@@ -22,7 +22,7 @@ from destination_squadstack.rejected_records.storage import is_final
 from squadstack_common.lossless_json import dump, load, member
 
 ENDING = ".jsonl.gz"
-# What else the connector keeps beside them: no rejected records.
+# The connector's other files in the same place, which hold no rejected records.
 _OTHER_FILES = "/.squadstack/"
 _PIECE_BYTES = 1 << 16
 _TRIES = 3

@@ -22,7 +22,7 @@ ATTEMPT_SECONDS = 15.0
 _PAUSE_BEFORE_THE_SECOND_TRIAL = 1.0
 _MOVED = 301
 _CLIENT_ERRORS = range(400, 500)
-# Refusals that may be gone at the next try, whatever their status.
+# Refusals that may be over at the next try, whatever their status.
 _PASSING = frozenset({408, 409, 425, 429})
 _PASSING_CODES = frozenset({"RequestTimeout", "IncompleteBody", "BadDigest", "OperationAborted", "SlowDown"})
 _WRONG_REGION = frozenset(

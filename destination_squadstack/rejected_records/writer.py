@@ -18,7 +18,7 @@ from squadstack_common.lossless_json import dump, member
 
 # Rows of a source that sends no states must not pile up in memory.
 BUFFER_BYTES = 1024 * 1024
-# What a file system takes as the name of a folder, in bytes.
+# The longest name of a folder that a file system accepts, in bytes.
 LONGEST_NAME = 255
 
 
