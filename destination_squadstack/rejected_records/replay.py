@@ -7,7 +7,8 @@ record, in new files under the run of its own, so that replaying those goes on w
 
 import zlib
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -17,15 +18,17 @@ from destination_squadstack.config import S3Store, Store
 from destination_squadstack.errors import ConfigError, SyncError, TransientError
 from destination_squadstack.protocol import StreamKey
 from destination_squadstack.rejected_records.external_sort import ExternalSort
-from destination_squadstack.rejected_records.row_file import unpack
-from destination_squadstack.rejected_records.storage import is_final
+from destination_squadstack.rejected_records.row_file import Readable, unpack
+from destination_squadstack.rejected_records.storage import ObjectStorage, is_final
 from squadstack_common.lossless_json import dump, load, member
 
 ENDING = ".jsonl.gz"
 # The connector's other files in the same place, which hold no rejected records.
 _OTHER_FILES = "/.squadstack/"
 _PIECE_BYTES = 1 << 16
-_TRIES = 3
+_S3 = "s3://"
+# For a list of all names, or four megabytes of a file.
+_READ_SECONDS = 60.0
 # The sync mode that leads to an operation where the config leaves the choice to it.
 _MODES = {"upsert": "append_dedup", "update": "update", "disable": "soft_delete"}
 
@@ -75,20 +78,14 @@ class RejectedRows:
     """The rows below a folder or an s3:// address, in the order in which they were read by the runs that kept them."""
 
     def __init__(self, address: str, storage: Store | None, *, only_retryable: bool = False) -> None:
-        in_bucket = address.startswith("s3://")
-        if in_bucket and not isinstance(storage, S3Store):
-            raise ConfigError("--from names a bucket, but object_storage_config does not say how to get there.")
-        options = storage.options() if in_bucket and isinstance(storage, S3Store) else {}
         self._only_retryable = only_retryable
         try:
-            self._files, root = fsspec.core.url_to_fs(address, skip_instance_cache=True, **options)
-            self._files.retries = _TRIES
-            names = [root] if self._files.isfile(root) else self._files.find(root)
+            self._open, names = _in_bucket(address, storage) if address.startswith(_S3) else _on_file_system(address)
+        except SyncError:
+            raise
         except Exception as error:  # noqa: BLE001 - each kind of storage raises what its own library raises
             raise _unreadable("--from", error) from None
-        self._names = sorted(
-            cast("str", name) for name in names if str(name).endswith(ENDING) and _OTHER_FILES not in str(name)
-        )
+        self._names = sorted(name for name in names if name.endswith(ENDING) and _OTHER_FILES not in f"/{name}")
         self._sorted = ExternalSort()
 
     def look(self) -> Found:
@@ -140,7 +137,7 @@ class RejectedRows:
         for index, name in enumerate(self._names):
             what = f"File {index + 1} of {len(self._names)}"
             try:
-                with self._files.open(name, "rb") as packed:
+                with self._open(name) as packed:
                     for number, line in unpack(packed):
                         if not line:
                             continue  # the row of a lead that is forgotten
@@ -153,6 +150,34 @@ class RejectedRows:
                 raise SyncError(f"{what} is not whole.") from None
             except Exception as error:  # noqa: BLE001 - see __init__
                 raise _unreadable(what, error) from None
+
+
+_Open = Callable[[str], AbstractContextManager[Readable]]
+
+
+def _on_file_system(address: str) -> tuple[_Open, list[str]]:
+    files, root = fsspec.core.url_to_fs(address, skip_instance_cache=True)
+    names = [root] if files.isfile(root) else files.find(root)
+    return (lambda name: cast("AbstractContextManager[Readable]", files.open(name, "rb"))), [*map(str, names)]
+
+
+def _in_bucket(address: str, storage: Store | None) -> tuple[_Open, list[str]]:
+    """Read a bucket in pieces, each within its time: one that comes a byte at a time would be read for ever."""
+    if not isinstance(storage, S3Store):
+        raise ConfigError("--from names a bucket, but object_storage_config does not say how to get there.")
+    bucket, _, key = address.removeprefix(_S3).partition("/")
+    files = ObjectStorage(f"{_S3}{bucket}", seconds=_READ_SECONDS, **storage.options())
+    return (lambda name: nullcontext(_Pieces(files.pieces(name)))), files.names(key)
+
+
+class _Pieces:
+    """Pieces of a file as a file, which gives as much at a time as it has."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+
+    def read(self, _: int, /) -> bytes:
+        return next(self._pieces, b"")
 
 
 def _over_all_runs(by_run: ExternalSort) -> ExternalSort:

@@ -8,7 +8,7 @@ see it; who packs it anew loses it.
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import IO
+from typing import Protocol
 
 _MAGIC = b"\x1f\x8b\x08"
 _HAS_EXTRA = 4
@@ -18,6 +18,13 @@ _LONGEST_EXTRA = 0xFFFF
 _PIECE = 1 << 16
 # What one step of unpacking may bring: a piece of zeros would unpack to a thousand times its size.
 _UNPACKED = 1 << 20
+
+
+class Readable(Protocol):
+    """A file that is read from its beginning to its end."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return bytes, about so many; none at the end."""
 
 
 def pack(rows: Sequence[bytes], numbers: Sequence[int]) -> bytes:
@@ -31,7 +38,7 @@ def pack(rows: Sequence[bytes], numbers: Sequence[int]) -> bytes:
     return header + deflate.compress(text) + deflate.flush() + check
 
 
-def unpack(file: IO[bytes]) -> Iterator[tuple[int | None, bytes]]:
+def unpack(file: Readable) -> Iterator[tuple[int | None, bytes]]:
     """Yield the rows of a file, each with the line of the input that it stood in, if that is known.
 
     Raises:
@@ -62,7 +69,7 @@ def unpack(file: IO[bytes]) -> Iterator[tuple[int | None, bytes]]:
         yield None, unfinished
 
 
-def _at_least(packed: bytes, size: int, file: IO[bytes]) -> bytes:
+def _at_least(packed: bytes, size: int, file: Readable) -> bytes:
     while len(packed) < size:
         if not (more := file.read(_PIECE)):
             raise EOFError

@@ -1,15 +1,17 @@
 """Rejected rows, read back: in the order of their runs, as the records they were, and never half of a file."""
 
+import errno
 import gzip
 import json
 
 import fsspec
 import pytest
 
-from destination_squadstack.config import parse_config
+from destination_squadstack.config import S3Store, parse_config
 from destination_squadstack.engine.rejection import Rejection
 from destination_squadstack.errors import ConfigError, SyncError, TransientError
 from destination_squadstack.protocol import read_messages
+from destination_squadstack.rejected_records import replay
 from destination_squadstack.rejected_records.replay import RejectedRows
 from destination_squadstack.rejected_records.row_file import pack
 from destination_squadstack.rejected_records.storage import LocalFolderStorage
@@ -132,6 +134,50 @@ def test_a_storage_that_is_unreachable_is_a_transient_error(tmp_path):
     fsspec.register_implementation("away", Away, clobber=True)
     with pytest.raises(TransientError, match=r"^--from cannot be read \(ConnectionRefusedError\)"):
         RejectedRows("away://bucket", None)
+
+
+class Bucket:
+    """An object storage as a replay uses it."""
+
+    def __init__(self, url, *, seconds, **_):
+        assert (url, seconds) == ("s3://rejected", 60.0)
+
+    def names(self, folder):
+        assert folder == "7"
+        return ["7/_/leads/a.jsonl.gz", "7/_/leads/notes.txt", ".squadstack/deliveries/b.jsonl.gz"]
+
+    def pieces(self, name):
+        assert name == "7/_/leads/a.jsonl.gz"
+        packed = gzip.compress(json.dumps(row(1)).encode() + b"\n" + json.dumps(row(2)).encode() + b"\n", mtime=0)
+        yield from (packed[at : at + 3] for at in range(0, len(packed), 3))
+
+
+S3 = S3Store(
+    s3_bucket_name="rejected",
+    s3_bucket_region="ap-south-1",
+    access_key_id="k",
+    secret_access_key="s",
+    bucket_path="",
+    s3_endpoint=None,
+)
+
+
+def test_rows_of_a_bucket_are_read_in_pieces_each_of_which_has_its_time(monkeypatch):
+    monkeypatch.setattr(replay, "ObjectStorage", Bucket)
+    assert [record["data"]["n"] for record in records(RejectedRows("s3://rejected/7", S3))] == [1, 2]
+
+
+def test_a_bucket_that_does_not_answer_in_time_is_a_transient_error(monkeypatch):
+    def too_late(*_):
+        raise OSError(errno.ETIMEDOUT, "no answer in 60 s")
+
+    monkeypatch.setattr(replay, "ObjectStorage", Bucket)
+    monkeypatch.setattr(Bucket, "pieces", too_late)
+    with pytest.raises(TransientError, match=r"^File 1 of 1 cannot be read \(no answer in 60 s\)"):
+        RejectedRows("s3://rejected/7", S3).look()
+    monkeypatch.setattr(Bucket, "names", too_late)
+    with pytest.raises(TransientError, match=r"^--from cannot be read \(no answer in 60 s\)"):
+        RejectedRows("s3://rejected/7", S3)
 
 
 class Away(fsspec.AbstractFileSystem):
