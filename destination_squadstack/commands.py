@@ -13,14 +13,16 @@ from destination_squadstack.api.router import ApiRouter
 from destination_squadstack.check import problem as find_problem
 from destination_squadstack.cli import FAILED, REJECTED_AGAIN
 from destination_squadstack.config import Config, parse_config, read_json
-from destination_squadstack.errors import SyncError
+from destination_squadstack.errors import SyncError, TransientError
 from destination_squadstack.forget import delete_at_squadstack, places_of
 from destination_squadstack.protocol import Emitter, register_secrets
 from destination_squadstack.record_rules.suppression_file import load_suppression_list
 from destination_squadstack.rejected_records import storage
+from destination_squadstack.rejected_records.part_files import StorageWriter
 from destination_squadstack.rejected_records.removal import Removed, remove_rows
 from destination_squadstack.rejected_records.replay import RejectedRows
 from destination_squadstack.routing import Route, plan, unmatched
+from destination_squadstack.sent_leads.memory_files import MemoryFiles, has_memory
 from destination_squadstack.spec import load_spec
 from destination_squadstack.sync import Sync
 from squadstack_common.clock import SystemClock
@@ -112,7 +114,8 @@ def forget(options: Namespace, emitter: Emitter) -> int:
         emitter.log(
             "INFO",
             f"{'Dry run: would remove' if config.dry_run else 'Removed'} {removed.rejected} rejected rows and "
-            f"{removed.deliveries} rows of the delivery log, from {removed.files} files.",
+            f"{removed.deliveries} rows of the delivery log, from {removed.files} files, and {removed.remembered} "
+            "entries of the memory of what was sent.",
         )
     return 0
 
@@ -125,9 +128,32 @@ def _removed(config: Config, lead_id: str, clock: SystemClock, emitter: Emitter)
         name for entry in config.streams for field in entry.field_map if field.to == "lead_id" for name in field.sources
     }
     try:
-        return remove_rows(kept, clock, lead_id, id_fields, look_only=config.dry_run, log=emitter.log)
+        removed = remove_rows(kept, clock, lead_id, id_fields, look_only=config.dry_run, log=emitter.log)
+        if not has_memory(kept):
+            return removed
+        files = MemoryFiles(
+            StorageWriter(kept, clock, what="the memory of what was sent"),
+            run_id=_new_run_id(),
+            clock=clock,
+            log=emitter.log,
+            resend_after_days=config.resend_after_days,
+            read_only=config.dry_run,
+        )
+        try:
+            return removed._replace(remembered=files.forget(lead_id))
+        finally:
+            files.close()
+    except OSError as error:
+        raise TransientError(
+            f"object_storage_config.{kept.field(error)}: the memory of what was sent cannot be read "
+            f"({error.strerror or type(error).__name__}). Run forget again."
+        ) from None
     finally:
         kept.close()
+
+
+def _new_run_id() -> str:
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
 
 
 def _sync(
@@ -152,7 +178,7 @@ def _sync(
         read=read,
         emitter=emitter,
         clock=clock,
-        run_id=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
+        run_id=_new_run_id(),
         suppression=suppression,
         is_replay=is_replay,
     )

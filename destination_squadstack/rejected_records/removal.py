@@ -26,11 +26,12 @@ _OWN_FILES = ".squadstack/"
 
 
 class Removed(NamedTuple):
-    """How many rows were taken out of rejected records and of the delivery log, and from how many files."""
+    """How many rows were taken out of rejected records and of the delivery log, from how many files, and what else."""
 
     rejected: int
     deliveries: int
     files: int
+    remembered: int = 0
 
 
 def remove_rows(

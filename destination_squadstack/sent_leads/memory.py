@@ -406,6 +406,11 @@ class SentLeads:
         """Believe no entry any more, and remember whose they were."""
         self._execute("UPDATE lead SET body = NULL, reason = NULL")
 
+    def forget(self, lead_id: str) -> int:
+        """Forget a lead in every scope; return in how many it was known."""
+        ids = (lead_id, self.hidden(lead_id))
+        return self._execute("DELETE FROM lead WHERE lead_id IN (?, ?)", ids).rowcount
+
     def store(self, path: str, *, members: int, now: int, journals: Collection[str]) -> None:
         """Write the whole memory to a file.
 

@@ -277,6 +277,35 @@ class MemoryFiles:
         self._writer.put(MANIFEST, manifest.text())
         self._clear_away(manifest)
 
+    def forget(self, lead_id: str) -> int:
+        """Forget a lead, in the memory and in the journals beside it; return how many entries there were.
+
+        Raises:
+            OSError: The storage cannot be read.
+            SyncError: It cannot be written.
+        """
+        ids = {lead_id, self.memory.hidden(lead_id)}
+        entries = self.memory.forget(lead_id)
+        if entries and not self._read_only:
+            self._is_to_be_replaced = True
+            self.store()
+        for name in self._storage.names(FOLDER):
+            if name.startswith(_JOURNAL_NAME):
+                entries += self._forget_in_journal(name, ids)
+        return entries
+
+    def _forget_in_journal(self, name: str, ids: set[str]) -> int:
+        """Take a lead out of a journal that is still needed; its members stay, because they are counted."""
+        try:
+            members = list(unpack(self._storage.read(name)))
+        except Damaged:
+            return 0  # nobody believes it, and the next sync removes it
+        kept = [replace(each, events=[event for event in each.events if event[1] not in ids]) for each in members]
+        found = sum(len(each.events) for each in members) - sum(len(each.events) for each in kept)
+        if found and not self._read_only:
+            self._writer.put(name, b"".join(map(pack, kept)))
+        return found
+
     def _clear_away(self, manifest: Manifest) -> None:
         """Delete what nobody needs. Keys that may not delete leave files that are passed over."""
         kept = {f"{FOLDER}/{part.name}" for part in manifest.parts} | {MANIFEST}

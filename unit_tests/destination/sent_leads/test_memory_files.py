@@ -9,6 +9,7 @@ from destination_squadstack.engine.tracking import Outcome, Unchanged
 from destination_squadstack.errors import TransientError
 from destination_squadstack.rejected_records.part_files import StorageWriter
 from destination_squadstack.rejected_records.storage import LocalFolderStorage
+from destination_squadstack.sent_leads.journal import unpack
 from destination_squadstack.sent_leads.memory_files import FOLDER, MANIFEST, MemoryFiles
 
 ACCEPTED, REJECTED = Unchanged(None), Outcome.REJECTED
@@ -250,3 +251,23 @@ def test_no_phone_number_of_a_body_is_in_any_file(run, tmp_path):
     assert hidden != "9876543210"
     for path in (tmp_path / FOLDER).iterdir():
         assert b"9876543210" not in path.read_bytes()
+
+
+def test_a_lead_that_is_forgotten_is_in_no_file_and_all_others_are_known_as_before(tmp_path):
+    first = Run(tmp_path, 1)
+    first.accept("L1", b"one")
+    first.accept("L2", b"two")
+    first.files.store()
+    killed = Run(tmp_path, 2)
+    killed.accept("L1", b"other")
+    killed.accept("L3", b"three")
+    killed.files.commit()
+    assert Run(tmp_path, 3).files.forget("L1") > 0
+    after = Run(tmp_path, 4)
+    assert after.memory.forget("L1") == 0
+    assert (after.look("L2", b"two"), after.look("L3", b"three")) == (ACCEPTED, ACCEPTED)
+    assert Run(tmp_path, 5).files.forget("L1") == 0
+    for name in after.files._storage.names(FOLDER):
+        if "journal-" in name:
+            members = unpack(after.files._storage.read(name))
+            assert not [event for member in members for event in member.events if event[1] == "L1"]
