@@ -19,7 +19,7 @@ from destination_squadstack.protocol import Emitter, register_secrets
 from destination_squadstack.record_rules.suppression_file import load_suppression_list
 from destination_squadstack.rejected_records import storage
 from destination_squadstack.rejected_records.part_files import StorageWriter
-from destination_squadstack.rejected_records.removal import Removed, remove_rows
+from destination_squadstack.rejected_records.removal import Removed, remove_old, remove_rows
 from destination_squadstack.rejected_records.replay import RejectedRows
 from destination_squadstack.routing import Route, plan, unmatched
 from destination_squadstack.sent_leads.memory_files import MemoryFiles, has_memory
@@ -52,7 +52,29 @@ def write(options: Namespace, emitter: Emitter) -> int:
         emitter.trace(error)
         return FAILED
     _say_what_will_happen(config, routes, emitter)
+    _remove_old(config, SystemClock(), emitter)
     return sync.run()
+
+
+def _remove_old(config: Config, clock: SystemClock, emitter: Emitter) -> None:
+    """Remove rejected records that are older than the config lets them be; no sync fails over it."""
+    if config.rejected_retention_days is None or config.dry_run:
+        return
+    kept = storage.open_storage(config.store, "retention")
+    if kept is None:
+        return
+    try:
+        files = remove_old(kept, now=clock.wall(), days=config.rejected_retention_days)
+        if files:
+            emitter.log("INFO", f"Removed {files} files of rejected records, by rejected_retention_days.")
+    except OSError as error:
+        emitter.log(
+            "WARN",
+            f"object_storage_config.{kept.field(error)}: rejected records older than rejected_retention_days cannot be "
+            f"removed ({error.strerror or type(error).__name__}).",
+        )
+    finally:
+        kept.close()
 
 
 def _read_stdin(size: int) -> bytes:

@@ -181,6 +181,7 @@ class Config(Section, frozen=True, kw_only=True):
     on_duplicate: str
     allow_delete: bool
     max_rejected_percent: int | None = None
+    rejected_retention_days: int | None = None
     dry_run: bool
     cleaning: Cleaning
     suppression: Suppression | None = None

@@ -6,8 +6,10 @@ their place is still about them. A file that holds nothing any more is removed.
 
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -23,6 +25,9 @@ Log = Callable[[str, str], None]
 
 _DELIVERIES = ".squadstack/deliveries/"
 _OWN_FILES = ".squadstack/"
+
+
+_RUN_FILE = re.compile(r"([0-9]{8}T[0-9]{6}Z)-[0-9a-f]+-[0-9]+\.jsonl\.gz")
 
 
 class Removed(NamedTuple):
@@ -78,6 +83,25 @@ def remove_rows(
             f"({error.strerror or type(error).__name__}). Run forget again."
         ) from None
     return Removed(rejected, deliveries, files)
+
+
+def remove_old(storage: RejectedRecordStorage, *, now: float, days: int) -> int:
+    """Remove the rejected records of syncs that began longer ago; return how many files that were.
+
+    A file is told by its name, which begins with the moment its sync began: whoever put other files there keeps them.
+
+    Raises:
+        OSError: They cannot be listed or removed.
+    """
+    before = datetime.fromtimestamp(now, UTC) - timedelta(days=days)
+    old = 0
+    for path in storage.names(""):
+        name = _RUN_FILE.fullmatch(path.rpartition("/")[2])
+        # As text: both are spelled so that the earlier one is the smaller.
+        if name is not None and not path.startswith(_OWN_FILES) and name[1] < f"{before:%Y%m%dT%H%M%SZ}":
+            storage.remove(path)
+            old += 1
+    return old
 
 
 def _lines(path: str, content: bytes) -> Iterator[tuple[int | None, bytes]]:

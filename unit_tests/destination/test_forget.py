@@ -5,12 +5,13 @@ import json
 
 import pytest
 
-from destination_squadstack import cli
+from destination_squadstack import cli, commands
 from destination_squadstack.api.outcomes import ApiResponse, NoResponse
 from destination_squadstack.config import parse_config
 from destination_squadstack.errors import ConfigError, SyncError, TransientError
 from destination_squadstack.forget import delete_at_squadstack, places_of
-from destination_squadstack.rejected_records.removal import remove_rows
+from destination_squadstack.protocol import Emitter
+from destination_squadstack.rejected_records.removal import remove_old, remove_rows
 from destination_squadstack.rejected_records.replay import RejectedRows
 from destination_squadstack.rejected_records.row_file import pack, unpack
 from destination_squadstack.rejected_records.storage import LocalFolderStorage, ObjectStorage
@@ -191,3 +192,43 @@ def test_the_command_says_what_it_would_do_in_a_dry_run_and_names_nobody(storage
     )
     assert b"L1" not in out + err
     assert b"9876501234" not in out + err
+
+
+# ── retention ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_rejected_records_of_old_syncs_are_removed_and_nothing_else(tmp_path):
+    kept = LocalFolderStorage(str(tmp_path), "t")
+    old = "7/_/leads/20260101T000000Z-0a1b2c3d-000000.jsonl.gz"
+    stay = [
+        "8/_/leads/20260103T000000Z-0a1b2c3d-000000.jsonl.gz",
+        ".squadstack/deliveries/7/20260101T000000Z-0a1b2c3d-000000.jsonl.gz",
+        "7/_/leads/notes.jsonl.gz",
+        "7/_/leads/20260101T000000Z-0a1b2c3d-000000.csv",
+    ]
+    for path in (old, *stay):
+        kept.put(path, b"")
+    noon_of_january_3 = 1767441600.0
+    assert remove_old(kept, now=noon_of_january_3, days=2) == 1
+    assert set(kept.names("")) == set(stay)
+    assert remove_old(kept, now=noon_of_january_3, days=2) == 0
+    kept.close()
+
+
+@pytest.mark.parametrize("changes", [{}, {"rejected_retention_days": 1, "dry_run": True}])
+def test_without_the_setting_and_in_a_dry_run_everything_is_kept(kit, tmp_path, changes):
+    store = {"storage_type": "Local", "bucket_path": str(tmp_path)}
+    (tmp_path / "20260101T000000Z-0a1b2c3d-000000.jsonl.gz").write_bytes(b"")
+    config = parse_config(kit.config(object_storage_config=store, **changes))
+    commands._remove_old(config, kit.clock(), None)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_the_setting_is_obeyed_and_told(kit, tmp_path):
+    store = {"storage_type": "Local", "bucket_path": str(tmp_path)}
+    (tmp_path / "19690101T000000Z-0a1b2c3d-000000.jsonl.gz").write_bytes(b"")
+    config = parse_config(kit.config(object_storage_config=store, rejected_retention_days=1))
+    said = []
+    commands._remove_old(config, kit.clock(), Emitter(said.append))
+    assert list(tmp_path.iterdir()) == []
+    assert b"Removed 1 files of rejected records, by rejected_retention_days." in said[0]
