@@ -11,6 +11,7 @@ from airbyte_cdk.models import (
     AirbyteMessage,
     AirbyteStateMessage,
     ConfiguredAirbyteCatalog,
+    ConnectorSpecification,
     FailureType,
     Status,
     TraceType,
@@ -19,10 +20,12 @@ from airbyte_cdk.models import Type as MessageType
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
 from airbyte_cdk.sources.declarative.models.declarative_component_schema import CustomRequester as CustomRequesterModel
 from airbyte_cdk.sources.declarative.parsers.model_to_component_factory import ModelToComponentFactory
+from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_squadstack import components
 from source_squadstack.cdk_fast_path.page_queue import read_in_one_thread
+from source_squadstack.cdk_fast_path.unvalidated_manifest import without_validation
 from source_squadstack.check import check_contact_center, check_squadstack, check_webhooks
 from source_squadstack.checkpoints import with_checkpoints
 from source_squadstack.components.requester import ApiRequester
@@ -47,13 +50,20 @@ class SourceSquadstack(ConcurrentDeclarativeSource):
         manifest = load_manifest()
         schema = manifest["spec"]["connection_specification"]
         self._filled_in = filled_in(config or {}, schema)
-        super().__init__(
-            catalog=catalog or ConfiguredAirbyteCatalog(streams=[]),
-            # The manifest is evaluated with the config at once: a wrong one would end in a Jinja error that prints it.
-            config=None if problems(self._filled_in, schema) else self._filled_in,
-            state=state or [],
-            source_config=manifest,
+        self._built: list[AbstractStream] = []
+        self._specification = ConnectorSpecification(
+            connectionSpecification=schema, documentationUrl=manifest["spec"]["documentation_url"]
         )
+        # The larger part of the manifest; the CDK would look through it for components.
+        manifest["spec"]["connection_specification"] = {}
+        with without_validation():
+            super().__init__(
+                catalog=catalog or ConfiguredAirbyteCatalog(streams=[]),
+                # The manifest is evaluated with the config at once: a wrong one would end in a Jinja error with it.
+                config=None if problems(self._filled_in, schema) else self._filled_in,
+                state=state or [],
+                source_config=manifest,
+            )
         if self._filled_in.get("num_workers") == 1:
             read_in_one_thread(self)
 
@@ -67,6 +77,15 @@ class SourceSquadstack(ConcurrentDeclarativeSource):
         for stream in catalog.streams:
             stream.json_schema = as_masked(stream.json_schema, stream.name, self._filled_in)
         return catalog
+
+    def spec(self, logger: logging.Logger) -> ConnectorSpecification:  # noqa: ARG002
+        """Return the specification."""
+        return self._specification
+
+    def streams(self, config: Mapping[str, Any]) -> list[AbstractStream]:
+        """Return the streams of the configured sections: those that `read` looked at before, or new ones."""
+        built, self._built = self._built, []
+        return built or super().streams(config)
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:  # noqa: ARG002
         """Try every configured section with the requests that `read` makes; say what to fix in a sentence."""
@@ -129,7 +148,8 @@ class SourceSquadstack(ConcurrentDeclarativeSource):
 
     def _refuse_unknown_streams(self, catalog: ConfiguredAirbyteCatalog) -> None:
         """Refuse a catalog's stream that the configuration lacks: the CDK would skip it and end with success."""
-        known = {stream.name for stream in self.streams(self._filled_in)}
+        self._built = self.streams(self._filled_in)
+        known = {stream.name for stream in self._built}
         unknown = [entry.stream.name for entry in catalog.streams if entry.stream.name not in known]
         if unknown:
             raise AirbyteTracedException(
