@@ -112,6 +112,20 @@ def test_the_stock_command_reads_the_packages_records_and_ends_in_its_states(sto
     assert {record["stream"] for record in read[0].of("RECORD")} == names == set(final_states(read[0]))
 
 
+def test_the_stock_command_hashes_and_drops_what_the_package_does(stock, source, config):
+    asked = config() | {"privacy": {"phone_numbers": "hash", "names": "drop", "salt": "a secret of ours"}}
+    streams = catalog(source.run("discover", config=config()))
+    read = [run("read", config=asked, catalog=everything_of(streams)) for run in (stock, source.run)]
+    assert [outcome.code for outcome in read] == [0, 0]
+    assert records(read[0]) == records(read[1])
+    kept = source.run("read", config=config(), catalog=everything_of(streams))
+    leads = [record["data"] for record in kept.of("RECORD") if record["stream"] in ("leads", "contact_center_leads")]
+    numbers = {lead.get("phone_number") or lead.get("number") for lead in leads}
+    names = {lead.get("contact_name") or f"{lead['first_name']} {lead['last_name']}" for lead in leads}
+    for outcome in read:
+        assert [each for each in (*numbers, *names) if each in outcome.stdout] == []
+
+
 def test_the_stock_command_goes_on_from_the_packages_state(stock, source, config):
     asked = config()
     streams = everything_of(catalog(source.run("discover", config=asked)))
