@@ -100,7 +100,10 @@ def test_streams_of_what_is_not_configured_do_not_exist(source):
         v4 = source.run("discover", config=configs.source(emulator))
         v1 = source.run("discover", config=configs.source(emulator, api_version="v1"))
     names = [[stream["name"] for stream in found.of("CATALOG")[0]["streams"]] for found in (v4, v1)]
-    assert names == [["lead_responses", "leads"], ["lead_responses", "leads", "outreach_events"]]
+    assert names == [
+        ["lead_responses", "leads", "call_recordings"],
+        ["lead_responses", "leads", "outreach_events"],
+    ]
 
 
 def test_ten_campaigns_and_a_hundred_keep_their_own_cursors(source):

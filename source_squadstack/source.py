@@ -28,6 +28,7 @@ from source_squadstack.cdk_fast_path.page_queue import read_in_one_thread
 from source_squadstack.cdk_fast_path.unvalidated_manifest import without_validation
 from source_squadstack.check import check_contact_center, check_squadstack, check_webhooks
 from source_squadstack.checkpoints import with_checkpoints
+from source_squadstack.components.recordings import INCLUDE_FILES
 from source_squadstack.components.requester import ApiRequester
 from source_squadstack.config import problems
 from source_squadstack.discovery import as_masked
@@ -54,13 +55,14 @@ class SourceSquadstack(ConcurrentDeclarativeSource):
         self._specification = ConnectorSpecification(
             connectionSpecification=schema, documentationUrl=manifest["spec"]["documentation_url"]
         )
+        files = [entry.stream.name for entry in catalog.streams if entry.include_files] if catalog else []
         # The larger part of the manifest; the CDK would look through it for components.
         manifest["spec"]["connection_specification"] = {}
         with without_validation():
             super().__init__(
                 catalog=catalog or ConfiguredAirbyteCatalog(streams=[]),
                 # The manifest is evaluated with the config at once: a wrong one would end in a Jinja error with it.
-                config=None if problems(self._filled_in, schema) else self._filled_in,
+                config=None if problems(self._filled_in, schema) else {**self._filled_in, INCLUDE_FILES: files},
                 state=state or [],
                 source_config=manifest,
             )

@@ -13,6 +13,7 @@ from typing import get_args
 from squadstack_emulator import timestamps
 from squadstack_emulator.contact_center.portal import ActivityShape, Portal, PortalCampaign
 from squadstack_emulator.emulator import Emulator
+from squadstack_emulator.recordings.recording import KINDS, Recordings
 from squadstack_emulator.request_log import Post
 from squadstack_emulator.scenario import Campaign, EventKind, Scenario, Webhook
 
@@ -64,6 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--activity-shape", choices=get_args(ActivityShape), default="bare", help="how a page of activities comes"
     )
+    parser.add_argument(
+        "--recording",
+        action="append",
+        choices=sorted(KINDS),
+        help="a kind of recording that leads link to here; may be repeated (default: links to the vendor)",
+    )
     parser.add_argument("--webhook-url", help="where events are posted when leads are called")
     parser.add_argument(
         "--webhook-event",
@@ -93,6 +100,7 @@ def _scenario(options: argparse.Namespace) -> Scenario:
         calls_per_minute=options.calls_per_minute or None,
         page_size_cap=options.page_size_cap or None,
         latency_seconds=options.latency,
+        recordings=Recordings(kinds=tuple(options.recording or ())),
         timestamp_unit=options.timestamp_unit,
         portal=Portal(
             campaigns=(PortalCampaign(leads=options.portal_leads, activities=options.portal_activities),),

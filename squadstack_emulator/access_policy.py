@@ -5,6 +5,8 @@ wrong belongs to no business and does not use up its allowance.
 
 Contact center (page Campaigns, "header" of each request): method, token, account. Undocumented, decided here: a token
 that is missing, unknown or dead is a 401, an account that is missing or not the tenant's a 400.
+
+Recordings: none; credentials that are sent there are a violation.
 """
 
 from abc import ABC, abstractmethod
@@ -75,6 +77,17 @@ class ContactCenterAccessPolicy(AccessPolicy):
         if account is None:
             context.violation("there is no X-Account-ID header")
         return None if account == context.scenario.portal.account_id else INVALID
+
+
+class RecordingAccessPolicy(AccessPolicy):
+    """The way in to recordings: whoever has the link may have one, and a token has no business there."""
+
+    def refusal(self, context: RequestContext, endpoint: Endpoint) -> ApiResponse | None:
+        """See `AccessPolicy`."""
+        for header in ("authorization", "cookie"):
+            if header in context.request.headers:
+                context.violation(f"the header {header} was sent to the host of recordings")
+        return _wrong_method(context, endpoint)
 
 
 def _authorization(context: RequestContext) -> str | None:

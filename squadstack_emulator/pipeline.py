@@ -12,13 +12,19 @@ from starlette.requests import Request
 from starlette.routing import Match, Route
 
 from squadstack_emulator import json_text
-from squadstack_emulator.access_policy import AccessPolicy, ContactCenterAccessPolicy, SquadStackAccessPolicy
+from squadstack_emulator.access_policy import (
+    AccessPolicy,
+    ContactCenterAccessPolicy,
+    RecordingAccessPolicy,
+    SquadStackAccessPolicy,
+)
 from squadstack_emulator.contact_center.endpoints import ENDPOINTS as CONTACT_CENTER
 from squadstack_emulator.contact_center.store import ContactCenterStore
 from squadstack_emulator.endpoint import Endpoint
 from squadstack_emulator.faults.fault import FaultKind
 from squadstack_emulator.faults.plan import FaultPlan
 from squadstack_emulator.faults.responses import faulty_response
+from squadstack_emulator.recordings.endpoints import ENDPOINTS as RECORDINGS
 from squadstack_emulator.request_context import RequestContext
 from squadstack_emulator.request_log import RequestLog
 from squadstack_emulator.responses import ApiResponse, redirect, web_page
@@ -33,7 +39,7 @@ from squadstack_emulator.squadstack.page_cache import PageCache
 from squadstack_emulator.squadstack.webhook_events import events_of
 from squadstack_emulator.webhook_sender import WebhookSender
 
-ROUTES = [Route(each.path, each) for each in (*SQUADSTACK, *CONTACT_CENTER)]
+ROUTES = [Route(each.path, each) for each in (*SQUADSTACK, *CONTACT_CENTER, *RECORDINGS)]
 
 
 class RequestPipeline:
@@ -53,6 +59,7 @@ class RequestPipeline:
         self._access: Mapping[Api, AccessPolicy] = {
             "squadstack": SquadStackAccessPolicy(),
             "portal": ContactCenterAccessPolicy(),
+            "recordings": RecordingAccessPolicy(),
         }
         self._cache = PageCache()
         self._faults = FaultPlan(scenario.faults)
@@ -82,14 +89,7 @@ class RequestPipeline:
             leads.put(judged)
             if self.scenario.webhook is not None:
                 webhook, style = self.scenario.webhook, self.scenario.time_style
-                for event in events_of(
-                    judged,
-                    leads.campaign,
-                    webhook.kinds,
-                    seed=self.scenario.seed,
-                    style=style,
-                    captured=webhook.captured,
-                ):
+                for event in events_of(judged, leads.campaign, webhook.kinds, seed=self.scenario.seed, style=style):
                     self.webhook_sender.post(event, webhook)
 
     def receive(self, request: Request, body: bytes, at: float) -> RequestContext:

@@ -7,15 +7,15 @@ from typing import Literal
 
 from squadstack_emulator.contact_center.portal import ActivityShape, LastKey, LateFacts, Portal
 from squadstack_emulator.faults.fault import Fault
+from squadstack_emulator.recordings.recording import Recordings
 
 ThrottleAnswer = Literal["documented", "retry_after", "bare"]
 TimestampUnit = Literal["milliseconds", "seconds"]
 Order = Literal["processed_at", "lead_id", "shuffled", "reshuffled"]
 TimeStyle = Literal["iso", "iso_fraction", "epoch_milliseconds", "epoch_seconds"]
-Api = Literal["squadstack", "portal"]
+Api = Literal["squadstack", "portal", "recordings"]
 RefusedListApplies = Literal["nothing", "before", "others"]
 AddLeadMethod = Literal["PUT", "POST"]
-Captured = Literal["documented", "objects", "lists"]
 EventKind = Literal["call", "judgement", "lead_processed", "sms", "whatsapp", "ivr", "email"]
 
 
@@ -62,9 +62,6 @@ class Webhook:
             answer; 0 is none.
         connections: Posts under way at once; those of one lead come in order.
         timeout_seconds: How long an answer is waited for.
-        captured: Where what was captured of a lead stands. `documented` is as the pages show the bodies: the
-            lead-processed webhook alone has `lead_responses`. Else every event has it, as an object or a list, and the
-            lead's custom fields at the top, as real webhooks were seen to have.
     """
 
     url: str
@@ -74,7 +71,6 @@ class Webhook:
     repeat_every: int = 0
     connections: int = 4
     timeout_seconds: float = 10.0
-    captured: Captured = "documented"
 
     def __post_init__(self) -> None:
         if not self.url.startswith(("http://", "https://")):
@@ -133,6 +129,7 @@ class Scenario:
         add_lead_method: The method by which the contact center takes a new lead: the page's or that of public clients.
             The other one is a 405.
         webhook: Where events are posted when leads are called; None is nowhere.
+        recordings: What lies behind links to recordings, at the same address.
         portal_unknown_cdrs: Calls that the contact center does not know; it knows all others.
     """
 
@@ -171,6 +168,7 @@ class Scenario:
     add_lead_method: AddLeadMethod = "PUT"
     portal_unknown_cdrs: frozenset[str] = frozenset()
     webhook: Webhook | None = None
+    recordings: Recordings = field(default_factory=Recordings)
 
     def __post_init__(self) -> None:
         for names in ([each.id for each in self.campaigns], [each.ref_id for each in self.campaigns]):

@@ -21,7 +21,7 @@ from airbyte_cdk.sources.types import Record
 from source_squadstack.cdk_fast_path.cursor_tracking import CursorTracker
 from source_squadstack.cdk_fast_path.one_thread_pool import OneThreadPool
 from source_squadstack.cdk_fast_path.page import Page, page_of
-from source_squadstack.cdk_fast_path.page_reading import rows_of
+from source_squadstack.cdk_fast_path.page_reading import has_files, rows_of
 
 if TYPE_CHECKING:
     from queue import Queue
@@ -111,6 +111,9 @@ class PageReader(PartitionReader):
 
     def process_partition(self, partition: Partition, cursor: Cursor) -> None:
         """Read a partition to its end; put any error into the queue, which the main thread waits for."""
+        if has_files(partition):
+            super().process_partition(partition, cursor)
+            return
         stream = partition.stream_name()
         tracker = CursorTracker(cursor, stream, partition.to_slice())
         try:

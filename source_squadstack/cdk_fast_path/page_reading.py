@@ -5,25 +5,37 @@ from typing import Any
 
 import requests
 from airbyte_cdk.sources.declarative.extractors.record_selector import RecordSelector
+from airbyte_cdk.sources.declarative.retrievers.retriever import Retriever
 from airbyte_cdk.sources.declarative.stream_slicers.declarative_partition_generator import DeclarativePartition
 from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partition
 from airbyte_cdk.sources.types import Record, StreamSlice
 
 from source_squadstack.components.response_body import Row
 from source_squadstack.components.retrievers.paged import PagewiseRetriever
+from source_squadstack.components.retrievers.recordings import RecordingsRetriever
 
 GROUP = 100
 
 
 def rows_of(partition: Partition) -> Iterator[list[Row]]:
     """Read a partition a page at a time, or in groups of records if the CDK's own path is needed."""
-    retriever = partition._retriever if isinstance(partition, DeclarativePartition) else None
+    retriever = retriever_of(partition)
     stream_slice = partition.to_slice()
     if isinstance(retriever, PagewiseRetriever) and isinstance(stream_slice, StreamSlice):
         selector = retriever.record_selector
         if isinstance(selector, RecordSelector) and selects_alone(selector):
             return whole_pages(retriever, selector, stream_slice)
     return groups(partition.read())
+
+
+def retriever_of(partition: Partition) -> Retriever | None:
+    """Return what reads a partition."""
+    return partition._retriever if isinstance(partition, DeclarativePartition) else None
+
+
+def has_files(partition: Partition) -> bool:
+    """Tell whether a partition's records refer to files, which a page of rows cannot say."""
+    return isinstance(retriever_of(partition), RecordingsRetriever)
 
 
 def groups(records: Iterable[Record]) -> Iterator[list[Row]]:

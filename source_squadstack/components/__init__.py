@@ -6,11 +6,13 @@ from source_squadstack.components.error_handler import ApiErrorHandler
 from source_squadstack.components.outreach_events import OutreachEventFilter
 from source_squadstack.components.pagination import NextPageNumber, NextStartKey
 from source_squadstack.components.privacy import PrivacyFilter
+from source_squadstack.components.recordings import RecordingFilter, RecordingRequester
 from source_squadstack.components.records import LeadFilter, TypedRow
 from source_squadstack.components.requester import ApiRequester
 from source_squadstack.components.response_body import BodyExtractor
 from source_squadstack.components.retrievers.activity import ActivityRetriever
 from source_squadstack.components.retrievers.keyed import KeyedRetriever
+from source_squadstack.components.retrievers.recordings import RecordingsRetriever
 from source_squadstack.components.retrievers.stable_window import StableWindowRetriever
 from source_squadstack.components.state_migrations import PerCampaignState, ReadableState
 
@@ -29,6 +31,9 @@ __all__ = [
     "PerCampaignState",
     "PrivacyFilter",
     "ReadableState",
+    "RecordingFilter",
+    "RecordingRequester",
+    "RecordingsRetriever",
     "StableWindowRetriever",
     "TypedRow",
 ]

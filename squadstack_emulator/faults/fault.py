@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-Traffic = Literal["read", "write", "portal", "login"]
+Traffic = Literal["read", "write", "portal", "login", "recording"]
 
 
 class FaultKind(StrEnum):
@@ -63,7 +63,8 @@ class Fault:
     Attributes:
         kind: What goes wrong.
         on: The traffic it hits: reads or writes of SquadStack, calls to the contact center with a token (`portal`),
-            its logins, or any of these. `NULL_RESULTS` hits reads of both only, `HALF_HANG` and `WRONG_LENGTH` writes.
+            its logins, downloads of recordings, or any of these. `NULL_RESULTS` hits reads of both only, `HALF_HANG`
+            and `WRONG_LENGTH` writes.
         every: Every nth matching call is hit.
         skip: So many matching calls at the beginning are spared.
         times: How often it strikes at most; None is for ever.
@@ -75,7 +76,7 @@ class Fault:
     """
 
     kind: FaultKind
-    on: Literal["read", "write", "portal", "login", "any"] = "any"
+    on: Literal["read", "write", "portal", "login", "recording", "any"] = "any"
     every: int = 1
     skip: int = 0
     times: int | None = None

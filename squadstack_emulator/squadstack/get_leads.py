@@ -63,7 +63,7 @@ def get_leads(context: RequestContext) -> ApiResponse:
     # A call may have arrived under an earlier scenario than the next one like it: what it was given must not be theirs.
     key = (
         *(context.request.scope["path"], context.host, context.request.scope["query_string"], page, leads.version),
-        *(scenario.order, scenario.time_style, scenario.next_scheme),
+        *(scenario.order, scenario.time_style, scenario.next_scheme, scenario.recordings),
     )
     return context.cache.get(key) or context.cache.put(key, _render(context, leads, page))
 
@@ -116,7 +116,11 @@ def _row_content(row: Row, leads: CampaignLeads, context: RequestContext) -> Map
         return row.row
     if context.operation == "v1":
         return lead_row(row, leads.campaign, leads.seed)
-    return lead_content(row, context.target, context.scenario.time_style)
+    content = lead_content(row, context.target, context.scenario.time_style)
+    if row.latest_recording_url is not None and context.scenario.recordings.kinds:
+        drawn = row.latest_recording_url.rpartition("/")[2]
+        content["latest_recording_url"] = context.scenario.recordings.link(context.host, drawn)
+    return content
 
 
 def _link(context: RequestContext, number: int) -> str:

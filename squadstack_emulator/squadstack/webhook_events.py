@@ -8,7 +8,7 @@ The bulk page also names WhatsApp messages, SMS, e-mails and IVR calls and shows
 here: the keys that all shown events share, and the fields that v1 Get Leads ("Response formats") has of an SMS, an IVR
 call and an e-mail. A WhatsApp message has those of an SMS and names its type as the page's list spells it, for nothing
 else would tell the two apart ("We can build an integration setup that sends the updates in your format"). They go out
-after the first journey. `Webhook.captured` adds to every event what real webhooks were seen to hold.
+after the first journey.
 """
 
 from collections.abc import Collection, Iterator
@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 
 from squadstack_emulator import timestamps
 from squadstack_emulator.json_text import dumps
-from squadstack_emulator.scenario import Campaign, Captured, EventKind, TimeStyle
+from squadstack_emulator.scenario import Campaign, EventKind, TimeStyle
 from squadstack_emulator.squadstack.get_leads import lead_content
 from squadstack_emulator.squadstack.journeys import journey
 from squadstack_emulator.squadstack.lead import Lead
@@ -36,26 +36,12 @@ class Event:
 
 
 def events_of(
-    lead: Lead,
-    campaign: Campaign,
-    kinds: Collection[EventKind],
-    *,
-    seed: int,
-    style: TimeStyle,
-    captured: Captured = "documented",
+    lead: Lead, campaign: Campaign, kinds: Collection[EventKind], *, seed: int, style: TimeStyle
 ) -> Iterator[Event]:
     """The events of these kinds that a judged lead's last journey brings, in the order in which they happen."""
     for kind, row in _happened(lead, campaign, seed, style):
         if kind in kinds:
-            yield Event(kind, lead.lead_id, dumps(row if captured == "documented" else row | _captured(lead, captured)))
-
-
-def _captured(lead: Lead, captured: Captured) -> Row:
-    """What was captured of a lead, as it was seen in real webhooks."""
-    answers: object = lead.lead_responses
-    if captured == "lists":
-        answers = [{"question": question, "answer": answer} for question, answer in lead.lead_responses.items()]
-    return {**lead.custom, "lead_responses": answers}
+            yield Event(kind, lead.lead_id, dumps(row))
 
 
 def _happened(lead: Lead, campaign: Campaign, seed: int, style: TimeStyle) -> Iterator[tuple[EventKind, Row]]:

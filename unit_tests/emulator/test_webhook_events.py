@@ -21,10 +21,8 @@ def lead(number: int = 0) -> Lead:
     return Lead(f"lead-{number}", "+919876500000", "Meera Reddy", {"city": "Pune"}, "active", NOW - timedelta(days=1))
 
 
-def told(
-    judged: Lead, *kinds: EventKind, seed: int = 1, style: Any = "iso", captured: Any = "documented"
-) -> list[tuple[str, dict[str, Any]]]:
-    events = events_of(judged, CAMPAIGN, kinds or EVERY_KIND, seed=seed, style=style, captured=captured)
+def told(judged: Lead, *kinds: EventKind, seed: int = 1, style: Any = "iso") -> list[tuple[str, dict[str, Any]]]:
+    events = events_of(judged, CAMPAIGN, kinds or EVERY_KIND, seed=seed, style=style)
     return [(event.kind, json.loads(event.body)) for event in events]
 
 
@@ -94,14 +92,3 @@ def test_times_are_spelt_as_the_scenario_says(style, spelt):
 
 def test_a_lead_that_was_not_called_has_nothing_to_tell():
     assert told(lead()) == []
-
-
-@pytest.mark.parametrize("captured", ["objects", "lists"])
-def test_every_event_can_hold_what_was_captured_and_custom_fields_at_the_top(captured):
-    lead = next(found for number in range(50) if (found := judged(number)).lead_responses)
-    answers: Any = dict(lead.lead_responses)
-    if captured == "lists":
-        answers = [{"question": question, "answer": answer} for question, answer in answers.items()]
-    added = {"city": "Pune", "lead_responses": answers}
-    shown = told(lead)
-    assert told(lead, captured=captured) == [(kind, body | added) for kind, body in shown]

@@ -56,7 +56,13 @@ ADDRESSES = {
     },
 }
 ALLOWED = {
-    "source": ["api.squadstack.com", "app.squadrun.co", "portal.example.com", "webhooks.example.com"],
+    "source": [
+        "api.squadstack.com",
+        "app.squadrun.co",
+        "portal.example.com",
+        "webhooks.example.com",
+        "*.amazonaws.com",
+    ],
     "destination": [
         "api.squadstack.com",
         "app.squadrun.co",
@@ -165,8 +171,12 @@ def test_a_users_config_makes_hosts_of_the_allowed_hosts(metadata: dict[str, Any
     assert hosts(metadata["allowedHosts"]["hosts"], ADDRESSES[kind]) == ALLOWED[kind]
 
 
-def test_of_a_config_without_addresses_only_the_defaults_host_is_left(metadata: dict[str, Any]):
-    assert hosts(metadata["allowedHosts"]["hosts"], {"squadstack": {"token": "t"}}) == ["api.squadstack.com"]
+def test_of_a_config_without_addresses_the_defaults_host_is_left_and_where_recordings_lie(
+    metadata: dict[str, Any], kind: str
+):
+    recordings = {"source": ["*.amazonaws.com"], "destination": []}
+    left = hosts(metadata["allowedHosts"]["hosts"], {"squadstack": {"token": "t"}})
+    assert left == ["api.squadstack.com", *recordings[kind]]
 
 
 def test_the_metadata_claims_no_more_than_was_tested(metadata: dict[str, Any]):

@@ -1,13 +1,9 @@
 """Events are typed by the documented fields, and told apart by their content."""
 
 import json
-from typing import get_args
 
 import pytest
 
-from squadstack_emulator.scenario import Campaign, Captured, EventKind, TimeStyle
-from squadstack_emulator.squadstack.seeds import seeded_leads
-from squadstack_emulator.squadstack.webhook_events import events_of
 from test_support.receiver_in_process import CALL, LEAD_PROCESSED, NOW
 from webhooks_squadstack.events import Event, read_event
 
@@ -75,22 +71,6 @@ def test_an_event_is_told_by_its_name_or_by_what_only_it_has(content, event_type
     event = read(content)
 
     assert (event.event_type, event.occurred_at) == (event_type, occurred_at)
-
-
-@pytest.mark.parametrize("style", get_args(TimeStyle))
-@pytest.mark.parametrize("captured", get_args(Captured))
-def test_what_was_captured_over_a_call_changes_neither_type_nor_moment_of_an_event(captured, style):
-    types = {kind: "lead_processed" if kind == "judgement" else kind for kind in get_args(EventKind)}
-    campaign = Campaign(responses=40)
-    posted = [
-        event
-        for lead in seeded_leads(campaign, 1)
-        for event in events_of(lead, campaign, types, seed=1, style=style, captured=captured)
-    ]
-    assert {event.kind for event in posted} == set(types)
-    read_events = [read(event.body) for event in posted]
-    assert [event.event_type for event in read_events] == [types[event.kind] for event in posted]
-    assert None not in {event.occurred_at for event in read_events}
 
 
 @pytest.mark.parametrize(

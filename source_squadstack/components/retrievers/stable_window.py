@@ -71,7 +71,7 @@ class StableWindowRetriever(PagewiseRetriever):
 
     def read_slice(self, select: Select, stream_slice: StreamSlice) -> Iterable[Any]:
         """Yield what `select` makes of each page that is read for a slice; it is told the piece to cut the rows to."""
-        campaign = self._campaigns.setdefault(str(stream_slice.partition.get("campaign_id")), CampaignProgress())
+        campaign = self._progress(stream_slice)
         try:
             if not self.bounded:
                 yield from self._read_unbounded(select, stream_slice)
@@ -86,6 +86,14 @@ class StableWindowRetriever(PagewiseRetriever):
         except AirbyteTracedException as error:
             campaign.failed = error
             raise
+
+    def give_up(self, stream_slice: StreamSlice, error: AirbyteTracedException) -> None:
+        """Leave the rest of a campaign to the next sync: the state cannot pass what failed."""
+        campaign = self._progress(stream_slice)
+        campaign.failed = error
+
+    def _progress(self, stream_slice: StreamSlice) -> CampaignProgress:
+        return self._campaigns.setdefault(str(stream_slice.partition.get("campaign_id")), CampaignProgress())
 
     def _read_unbounded(self, select: Select, stream_slice: StreamSlice) -> Iterable[Any]:
         response = self.fetch_first(stream_slice)
