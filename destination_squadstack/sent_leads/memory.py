@@ -34,6 +34,8 @@ CREATE TABLE lead (
   PRIMARY KEY (scope, lead_id)
 ) WITHOUT ROWID;
 """
+_ENTRY = "SELECT number, body, reason, at, overtaken FROM lead WHERE scope = ? AND lead_id = ?"
+ACCEPTED = Unchanged(None)
 # The runs that are told apart: who wrote an entry matters only where two ran at once.
 _RUNS_KEPT = 100
 _ID_BYTES = 16
@@ -51,9 +53,13 @@ class Status(IntFlag):
     OPEN = 4
 
 
+# As a plain number: it is asked of every lead.
+_HELD = int(Status.HELD | Status.PERHAPS)
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What one stream sends to one campaign."""
+    """What one stream sends to one campaign. `campaign` ends in a blank where the stream's records name theirs."""
 
     id: int
     campaign: str
@@ -83,7 +89,8 @@ class SentLeads:
         self.salt: bytes = self._meta("salt")
         self._salted = blake2b(digest_size=8, key=self.salt)
         self._scopes: dict[tuple[str, str, str], Scope] = {}
-        self._of_campaign: dict[str, list[Scope]] = {}
+        # The other scopes whose records may be about the same leads, by scope.
+        self._others: dict[int, list[Scope]] = {}
         for row in self._execute("SELECT id, campaign, namespace, stream FROM scope ORDER BY id"):
             self._add_scope(Scope(*row))
         self._next_number = self._free_number()
@@ -118,7 +125,9 @@ class SentLeads:
 
     def _add_scope(self, scope: Scope) -> Scope:
         self._scopes[scope.campaign, scope.namespace, scope.stream] = scope
-        self._of_campaign.setdefault(scope.campaign, []).append(scope)
+        self._others[scope.id] = related = [other for other in self._scopes.values() if _are_related(scope, other)]
+        for other in related:
+            self._others[other.id].append(scope)
         return scope
 
     def scopes_of(self, namespace: str | None, stream: str) -> list[Scope]:
@@ -151,20 +160,22 @@ class SentLeads:
 
     def look(self, scope: Scope, lead_id: str, fingerprint: int, now: int) -> Unchanged | None:
         """Return that a record is unchanged, or None where it is to be sent. The run has seen its lead in any case."""
-        if (row := self._row(scope.id, lead_id)) is None:
+        row = self._execute(_ENTRY, (scope.id, lead_id)).fetchone()
+        if row is None:
             return None
-        self._mark(row.number)
+        number, body, reason, at, overtaken = row
+        self._mark(number)
         if (
-            row.body != fingerprint
-            or row.overtaken == self._run
-            or is_due(lead_id, row.at, now, self._days)
+            body != fingerprint
+            or overtaken == self._run
+            or is_due(lead_id, at, now, self._days)
             or (self._under_way and self._is_under_way(scope, lead_id))
         ):
             return None
-        return Unchanged(None if row.reason is None else self._reasons[row.reason])
+        return ACCEPTED if reason is None else Unchanged(self._reasons[reason])
 
     def _is_under_way(self, scope: Scope, lead_id: str) -> bool:
-        return any((each.id, lead_id) in self._under_way for each in self._of_campaign[scope.campaign])
+        return any((each.id, lead_id) in self._under_way for each in (scope, *self._others[scope.id]))
 
     def sending(self, scope: Scope, lead_id: str, now: int) -> None:
         """Note that a record of a lead will be sent: nothing is believed of the lead from now on."""
@@ -214,13 +225,12 @@ class SentLeads:
                 "WHERE scope = ? AND lead_id = ?",
                 (at, run, int(Status.OPEN), scope.id, lead_id),
             )
-        for other in self._of_campaign[scope.campaign]:
-            if other.id != scope.id:
-                self._execute(
-                    "UPDATE lead SET body = CASE WHEN run = ?1 THEN body END, "
-                    "reason = CASE WHEN run = ?1 THEN reason END, overtaken = ?1 WHERE scope = ?2 AND lead_id = ?3",
-                    (run, other.id, lead_id),
-                )
+        for other in self._others[scope.id]:
+            self._execute(
+                "UPDATE lead SET body = CASE WHEN run = ?1 THEN body END, "
+                "reason = CASE WHEN run = ?1 THEN reason END, overtaken = ?1 WHERE scope = ?2 AND lead_id = ?3",
+                (run, other.id, lead_id),
+            )
         return number
 
     def _apply_outcome(
@@ -273,7 +283,7 @@ class SentLeads:
         return sum(
             self._execute(
                 "SELECT count(*) FROM lead WHERE scope = ? AND status & ? AND number < ?",
-                (scope.id, int(Status.HELD | Status.PERHAPS), self._first_new_number),
+                (scope.id, _HELD, self._first_new_number),
             ).fetchone()[0]
             for scope in scopes
         )
@@ -286,7 +296,7 @@ class SentLeads:
             complete: The (namespace, stream) of the streams that this run has read completely. Of any other, all that
                 it has ever sent is taken to be sent still.
         """
-        others = self._others(scope)
+        others = self._others[scope.id]
         return (lead_id for lead_id in self._not_read(scope) if not self._still_sent(others, lead_id, complete))
 
     def hand_over(self, scope: Scope, complete: Collection[tuple[str, str]], now: int) -> int:
@@ -295,7 +305,7 @@ class SentLeads:
         What that stream says of them was overtaken by what this one sent, so the next sync sends it again.
         """
         count = 0
-        if others := self._others(scope):
+        if others := self._others[scope.id]:
             for lead_id in self._not_read(scope):
                 if self._still_sent(others, lead_id, complete):
                     count += 1
@@ -303,9 +313,6 @@ class SentLeads:
                         self._apply_outcome(each, lead_id, None, outcome, now, self._run, None)
                         self.events.append([each.id, lead_id, now, None, outcome.value, None])
         return count
-
-    def _others(self, scope: Scope) -> list[Scope]:
-        return [other for other in self._of_campaign[scope.campaign] if other.id != scope.id]
 
     def _not_read(self, scope: Scope) -> Iterator[str]:
         """Yield the leads of a scope that SquadStack has or may have and that this run has not read."""
@@ -316,13 +323,13 @@ class SentLeads:
         ).fetchall():
             after = page[-1][0]
             for lead_id, number, status in page:
-                if status & (Status.HELD | Status.PERHAPS) and not self._is_seen(number):
+                if status & _HELD and not self._is_seen(number):
                     yield lead_id
 
     def _still_sent(self, others: Sequence[Scope], lead_id: str, complete: Collection[tuple[str, str]]) -> bool:
         for other in others:
             row = self._row(other.id, lead_id)
-            if row is None or not row.status & (Status.HELD | Status.PERHAPS | Status.OPEN):
+            if row is None or not row.status & (_HELD | Status.OPEN):
                 continue
             if (other.namespace, other.stream) not in complete or self._is_seen(row.number):
                 return True
@@ -332,7 +339,7 @@ class SentLeads:
 
     def knows_later(self, scope: Scope, lead_id: str, rejected_at: int) -> bool:
         """Tell whether a record of a lead has been sent by any stream of the campaign after a time."""
-        rows = (self._row(each.id, lead_id) for each in self._of_campaign[scope.campaign])
+        rows = (self._row(each.id, lead_id) for each in (scope, *self._others[scope.id]))
         return any(row is not None and row.at > rejected_at for row in rows)
 
     # --- from and to files
@@ -432,6 +439,16 @@ class SentLeads:
     def close(self) -> None:
         """Delete the database."""
         self._database.close()
+
+
+def _are_related(scope: Scope, other: Scope) -> bool:
+    """Tell whether records of two scopes may be about the same leads."""
+    if scope.id == other.id:
+        return False
+    if scope.campaign == other.campaign:
+        return True
+    kinds = {each.campaign.rpartition(" ")[0] for each in (scope, other)}
+    return len(kinds) == 1 and (scope.campaign.endswith(" ") or other.campaign.endswith(" "))
 
 
 def new_database(salt: bytes) -> sqlite3.Connection:

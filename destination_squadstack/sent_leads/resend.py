@@ -13,5 +13,7 @@ def is_due(lead_id: str, accepted_at: int, now: int, days: int) -> bool:
     that, all leads of a first sync would be due on one day.
     """
     period = days * _DAY_MS
+    if now < accepted_at + period:
+        return False
     spread = period // 2 * crc32(lead_id.encode("utf-8", "surrogatepass")) // _WHOLE
     return now >= accepted_at + period + spread

@@ -14,10 +14,13 @@ ACCEPTED = Unchanged(None)
 class Memory:
     """A memory, asked and told by stream."""
 
-    def __init__(self, *streams):
+    def __init__(self, *streams, campaigns=None):
         self.sent = SentLeads(new_database(b"0123456789abcdef"), run_id="run-0", resend_after_days=30)
         self.now = NOW
-        self.scopes = {stream: self.sent.scope("ref-1", None, stream) for stream in streams or ("leads",)}
+        self.scopes = {
+            stream: self.sent.scope((campaigns or {}).get(stream, "host crm ref-1"), None, stream)
+            for stream in streams or ("leads",)
+        }
 
     def _hash(self, body, operation):
         return self.sent.fingerprint(operation, body)
@@ -50,8 +53,8 @@ class Memory:
 def memory():
     memories = []
 
-    def build(*streams):
-        memories.append(Memory(*streams))
+    def build(*streams, **options):
+        memories.append(Memory(*streams, **options))
         return memories[-1]
 
     yield build
@@ -112,6 +115,17 @@ def test_one_of_two_ways_that_is_sent_alone_makes_the_other_be_sent_again(memory
     assert it.look("L1", b"b") is None
     it.accept("L1", b"b")
     assert it.look("L1", b"{}", stream="stops", operation="disable") is None
+
+
+@pytest.mark.parametrize(
+    ("campaigns", "again"),
+    [({"stops": "host crm "}, True), ({"leads": "host crm "}, True), ({"stops": "host crm ref-2"}, False)],
+)
+def test_a_stream_whose_records_name_their_campaigns_may_be_about_the_leads_of_any_other(memory, campaigns, again):
+    it = memory("leads", "stops", campaigns=campaigns)
+    it.accept("L1", b"a")
+    it.accept("L1", b"{}", stream="stops", operation="disable")
+    assert (it.look("L1", b"a") is None) is again
 
 
 def test_a_lead_that_was_disabled_and_comes_back_is_sent(memory):
