@@ -31,6 +31,7 @@ from destination_squadstack.operations import CONTACT_CENTER, OPERATIONS, PROBE_
 from destination_squadstack.record_rules.suppression_file import load_suppression_list
 from destination_squadstack.rejected_records import storage
 from destination_squadstack.routing import campaign_operations
+from destination_squadstack.sync_storage import memory_problem
 from squadstack_common.api_limits import TOO_MANY_REQUESTS, wait_in_check
 from squadstack_common.clock import Clock
 
@@ -52,7 +53,7 @@ def problem(config: Config, api: CheckClient, clock: Clock) -> str | None:
 
 
 def _problems(config: Config, api: CheckClient, clock: Clock) -> Iterator[str]:
-    if (error := storage.problem(config.store, clock)) is not None:
+    if (error := storage.problem(config.store, clock)) is not None or (error := memory_problem(config)) is not None:
         yield str(error)
     if config.suppression is not None:
         try:

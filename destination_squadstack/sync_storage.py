@@ -13,7 +13,7 @@ from destination_squadstack.rejected_records.retryable import RetryableRows
 from destination_squadstack.rejected_records.storage import RejectedRecordStorage, is_final, open_storage
 from destination_squadstack.rejected_records.writer import RejectedRecordWriter
 from destination_squadstack.routing import Route
-from destination_squadstack.sent_leads.memory_files import MemoryFiles, has_memory
+from destination_squadstack.sent_leads.memory_files import FOLDER, MANIFEST, MemoryFiles, has_memory
 from destination_squadstack.sent_leads.tracker import LeadTracker
 from squadstack_common.clock import Clock
 
@@ -138,6 +138,22 @@ class SyncStorage:
         if self.sent_leads is not None:
             self.sent_leads.close()
         self.rejected_records.close()
+
+
+def memory_problem(config: Config) -> SyncError | None:
+    """Say why what earlier syncs have kept cannot be read, where a sync would need it."""
+    storage = open_storage(config.store, "check")
+    if storage is None or not config.needs_memory:
+        return None
+    try:
+        names = storage.names(FOLDER)
+        if MANIFEST in names:
+            storage.read(MANIFEST)
+    except OSError as error:
+        return _unreadable(storage, error)
+    finally:
+        storage.close()
+    return None
 
 
 def _unreadable(storage: RejectedRecordStorage, error: OSError) -> SyncError:

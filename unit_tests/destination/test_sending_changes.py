@@ -10,9 +10,12 @@ from destination_squadstack import sync as destination
 from destination_squadstack.api.dry_run import DryRun
 from destination_squadstack.api.outcomes import ApiResponse
 from destination_squadstack.config import parse_config
+from destination_squadstack.errors import ConfigError
 from destination_squadstack.protocol import Emitter
+from destination_squadstack.rejected_records.storage import LocalFolderStorage
 from destination_squadstack.routing import plan
 from destination_squadstack.sync import Sync
+from destination_squadstack.sync_storage import memory_problem
 
 DISABLED = "disabled"
 HANG = 300  # seconds after which a test that hangs fails: no bound on how slow a machine may be
@@ -113,17 +116,8 @@ class World:
     def sync(self, lines, *, config=None, streams=("leads",), mode="full_refresh", sync_id=None):
         self.syncs += 1
         parsed = parse_config(config or self.config())
-        catalog = {
-            "streams": [
-                {
-                    "stream": {"name": name},
-                    "sync_mode": mode,
-                    "destination_sync_mode": "append_dedup",
-                    "sync_id": sync_id or self.syncs,
-                }
-                for name in streams
-            ]
-        }
+        sync_id = sync_id or self.syncs
+        catalog = {"streams": [{**self.configured(name, mode, "append_dedup"), "sync_id": sync_id} for name in streams]}
         printed, pieces = [], iter([b"".join(line + b"\n" for line in lines)])
         sync = Sync(
             parsed,
@@ -138,6 +132,10 @@ class World:
         code = sync.run()
         self.printed = [json.loads(line) for line in b"".join(printed).splitlines()]
         return code
+
+    @staticmethod
+    def configured(name, mode, destination_mode):
+        return {"stream": {"name": name}, "sync_mode": mode, "destination_sync_mode": destination_mode}
 
     def whole(self, *rows, **options):
         """A sync of a stream that is read to its end."""
@@ -398,3 +396,68 @@ def test_a_dry_run_tells_what_would_happen_and_keeps_nothing(world):
     assert {path: path.read_bytes() for path in world.folder.rglob("*") if path.is_file()} == before
     world.whole(*changed)
     assert world.server.sent == {"upsert": ["L000"], "disable": ["L048", "L049"]}
+
+
+# --- the config
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"default": {"when_gone": "keep"}}, "default.send"),
+        ({"default": {"send": "all"}}, "default.when_gone"),
+        ({"default": {"send": "all", "when_gone": "keep"}, "retry_rejected": True}, "retry_rejected"),
+        ({"default": {"send": "all", "when_gone": "keep"}, "delivery_log": True}, "delivery_log"),
+    ],
+)
+def test_what_is_kept_from_sync_to_sync_needs_a_store(world, changes, field):
+    config = {**world.config(**changes), "object_storage_config": {"storage_type": "None"}}
+    with pytest.raises(ConfigError, match=f"object_storage_config.storage_type is None, but {field} needs a store"):
+        parse_config(config)
+
+
+def test_leads_that_are_gone_are_deleted_only_where_that_is_allowed(world):
+    with pytest.raises(ConfigError, match=r"default\.when_gone is delete.*set allow_delete to true"):
+        parse_config(world.config(default={"when_gone": "delete"}))
+    assert parse_config(world.config(default={"when_gone": "delete"}, allow_delete=True)).needs_memory
+
+
+def test_an_api_that_cannot_delete_deletes_nobody_who_is_gone(world):
+    default = {"api": "v1", "operation": "create", "campaign_id": "C1", "when_gone": "delete"}
+    with pytest.raises(ConfigError, match=r"default\.when_gone is delete, which the api v1 does not have"):
+        parse_config(world.config(default=default, allow_delete=True))
+
+
+def test_a_stream_that_is_read_incrementally_says_nothing_about_who_left(world):
+    with pytest.raises(
+        ConfigError, match=r"default\.when_gone is disable, but the stream 'leads' is read incrementally"
+    ):
+        world.sync([], mode="incremental")
+
+
+def test_an_entry_keeps_what_the_default_disables(world):
+    entry = {"stream": "leads", "when_gone": "keep", "send": "all"}
+    config = parse_config(world.config(streams=[entry]))
+    (route,) = plan(config, {"streams": [world.configured("leads", "incremental", "append_dedup")]})
+    assert (route.gone, route.sends_changed) == (None, False)
+
+
+def test_overwrite_means_that_leads_which_are_gone_are_disabled(world):
+    config = parse_config(world.config(default={"operation": "by_sync_mode"}))
+    (route,) = plan(config, {"streams": [world.configured("leads", "full_refresh", "overwrite")]})
+    assert (route.lane.operation.name, route.gone.operation.name) == ("upsert", "disable")
+    kept = parse_config(world.config(default={"when_gone": "keep"}))
+    with pytest.raises(ConfigError, match="set to overwrite, but leads cannot be replaced as a whole"):
+        plan(kept, {"streams": [world.configured("leads", "full_refresh", "overwrite")]})
+
+
+def test_check_says_that_what_was_kept_cannot_be_read(world, monkeypatch):
+    config = parse_config(world.config())
+    assert memory_problem(config) is None
+    denied = PermissionError(13, "Permission denied")
+    monkeypatch.setattr(LocalFolderStorage, "names", lambda *_: (_ for _ in ()).throw(denied))
+    said = str(memory_problem(config))
+    assert said == (
+        "object_storage_config.bucket_path: what earlier syncs have kept cannot be read (Permission denied). "
+        "Nothing was sent."
+    )
