@@ -58,7 +58,9 @@ def as_text(value: Any) -> str | None:
 
 def _decimal(value: float) -> str:
     # repr has the fewest digits that give the same number again, but may put them in front of an exponent.
-    text = format(Decimal(repr(value)), "f")
+    text = repr(value)
+    if "e" in text:
+        text = format(Decimal(text), "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text == "-0" else text

@@ -18,10 +18,14 @@ def cut_name(value: Any) -> Any:
     if value.__class__ is not str or len(value) <= MAX_CHARACTERS:
         return value
     end = 0
-    for grapheme in _grapheme().finditer(value):
-        if grapheme.end() > MAX_CHARACTERS:
-            break
-        end = grapheme.end()
+    if value.isascii() and "\r" not in value:
+        # Of these characters each is a grapheme: only a carriage return is one together with a line feed.
+        end = MAX_CHARACTERS
+    else:
+        for grapheme in _grapheme().finditer(value):
+            if grapheme.end() > MAX_CHARACTERS:
+                break
+            end = grapheme.end()
     # White space at the cut would be sent as a part of the name.
     return value[:end].rstrip() or value
 
