@@ -8,7 +8,7 @@ import pytest
 from destination_squadstack.engine.tracking import Outcome, Unchanged
 from destination_squadstack.errors import TransientError
 from destination_squadstack.rejected_records.part_files import StorageWriter
-from destination_squadstack.rejected_records.storage import LocalFolderStorage
+from destination_squadstack.rejected_records.storage import LocalFolderStorage, ObjectStorage
 from destination_squadstack.sent_leads.journal import unpack
 from destination_squadstack.sent_leads.memory_files import FOLDER, MANIFEST, MemoryFiles
 
@@ -18,10 +18,12 @@ ACCEPTED, REJECTED = Unchanged(None), Outcome.REJECTED
 class Run:
     """A run on the memory of a folder."""
 
-    def __init__(self, folder, number, *, seconds=1_700_000_000.0, fail=False):
+    storage = staticmethod(lambda folder, run_id: LocalFolderStorage(str(folder), run_id))
+
+    def __init__(self, folder, number, *, seconds=1_700_000_000.0):
         self.logs = []
         self.now = seconds
-        storage = LocalFolderStorage(str(folder), f"run-{number}")
+        storage = self.storage(folder, f"run-{number}")
         self.files = MemoryFiles(
             StorageWriter(storage, self, what="the memory of what was sent"),
             run_id=f"run-{number}",
@@ -93,6 +95,19 @@ def test_what_one_run_stored_the_next_one_knows(run):
     assert second.look("L2", b"b") == Unchanged("phone_number: no")
     assert second.look("L3", b"a") is None
     assert second.warnings == []
+
+
+def test_a_bucket_keeps_a_memory_too_and_out_of_date_files_are_cleared_away(tmp_path, monkeypatch):
+    bucket = f"memory://bucket/{tmp_path.name}"
+    monkeypatch.setattr(Run, "storage", staticmethod(lambda *_: ObjectStorage(bucket)))
+    for number in range(3):
+        each = Run(tmp_path, number)
+        assert each.look("L1", b"a") == (ACCEPTED if number else None)
+        each.accept(f"L{number + 1}", b"a")
+        each.files.store()
+        each.files.close()
+    left = sorted(name.rpartition("/")[2] for name in ObjectStorage(bucket).names(FOLDER))
+    assert left == ["journal-run-2-000000", "manifest.json", "snapshot-run-2-0000"]
 
 
 def test_a_killed_run_leaves_what_it_was_told_and_doubts_the_rest(run):
