@@ -399,3 +399,12 @@ def test_without_a_storage_rows_are_only_counted_elsewhere(kit, route):
     rejected_records = RejectedRecordWriter(None, run_id="run-1", clock=kit.clock())
     rejected_records.add(rejection(route(), {}))
     rejected_records.commit()
+
+
+def test_a_row_that_was_to_be_disabled_names_the_operation_of_its_stream_as_well(tmp_path, kit, route):
+    store_of_rows = store(tmp_path, kit)
+    store_of_rows.add(rejection(route(), {"lead_id": "L1"}, operation="disable"))
+    store_of_rows.commit()
+    (name,) = files(tmp_path)
+    (row,) = rows(tmp_path / name)
+    assert (row["operation"], row["stream_operation"]) == ("disable", "upsert")

@@ -334,3 +334,25 @@ def a_rejection(record):
     return Rejection(
         record.route, operation, record.number, record.line, record.lead_id, 400, "no", retryable=False, attempts=1
     )
+
+
+def test_the_row_of_a_lead_that_could_not_be_disabled_goes_through_the_rules_of_its_stream_again(tmp_path, kit, bench):
+    config = kit.config(streams=[{"stream": "leads", "on_deleted": "disable"}])
+    b = bench(config, kit.catalog("leads"))
+    b.feed(kit.record("L1", _ab_cdc_deleted_at="2026-01-01T00:00:00Z"), kit.record("L2"))
+    b.end()
+    bodies_of(b, kit, INVALID)
+    store = RejectedRecordWriter(LocalFolderStorage(str(tmp_path), RUN), run_id=RUN, clock=kit.clock())
+    for rejection in b.rejected_records.rejections:
+        store.add(rejection)
+    store.commit()
+    store.close()
+    rejected = RejectedRows(str(tmp_path), None)
+    found = rejected.look()
+    assert found.operations == {(None, "leads"): "upsert"}
+    again = bench(config, found.catalog(), tolerate_rejections=True)
+    for messages in read_messages(rejected.reader()):
+        again.feed(*messages)
+    again.end()
+    sent = {call.lane.operation.name: [json.loads(body)["lead_id"] for body in call.bodies] for call in again.calls()}
+    assert sent == {"disable": ["L1"], "upsert": ["L2"]}
