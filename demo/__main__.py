@@ -37,6 +37,7 @@ RECORDS_A_STATE = 250
 # The emulator's calendar starts some days back, so that three days of calls need not take three days.
 DAYS = 3
 CALLED_FIRST = 0.9
+CHANGED, GONE = 50, 20
 EVENTS: tuple[EventKind, ...] = ("call", "lead_processed", "sms", "whatsapp", "ivr", "email")
 
 console = Console(highlight=False)
@@ -70,7 +71,9 @@ def main() -> int:
         second = sync(warehouse, "second sync, incremental")
 
         report(emulator, warehouse, sent, (first, second))
-        return report_agreement(emulator, warehouse)
+        code = report_agreement(emulator, warehouse)
+        send_changes(emulator)
+        return code
 
 
 def write_configs(url: str, token: str, opened: datetime) -> None:
@@ -87,10 +90,16 @@ def write_configs(url: str, token: str, opened: datetime) -> None:
         },
         "destination.json": {
             "squadstack": {"token": token, "base_url": url},
-            "default": {"operation": "upsert", "api": "crm_v2", "ref_id": CAMPAIGN.ref_id},
+            "default": {
+                "operation": "upsert",
+                "api": "crm_v2",
+                "ref_id": CAMPAIGN.ref_id,
+                "send": "changed",
+                "when_gone": "disable",
+            },
             "object_storage_config": {"storage_type": "Local", "bucket_path": str((WORK / "rejected").resolve())},
         },
-        "leads_catalog.json": catalog("leads"),
+        "leads_catalog.json": catalog("leads", sync_mode="full_refresh"),
         "source_catalog.json": catalog("lead_responses"),
         "state.json": [],
     }
@@ -98,8 +107,8 @@ def write_configs(url: str, token: str, opened: datetime) -> None:
         (WORK / name).write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
 
 
-def catalog(*streams: str) -> dict[str, Any]:
-    """Return a configured catalog of these streams, incremental and with deduplication."""
+def catalog(*streams: str, sync_mode: str = "incremental") -> dict[str, Any]:
+    """Return a configured catalog of these streams, with deduplication."""
     described = [
         {
             "name": stream,
@@ -110,8 +119,7 @@ def catalog(*streams: str) -> dict[str, Any]:
     ]
     return {
         "streams": [
-            {"stream": stream, "sync_mode": "incremental", "destination_sync_mode": "append_dedup"}
-            for stream in described
+            {"stream": stream, "sync_mode": sync_mode, "destination_sync_mode": "append_dedup"} for stream in described
         ]
     }
 
@@ -162,17 +170,46 @@ def send_leads() -> Counter[str]:
     return totals
 
 
-def csv_messages() -> Iterator[Message]:
-    """Turn the CSV into what a source prints: a record a row (blank cells left out), a state now and then."""
+def send_changes(emulator: Emulator) -> None:
+    """Write the same CSV once more, some rows changed and some gone, and say what that takes."""
+    console.rule("the same CSV, a few days later")
+    before = Counter(call.path.rpartition("/")[2] for call in emulator.request_log.calls)
+    for message in run(
+        "destination-squadstack",
+        "write",
+        csv_messages(changed=CHANGED, gone=GONE),
+        config=WORK / "destination.json",
+        catalog=WORK / "leads_catalog.json",
+    ):
+        log = message.get("log", {}).get("message", "")
+        if log.startswith("Finished"):
+            console.print(f"destination-squadstack: {log.partition(': ')[2].partition('.')[0]}")
+    calls = Counter(call.path.rpartition("/")[2] for call in emulator.request_log.calls) - before
+    said = ", ".join(f"{count} to {endpoint}" for endpoint, count in calls.items())
+    console.print(f"{CHANGED} rows changed, {GONE} gone: calls: {said}")
+
+
+def csv_messages(*, changed: int = 0, gone: int = 0) -> Iterator[Message]:
+    """Turn the CSV into what a source prints: a record a row (blank cells left out), a state now and then.
+
+    So many of its first rows are changed, and so many after them are left out.
+    """
     emitted_at = int(datetime.now(UTC).timestamp() * 1000)
     number = 0
     with LEADS.open(newline="", encoding="utf-8") as file:
         for number, row in enumerate(csv.DictReader(file), start=1):  # the last one is used below
+            if changed < number <= changed + gone:
+                continue
             data = {name: value for name, value in row.items() if value != ""}
+            if number <= changed:
+                data["segment"] = "changed"
             yield {"type": "RECORD", "record": {"stream": "leads", "data": data, "emitted_at": emitted_at}}
             if number % RECORDS_A_STATE == 0:
                 yield state_message(number)
     yield state_message(number)
+    status = {"stream_descriptor": {"name": "leads"}, "status": "COMPLETE"}
+    trace = {"type": "STREAM_STATUS", "emitted_at": emitted_at, "stream_status": status}
+    yield {"type": "TRACE", "trace": trace}
 
 
 def state_message(row: int) -> Message:

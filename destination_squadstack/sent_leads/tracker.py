@@ -181,10 +181,9 @@ class LeadTracker:
         if stream.without_id:
             self._log(
                 "WARN",
-                f"{stream.without_id} records of the stream '{route.stream}' do not say which lead they are about, so "
-                f"they may be any of the {missing} leads that are missing. Nobody was disabled: correct those rows.",
+                f"{stream.without_id} records of the stream '{route.stream}' do not say which lead they are about: if "
+                f"they belong to some of the {missing} leads that are missing, those are disabled. Correct those rows.",
             )
-            return False
         return True
 
     # --- the end

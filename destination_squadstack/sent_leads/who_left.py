@@ -31,11 +31,12 @@ def reason_to_keep_all(reading: Reading, *, known: int, missing: int, max_gone_p
         "Nobody was disabled. If that is right, raise max_gone_percent for one sync; if not, look at the source, its "
         "key and the filter."
     )
-    if reading.records and reading.without_id == reading.records:
+    nobody_named = 0 < reading.records == reading.without_id
+    if nobody_named or reading.without_id * _ALL > max_gone_percent * reading.records:
         return (
-            f"{named} was read to its end, but none of its {reading.records} records says which lead it is about: "
-            f"{missing} of {known} leads that were sent before seem to be gone. Nobody was disabled: correct the name "
-            "of the key."
+            f"{named} was read to its end, but {reading.without_id} of its {reading.records} records do not say which "
+            f"lead they are about: {missing} of {known} leads that were sent before seem to be gone. Nobody was "
+            "disabled: correct the name of the key, or those rows."
         )
     if not reading.present and max_gone_percent < _ALL:
         return (

@@ -276,7 +276,7 @@ def test_nobody_is_disabled_when_the_key_has_another_name(world):
     lines = [line.replace(b'"lead_id"', b'"id"') for line in world.records(["L1", "L2"])]
     assert world.sync([*lines, world.state(2), world.status("COMPLETE")]) == 1
     assert world.server.sent == {}
-    assert "none of its 2 records says which lead it is about" in world.error["message"]
+    assert "2 of its 2 records do not say which lead they are about" in world.error["message"]
 
 
 def test_nobody_is_disabled_when_nothing_passes_the_filter(world):

@@ -39,6 +39,12 @@ def test_a_filter_that_nothing_passes_disables_nobody():
     assert "holds no lead: 5 of 5 leads" in reason(known=5, missing=5, records=7, present=0)
 
 
-def test_a_renamed_key_disables_nobody():
-    said = reason(known=5, missing=5, records=7, without_id=7)
-    assert "none of its 7 records says which lead it is about" in said
+@pytest.mark.parametrize("percent", [10, 100])
+def test_a_renamed_key_disables_nobody(percent):
+    said = reason(known=5, missing=5, records=7, without_id=7, percent=percent)
+    assert "7 of its 7 records do not say which lead they are about" in said
+
+
+def test_records_without_an_id_keep_everybody_only_where_they_are_many():
+    assert reason(missing=5, records=1_000, without_id=100) is None
+    assert "101 of its 1000 records" in reason(missing=5, records=1_000, without_id=101)
