@@ -15,8 +15,8 @@ import { startServers, TOKENS } from "./servers.mjs";
 const PICTURES = process.env.PICTURES ?? join(ROOT, "build/spec_form");
 const SPECS = specs();
 const SCHEMAS = Object.fromEntries(CONNECTORS.map((name) => [name, SPECS[name].connectionSpecification]));
-// Matches no pattern of either specification.
-const VIOLATION = "a b";
+// Every pattern of the specifications refuses one of them. A blank is judged in a list only: alone, it is a field left empty.
+const VIOLATIONS = ["a b", " "];
 
 let browser;
 let address;
@@ -154,12 +154,13 @@ for (const connector of CONNECTORS) {
     });
 
     test("a value that does not match its pattern is answered in words", async () => {
-      // The name of a field may be of two words.
-      const patterned = ({ rule }) => [rule.pattern ?? rule.items?.pattern].some((it) => it && !new RegExp(it).test(VIOLATION));
+      const patterned = ({ rule }) => rule.pattern ?? rule.items?.pattern;
       await each(connector, patterned, async (page, { path, rule }) => {
-        await at(page, path).fill(VIOLATION);
+        const { pattern, pattern_descriptor: words } = rule.pattern ? rule : rule.items;
+        const violation = VIOLATIONS.find((text) => !new RegExp(pattern).test(text.trim()));
+        assert.ok(violation, `${path}: none of the texts violates ${pattern}`);
+        await at(page, path).fill(violation);
         await submit(page);
-        const words = rule.pattern_descriptor ?? rule.items.pattern_descriptor;
         assert.equal(await at(page, `${path}:error`).innerText(), `The value must match the pattern ${words}`);
       });
     });
@@ -181,9 +182,9 @@ for (const connector of CONNECTORS) {
 const type = (section, values) => Object.entries(values).map(([name, text]) => ({ type: `${section}.${name}`, text }));
 const choose = (path, option) => ({ choose: path, option });
 const option = (connector, section, mode) =>
-  SCHEMAS[connector].properties[section].oneOf.find(({ properties }) => properties.mode.const === mode).title;
-const on = (connector, section) => choose(section, option(connector, section, "enabled"));
-const off = (connector, section) => choose(section, option(connector, section, "disabled"));
+  SCHEMAS[connector].properties[section].oneOf.find(({ properties }) => properties.mode.const === mode);
+const on = (connector, section) => choose(section, option(connector, section, "enabled").title);
+const off = (connector, section) => choose(section, option(connector, section, "disabled").title);
 const OFF = { mode: "disabled" };
 const LOGIN = {
   username: "emulator-user",
@@ -193,14 +194,31 @@ const LOGIN = {
 };
 const SINCE = "2024-01-01T00:00:00Z";
 
+/** What is saved of fields that nobody touches: constants and defaults, of a choice those of its first option. */
+function untouched({ properties }) {
+  const values = Object.entries(properties).map(([name, rule]) => {
+    const within = rule.oneOf?.[0] ?? (rule.type === "object" ? rule : undefined);
+    return [name, within ? untouched(within) : rule.const ?? rule.default];
+  });
+  return Object.fromEntries(values.filter(([, value]) => value !== undefined && value !== ""));
+}
+
+/** What is saved besides the fields of a config that came without them: each object within, and no default in it. */
+function shells({ properties }) {
+  const objects = Object.entries(properties).filter(([, rule]) => rule.type === "object" && !rule.oneOf);
+  return Object.fromEntries(objects.map(([name, rule]) => [name, shells(rule)]));
+}
+
+/** Sections that are switched on and filled in: what was entered, and the defaults of the rest. */
+const filledIn = (connector, sections) =>
+  Object.fromEntries(
+    Object.entries(sections).map(([name, entered]) => {
+      return [name, { ...untouched(option(connector, name, "enabled")), ...entered, mode: "enabled" }];
+    }),
+  );
+
 function sourceCases({ api, webhooks }) {
-  const DEFAULTS = {
-    squadstack: { api_version: "v4", timestamp_unit: "milliseconds", page_size: 100, calls_per_minute: 100, lookback_minutes: 60, window_days: 30, recording_placeholders: false },
-    contact_center: { page_size: 1000, window_days: 30, lookback_minutes: 240 },
-  };
-  // A new config gets every default, one of the API an empty object.
-  const added = { privacy: { phone_numbers: "keep", names: "keep", fields_action: "drop" }, num_workers: 10 };
-  const shell = { privacy: {} };
+  const rest = untouched(SCHEMAS.source);
   const asked = {
     squadstack: type("squadstack", { token: TOKENS.squadstack, "campaign_ids": "0PT711", start_date: SINCE, base_url: api }),
     contact_center: type("contact_center", { portal_url: api, ...LOGIN, start_date: SINCE }),
@@ -211,19 +229,19 @@ function sourceCases({ api, webhooks }) {
     contact_center: { portal_url: api, ...LOGIN, start_date: SINCE },
     webhooks: { url: webhooks, token: TOKENS.webhooks },
   };
-  const filled = Object.fromEntries(
-    Object.entries(plain).map(([name, section]) => [name, { ...section, ...DEFAULTS[name], mode: "enabled" }]),
-  );
-  const alone = (name) => ({ squadstack: OFF, contact_center: OFF, webhooks: OFF, [name]: filled[name], ...added });
+  const filled = filledIn("source", plain);
+  const allOff = { squadstack: OFF, contact_center: OFF, webhooks: OFF };
+  const alone = (name) => ({ ...rest, ...allOff, [name]: filled[name] });
   const source = (name) => [...(name === "squadstack" ? [] : [off("source", "squadstack"), on("source", name)]), ...asked[name]];
   const made = { squadstack: plain.squadstack };
+  const kept = { ...shells(SCHEMAS.source), ...made };
   return {
     "SquadStack alone": { steps: source("squadstack"), saved: alone("squadstack") },
     "contact center alone": { steps: source("contact_center"), saved: alone("contact_center") },
     "webhooks alone": { steps: source("webhooks"), saved: alone("webhooks") },
     "all three": {
       steps: [on("source", "contact_center"), on("source", "webhooks"), ...Object.values(asked).flat()],
-      saved: { ...filled, ...added },
+      saved: { ...rest, ...filled },
     },
     "nothing filled in": {
       steps: [],
@@ -231,36 +249,30 @@ function sourceCases({ api, webhooks }) {
     },
     "every section switched off": {
       steps: [off("source", "squadstack")],
-      saved: { squadstack: OFF, contact_center: OFF, webhooks: OFF, ...added },
+      saved: { ...rest, ...allOff },
       says: /^No section is filled in: the source needs `squadstack`/,
     },
     "a section switched off on edit": {
       given: { ...filled, num_workers: 4 },
       steps: [off("source", "contact_center")],
-      saved: { ...filled, contact_center: OFF, num_workers: 4, ...shell },
+      saved: { ...shells(SCHEMAS.source), ...filled, contact_center: OFF, num_workers: 4 },
     },
-    "a config of the API, edited": { given: made, steps: [], saved: { ...made, ...shell } },
+    "a config of the API, edited": { given: made, steps: [], saved: kept },
     "a config of the API, a field changed": {
       given: { ...made, num_workers: 4 },
       steps: [{ type: "num_workers", text: "5" }],
-      saved: { ...made, num_workers: 5, ...shell },
+      saved: { ...kept, num_workers: 5 },
     },
     "a config of the API, a section added": {
       given: made,
       steps: [on("source", "webhooks"), ...asked.webhooks],
-      saved: { ...made, webhooks: filled.webhooks, ...shell },
+      saved: { ...kept, webhooks: filled.webhooks },
     },
   };
 }
 
 function destinationCases({ api }) {
-  const DEFAULTS = {
-    streams: [], workers: 4, linger_seconds: 30, nulls: "omit", on_duplicate: "reject", allow_delete: false, dry_run: false,
-    object_storage_config: { storage_type: "None" }, max_gone_percent: 10, resend_after_days: 30, retry_rejected: false, delivery_log: false,
-    cleaning: { phone_numbers: "normalize", custom_values: "text", long_names: "cut" }, suppression: { on_match: "reject" },
-  };
-  const RULES = { send_fields: "all", filter: [], on_deleted: "skip", deleted_field: "_ab_cdc_deleted_at", send: "all", when_gone: "keep" };
-  const shell = { cleaning: {}, suppression: {} };
+  const rest = untouched(SCHEMAS.destination);
   const asked = {
     squadstack: type("squadstack", { token: TOKENS.squadstack, base_url: api }),
     contact_center: type("contact_center", { portal_url: api, ...LOGIN }),
@@ -269,17 +281,16 @@ function destinationCases({ api }) {
     squadstack: { token: TOKENS.squadstack, base_url: api },
     contact_center: { portal_url: api, ...LOGIN },
   };
-  const filled = {
-    squadstack: { ...plain.squadstack, calls_per_minute: 100, mode: "enabled" },
-    contact_center: { ...plain.contact_center, add_lead_method: "PUT", mode: "enabled" },
-  };
-  const upsert = { operation: "by_sync_mode", api: "crm_v2", ref_id: "ref-0PT711" };
+  const filled = filledIn("destination", plain);
+  const entry = SCHEMAS.destination.properties.streams.items;
+  const upsert = { ...rest.default, ref_id: "ref-0PT711" };
   const ref = { type: "default.ref_id", text: "ref-0PT711" };
   const made = { squadstack: plain.squadstack, default: { ref_id: "ref-0PT711" } };
+  const kept = { ...shells(SCHEMAS.destination), ...made };
   return {
     "SquadStack alone": {
       steps: [...asked.squadstack, ref],
-      saved: { squadstack: filled.squadstack, contact_center: OFF, default: { ...upsert, ...RULES }, ...DEFAULTS },
+      saved: { ...rest, squadstack: filled.squadstack, contact_center: OFF, default: upsert },
     },
     "contact center alone": {
       steps: [
@@ -287,8 +298,8 @@ function destinationCases({ api }) {
         choose("default.api", "contact_center"), choose("default.operation", "add_lead"), { type: "default.campaign_id", text: "c-1" },
       ],
       saved: {
-        squadstack: OFF, contact_center: filled.contact_center,
-        default: { operation: "add_lead", api: "contact_center", campaign_id: "c-1", ...RULES }, ...DEFAULTS,
+        ...rest, squadstack: OFF, contact_center: filled.contact_center,
+        default: { ...rest.default, operation: "add_lead", api: "contact_center", campaign_id: "c-1" },
       },
     },
     both: {
@@ -297,35 +308,35 @@ function destinationCases({ api }) {
         { type: "streams.0.stream", text: "callbacks" }, choose("streams.0.api", "contact_center"), choose("streams.0.operation", "set_status"),
       ],
       saved: {
-        ...filled, default: { ...upsert, ...RULES }, ...DEFAULTS,
-        streams: [{ stream: "callbacks", operation: "set_status", api: "contact_center", field_map: [], filter: [] }],
+        ...rest, ...filled, default: upsert,
+        streams: [{ ...untouched(entry), stream: "callbacks", operation: "set_status", api: "contact_center" }],
       },
     },
     "nothing filled in": { steps: [], complaints: [["squadstack.token", "Required"]] },
     "every section switched off": {
       steps: [off("destination", "squadstack")],
-      saved: { squadstack: OFF, contact_center: OFF, default: { operation: "by_sync_mode", api: "crm_v2", ...RULES }, ...DEFAULTS },
+      saved: { ...rest, squadstack: OFF, contact_center: OFF },
       says: /^default and streams are both empty/,
     },
     "an operation chosen, and the choice taken back": {
       steps: [...asked.squadstack, ref, choose("default.operation", "delete"), choose("default.operation", "by_sync_mode")],
-      saved: { squadstack: filled.squadstack, contact_center: OFF, default: { ...upsert, ...RULES }, ...DEFAULTS },
+      saved: { ...rest, squadstack: filled.squadstack, contact_center: OFF, default: upsert },
     },
     "a section switched off on edit": {
       given: { ...filled, default: upsert, workers: 2 },
       steps: [off("destination", "contact_center")],
-      saved: { squadstack: filled.squadstack, contact_center: OFF, default: upsert, workers: 2, ...shell },
+      saved: { ...shells(SCHEMAS.destination), squadstack: filled.squadstack, contact_center: OFF, default: upsert, workers: 2 },
     },
-    "a config of the API, edited": { given: made, steps: [], saved: { ...made, ...shell } },
+    "a config of the API, edited": { given: made, steps: [], saved: kept },
     "a config of the API, a field changed": {
       given: { ...made, workers: 4 },
       steps: [{ type: "workers", text: "5" }],
-      saved: { ...made, workers: 5, ...shell },
+      saved: { ...kept, workers: 5 },
     },
     "a config of the API, a section added": {
       given: made,
       steps: [on("destination", "contact_center"), ...asked.contact_center],
-      saved: { ...made, contact_center: filled.contact_center, ...shell },
+      saved: { ...kept, contact_center: filled.contact_center },
     },
   };
 }
@@ -372,7 +383,10 @@ describe("pictures", () => {
     "source-form": ["source", []],
     "source-form-all-sections": ["source", everything("source")],
     "destination-form": ["destination", []],
-    "destination-form-all-sections": ["destination", [...everything("destination"), { add: "streams" }, { add: "streams.0.field_map" }]],
+    "destination-form-all-sections": [
+      "destination",
+      [...everything("destination"), ...["streams", "streams.0.field_map", "streams.0.filter"].map((path) => ({ add: path }))],
+    ],
   };
   for (const [name, [connector, steps]] of Object.entries(SHOTS)) {
     test(name, async () => {
