@@ -33,7 +33,7 @@ _PARTIES = frozenset({"to", "from"})
 _NUMBER_WORDS = frozenset({"number", "numbers", "no", "num"})
 # A number of whom is a phone number; a customer's or a policy's may be any other.
 _WHOSE_NUMBER = frozenset(
-    {"contact", "lead", "caller", "callee", "calling", "called", "dialed", "dialled", "alternate"}
+    {"contact", "lead", "caller", "callee", "calling", "called", "callback", "dialed", "dialled", "alternate"}
 )
 _WHOSE_NUMBER |= {"alternative", "alt", "whatsapp", "emergency", "mob", "ph", "tel", "cell"}
 

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from squadstack_common.personal_fields import OUTREACH_PREFIXES, Kind, is_about_a_person, kind_of
 from squadstack_common.phone_numbers import e164, spelled
-from squadstack_common.privacy_settings import Action, PrivacySettings
+from squadstack_common.privacy_settings import RECORD_KEYS, Action, PrivacySettings
 
 # A body that is nested too deeply to be looked into travels as this member's text.
 OPAQUE_FIELD = "_json"
@@ -203,7 +203,9 @@ class Masker:
             _note(value, rule, own)
             holder[at] = _all_masked(value, rule.mask)
         else:
-            holder[at] = self._object(value, rule.is_person, own)
+            left = self._object(value, rule.is_person, own)
+            is_text = rule.plan is Plan.CLEAN and rule.kind is Kind.TEXT
+            holder[at] = _texts_noted(left, own) if is_text else left
 
     def _named_by_another(self, record: Mapping[str, Any], masked: dict[str, Any], is_person: bool, own: Own) -> None:
         """Mask the value of an object that has its field's name in it: `{"question": "phone", "answer": "98…"}`."""
@@ -346,6 +348,21 @@ def _note(value: Any, rule: FieldRule, own: Own) -> None:
             _note(each, rule, own)
     elif rule.of_own is not None and value is not None:
         own[rule.of_own].append(value)
+
+
+def _texts_noted(value: Any, own: Own) -> Any:
+    """Return a copy of what a field of text holds, with every text in it noted: `{"en": "Hello Asha", "hi": "…"}`.
+
+    The keys of records stay as they are: a lead is found by its id.
+    """
+    is_object = value.__class__ is dict
+    copied: Any = dict(value) if is_object else list(value)
+    for at, each in list(copied.items() if is_object else enumerate(copied)):
+        if each.__class__ in _CONTAINERS:
+            copied[at] = _texts_noted(each, own)
+        elif each.__class__ is str and at not in RECORD_KEYS:
+            own[_TEXTS].append((copied, at))
+    return copied
 
 
 # ── texts ──────────────────────────────────────────────────────────────────────────────────────────────────────────

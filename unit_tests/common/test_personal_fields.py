@@ -31,6 +31,7 @@ PHONE_NUMBERS = [
     "Numbers",
     "home_phone",
     "emergency_contact_number",
+    "callback_number",
 ]
 PERHAPS = ["to", "from", "whatsapp", "caller", "caller_id", "phone_verified", "contact", "customer_number", "client_no"]
 NAMES = [

@@ -1,5 +1,6 @@
 """What is left of records whose numbers, names or other fields are hashed or dropped."""
 
+import copy
 import hashlib
 import hmac
 import json
@@ -129,6 +130,27 @@ TEXT_RECORD = {
     "gmail_x": {"to": "meera.reddy@example.com", "subject": "no. (+91) 98765-43210!"},
     "additional_notes": ["asked for Reddy", "9123456780"],
 }
+
+
+@pytest.mark.parametrize("action", ["hash", "drop"])
+def test_an_object_of_texts_is_text_at_any_depth(action):
+    spoken = {"en": "Hello Meera, 98765 43210", "more": [{"hi": "Meera", "order": 1}, "Reddy"], "lead_id": "9876543210"}
+    record = {
+        "phone_number": "+919876543210",
+        "contact_name": "Meera Reddy",
+        "ivr_welcome": {"dtmf_response": "1", "multi_text_to_speak": spoken},
+        "message": [spoken],
+    }
+    as_it_came = copy.deepcopy(record)
+    left = masked(record, phone_numbers=action, names=action)
+    cleaned = {
+        "en": "Hello [name], [phone number]",
+        "more": [{"hi": "[name]", "order": 1}, "[name]"],
+        "lead_id": "9876543210",
+    }
+    assert left["ivr_welcome"] == {"dtmf_response": "1", "multi_text_to_speak": cleaned}
+    assert left["message"] == [cleaned]
+    assert record == as_it_came
 
 
 @pytest.mark.parametrize("action", ["hash", "drop"])
