@@ -31,9 +31,9 @@ not have changes nothing.
 
 **Two runs at once.** Each run writes a journal of its own, so none overwrites another. A run that finds another
 snapshot than the one it began with says so, leaves the new one alone, and leaves its journal for the next run to merge.
-Where two runs that did not know of each other have sent the same lead, nobody knows which body stands: the entry is
-void. A journal is deleted once it is in the snapshot that a run began with and its own run has ended, so no race of two
-writers loses one.
+Where two runs that did not know of each other have sent the same lead, or one sent it before the other's answer came,
+nobody knows which body stands: the entry is void. A journal is deleted once it is in the snapshot that a run began
+with and its own run has ended, so no race of two writers loses one.
 
 What nobody can notice: a whole older copy of the folder, put back by hand. Its entries are compared like any others;
 they were true once. `resend_after_days` bounds how long a difference lasts.

@@ -389,6 +389,11 @@ class SentLeads:
                 self._apply_sending(scope, lead_id, at, run)
                 continue
             body, how, reason = outcome
+            row = self._row(scope.id, lead_id)
+            if row is not None and (row.run != run or row.overtaken not in (None, run)):
+                # Another run has sent the lead between this record and its answer: either may have been applied last.
+                conflicts.add((scope.id, lead_id))
+                self._apply_sending(scope, lead_id, at, run)
             void = (scope.id, lead_id) in conflicts
             self._apply_outcome(scope, lead_id, None if void else body, Outcome(how), at, run, reason)
         last_at = max((event[2] for event in events), default=0)

@@ -177,6 +177,34 @@ def test_a_lead_that_two_runs_sent_at_once_is_sent_again(run):
     assert any("sent 1 of the same leads" in text for text in after.warnings)
 
 
+def test_a_lead_that_another_run_sent_before_its_answer_came_is_sent_again(run):
+    slow = run()
+    slow.sending("L1")
+    between = run()
+    between.accept("L1", b"a")
+    between.files.store()
+    slow.settle("L1", b"b")
+    slow.files.store()
+    after = run()
+    assert (after.look("L1", b"a"), after.look("L1", b"b")) == (None, None)
+    assert any("sent 1 of the same leads" in text for text in after.warnings)
+
+
+def test_a_lead_that_another_stream_sent_before_its_answer_came_is_sent_again(run):
+    slow = run()
+    slow.sending("L1")
+    between = run()
+    between.scope = between.memory.scope("ref-1", None, "others")
+    between.accept("L1", b"a")
+    between.files.store()
+    slow.settle("L1", b"b")
+    slow.files.store()
+    after = run()
+    assert after.look("L1", b"b") is None
+    after.scope = after.memory.scope("ref-1", None, "others")
+    assert after.look("L1", b"a") is None
+
+
 def test_a_lead_that_two_runs_sent_one_after_the_other_is_not_in_doubt(run):
     killed = run()
     killed.accept("L1", b"a")
