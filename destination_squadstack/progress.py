@@ -23,6 +23,7 @@ class Progress:
 
     def __init__(self, log: Log, *, now: float, acknowledges: bool = True) -> None:
         self.log = log
+        self._acknowledges = acknowledges
         self._fate = "passed on" if acknowledges else "held back"
         self.read = 0
         self.written = 0
@@ -148,9 +149,10 @@ class Progress:
             self.log("WARN", f"Rejected for {more} further reasons; the rejected records name them.")
 
     def _say_what_the_source_has_not_sent(self) -> None:
-        if self.own[Origin.RETRIED]:
+        # A dry run says at its end what would be sent: nothing was.
+        if self.own[Origin.RETRIED] and self._acknowledges:
             self.log("INFO", f"{self.own[Origin.RETRIED]} records that earlier syncs rejected were written now.")
-        if self.own[Origin.GONE]:
+        if self.own[Origin.GONE] and self._acknowledges:
             self.log("INFO", f"{self.own[Origin.GONE]} leads that have left their stream were disabled.")
         for reason, count in self.not_disabled.most_common(_MAX_REASONS):
             self.log("WARN", f"{count} leads that have left their stream could not be disabled: {reason}")

@@ -35,6 +35,7 @@ Where two runs that did not know of each other have sent the same lead, or one s
 nobody knows which body stands: the entry is void. A journal is deleted once it is in the snapshot that a run began
 with and its own run has ended, so no race of two writers loses one.
 
-What nobody can notice: a whole older copy of the folder, put back by hand. Its entries are compared like any others;
-they were true once. `resend_after_days` bounds how long a difference lasts.
+What nobody can notice: a whole older copy of the folder, put back by hand, or a journal of a killed run that somebody
+deleted. The entries are compared like any others; they were true once. `resend_after_days` bounds how long a
+difference lasts.
 """

@@ -14,6 +14,7 @@ from squadstack_common.clock import Clock
 from squadstack_common.lossless_json import dump
 
 COMPLETE = "COMPLETE"
+_MORE = "COMPLETE, and then sent more records"
 # Fields that are a phone number by themselves.
 _NUMBERS = frozenset({"number"})
 _MS = 1000
@@ -28,6 +29,13 @@ class _Stream:
     without_id: int = 0
     present: int = 0
     status: str | None = None
+
+    def read(self) -> None:
+        """Count a record that was read."""
+        self.records += 1
+        # A second attempt of the source may be cut off: only a later COMPLETE says that it was not.
+        if self.status == COMPLETE:
+            self.status = _MORE
 
 
 class LeadTracker:
@@ -65,7 +73,7 @@ class LeadTracker:
         now = self._now()
         if not own:
             stream = self._streams[route.key]
-            stream.records += 1
+            stream.read()
             # One that stops the calls to its lead says that it does not belong to the stream.
             stream.present += lane.operation == route.lane.operation
             unchanged = self._memory.look(scope, lead, self._fingerprint(route, lane, body), now)
@@ -77,7 +85,7 @@ class LeadTracker:
     def present(self, route: Route, lead_id: str | None) -> None:
         """Note a record that cannot be sent; its lead is in the stream all the same."""
         stream = self._streams[route.key]
-        stream.records += 1
+        stream.read()
         if lead_id is None:
             stream.without_id += 1
             return
@@ -86,7 +94,7 @@ class LeadTracker:
 
     def absent(self, route: Route) -> None:
         """Note a record that says that its lead does not belong to the stream: filtered, or deleted at its source."""
-        self._streams[route.key].records += 1
+        self._streams[route.key].read()
 
     def before_sending(self, leads: Iterable[tuple[Route, CampaignOperation, str]]) -> None:
         """Make it safe that records of these leads are sent now."""

@@ -251,6 +251,30 @@ def test_nobody_is_disabled_when_the_stream_was_not_read_to_its_end(world, end, 
     assert len(world.stats) == 1
 
 
+def test_nobody_is_disabled_when_records_follow_what_was_said_to_be_complete(world):
+    world.whole(*LEADS)
+    assert world.server.sent
+    lines = [world.status("COMPLETE"), *world.records(LEADS[:40]), world.state(40)]
+    assert world.sync(lines) == 1
+    assert world.server.sent == {}
+    assert "says COMPLETE, and then sent more records" in world.error["message"]
+
+
+def test_who_left_is_disabled_when_a_second_attempt_of_the_source_is_complete(world):
+    world.whole(*LEADS)
+    assert world.server.sent
+    lines = [world.status("COMPLETE"), *world.records(LEADS[:49]), world.state(49), world.status("COMPLETE")]
+    assert world.sync(lines) == 0
+    assert world.server.sent == {"disable": LEADS[49:]}
+
+
+def test_a_dry_run_does_not_say_that_who_left_was_disabled(world):
+    world.whole(*LEADS)
+    assert world.whole(*LEADS[:49], config=world.config(dry_run=True)) == 0
+    assert world.logged("1 leads that have left would be disabled")
+    assert not world.logged("were disabled")
+
+
 def test_nobody_is_disabled_when_the_stream_is_empty(world):
     world.whole(*LEADS[:5])
     assert world.server.sent
