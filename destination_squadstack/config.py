@@ -327,6 +327,9 @@ def _wrong_field_map(entry: StreamEntry) -> Iterator[str]:
 
 def _wrong_filter(target: Target) -> Iterator[str]:
     for index, each in enumerate(target.filter):
+        if not each.field.strip():
+            # No record has such a field: a test of it would silently keep all of them back, or none.
+            yield f"{target.at}.filter[{index}].field names no field."
         if each.test.needs_value and not each.value.strip():
             yield f"{target.at}.filter[{index}].value is missing: {each.test} needs one."
 

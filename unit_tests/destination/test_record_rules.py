@@ -269,6 +269,7 @@ def test_the_rules_are_applied_in_their_order(mapped):
         ({"field_map": [{"to": "a", "from": " , "}]}, "field_map[0].from names no field."),
         ({"filter": [{"field": "a", "test": "equals"}]}, "filter[0].value is missing: equals needs one."),
         ({"filter": [{"field": "a", "test": "one_of", "value": " "}]}, "filter[0].value is missing: one_of needs one."),
+        ({"filter": [{"field": " ", "test": "is_filled"}]}, "filter[0].field names no field."),
     ],
 )
 def test_a_rule_that_says_nothing_is_a_config_error(kit, entry, sentence):
