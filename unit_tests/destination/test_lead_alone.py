@@ -89,7 +89,7 @@ def test_a_null_that_is_to_be_sent_stays_in_the_list(bench, kit):
     assert sent(b.call())[2] == [{"lead_id": "x", "phone_number": None, "contact_name": None}]
 
 
-def test_it_leaves_at_once_and_the_lists_stay_full(bench, kit):
+def test_an_upsert_without_a_name_leaves_at_once_and_the_lists_stay_full(bench, kit):
     b = bench(kit.config(linger_seconds=3600, workers=8))
     for index in range(99):
         b.feed(kit.record(f"L{index}"))
@@ -235,7 +235,7 @@ def test_two_hundred_of_them_refused_for_one_reason_end_the_sync(bench, kit):
     assert b.progress.calls == 200
 
 
-def test_they_end_no_sync_whose_lists_are_accepted(bench, kit):
+def test_refused_leads_sent_alone_end_no_sync_whose_lists_are_accepted(bench, kit):
     b = bench(kit.config(workers=1))
     b.feed(kit.record("L"), *(partial(kit, f"L{index}") for index in range(300)))
     b.end()

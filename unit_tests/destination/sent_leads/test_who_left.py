@@ -15,7 +15,7 @@ def reason(*, known=1_000, missing=0, records=None, without_id=0, present=None, 
     ("known", "missing"),
     [(1_000, 0), (1_000, 100), (25, 20), (21, 20), (1_000, 20)],
 )
-def test_so_few_may_leave(known, missing):
+def test_a_share_within_the_limit_may_leave(known, missing):
     assert reason(known=known, missing=missing) is None
 
 
