@@ -49,7 +49,7 @@ def test_discover_lists_the_streams_of_the_configured_section(source: Image):
 
     (catalog,) = discovered.of("catalog")
     assert discovered.code == 0
-    assert {stream["name"] for stream in catalog["streams"]} == {"leads", "lead_responses"}
+    assert {stream["name"] for stream in catalog["streams"]} == {"leads", "lead_responses", "call_recordings"}
 
 
 def test_read_gives_every_record_and_goes_on_from_a_mounted_state(source: Image):
