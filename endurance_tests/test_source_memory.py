@@ -8,6 +8,7 @@ from test_support import configs
 from test_support.catalogs import configured
 from test_support.connectors import Connector
 
+MAX_GROWTH_MB = 16
 SEEDED = {"seed_from": datetime(2026, 1, 1, tzinfo=UTC), "seed_to": datetime(2026, 3, 1, tzinfo=UTC)}
 
 
@@ -33,4 +34,5 @@ def test_memory_is_flat_in_the_number_of_records(tmp_path):
             Scenario(campaigns=(Campaign(responses=responses, **SEEDED),), calls_per_minute=None)
         ) as emulator:
             peaks.append(peak_megabytes(source, emulator))
-    assert peaks[1] <= 1.1 * peaks[0], peaks
+    # Ten times the records: kept, each of them would cost a kilobyte. What differs is how the allocator grows.
+    assert peaks[1] - peaks[0] <= MAX_GROWTH_MB, peaks
