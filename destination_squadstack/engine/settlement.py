@@ -237,7 +237,7 @@ class Settlement:
         if self._deliveries is not None and self._deliveries.is_kept:
             self._log(route, route.lane, mapper.lead_id(source.data), verdict)
         if self._sent_leads is not None and source.own is None:
-            self._sent_leads.absent(route)
+            self._sent_leads.absent(route, mapper.lead_id(source.data))
         self._without_call(route, source, written=True)
 
     def unchanged(self, record: Record, source: Source, unchanged: Unchanged) -> None:

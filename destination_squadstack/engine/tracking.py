@@ -22,6 +22,8 @@ class Outcome(Enum):
     # Not applied, and to be sent again.
     NOT_APPLIED = "n"
     UNKNOWN = "u"
+    # A later record of the lead was read that is not sent: its row is filtered, or was deleted at its source.
+    WITHDRAWN = "w"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class SentLeadsTracker(Protocol):
     def present(self, route: Route, lead_id: str | None) -> None:
         """Note a record that cannot be sent; its lead is in the stream all the same."""
 
-    def absent(self, route: Route) -> None:
+    def absent(self, route: Route, lead_id: str | None) -> None:
         """Note a record that says that its lead does not belong to the stream: filtered, or deleted at its source."""
 
     def before_sending(self, leads: Iterable[tuple[Route, CampaignOperation, str]]) -> None:

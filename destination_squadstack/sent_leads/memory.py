@@ -51,6 +51,8 @@ class Status(IntFlag):
     PERHAPS = 2
     # It has been sent and has no outcome yet.
     OPEN = 4
+    # The last record that was read of it is not sent: what was rejected before must not be retried.
+    WITHDRAWN = 8
 
 
 # As a plain number: it is asked of every lead.
@@ -158,6 +160,17 @@ class SentLeads:
         if row is not None:
             self._mark(row.number)
 
+    def withdraw(self, scope: Scope, lead_id: str, now: int) -> None:
+        """Note a record of a lead that is not sent, because its row is filtered or was deleted at its source."""
+        try:
+            row = self._row(scope.id, lead_id)
+        except UnicodeEncodeError:  # as in `see`
+            return
+        # Without an entry nothing of the lead was ever rejected while there was a memory.
+        if row is not None and not row.status & Status.WITHDRAWN:
+            self._apply_outcome(scope, lead_id, None, Outcome.WITHDRAWN, now, self._run, None)
+            self.events.append([scope.id, lead_id, now, None, Outcome.WITHDRAWN.value, None])
+
     def look(self, scope: Scope, lead_id: str, fingerprint: int, now: int) -> Unchanged | None:
         """Return that a record is unchanged, or None where it is to be sent. The run has seen its lead in any case."""
         row = self._execute(_ENTRY, (scope.id, lead_id)).fetchone()
@@ -221,9 +234,9 @@ class SentLeads:
         else:
             number = row.number
             self._execute(
-                "UPDATE lead SET body = NULL, reason = NULL, at = ?, run = ?, status = status | ?, overtaken = NULL "
-                "WHERE scope = ? AND lead_id = ?",
-                (at, run, int(Status.OPEN), scope.id, lead_id),
+                "UPDATE lead SET body = NULL, reason = NULL, at = ?, run = ?, status = (status & ?) | ?, "
+                "overtaken = NULL WHERE scope = ? AND lead_id = ?",
+                (at, run, ~int(Status.WITHDRAWN), int(Status.OPEN), scope.id, lead_id),
             )
         for other in self._others[scope.id]:
             self._execute(
@@ -236,7 +249,16 @@ class SentLeads:
     def _apply_outcome(
         self, scope: Scope, lead_id: str, body: int | None, outcome: Outcome, at: int, run: int, reason: str | None
     ) -> None:
-        kept = int(Status.OPEN) if body is None and outcome is not Outcome.NOT_APPLIED else 0
+        if outcome is Outcome.WITHDRAWN:
+            self._execute(
+                "UPDATE lead SET status = status | ? WHERE scope = ? AND lead_id = ?",
+                (int(Status.WITHDRAWN), scope.id, lead_id),
+            )
+            return
+        # An earlier record's outcome takes nothing back of what a later one said.
+        kept = int(Status.WITHDRAWN)
+        if body is None and outcome is not Outcome.NOT_APPLIED:
+            kept |= int(Status.OPEN)
         match outcome:
             case Outcome.ACCEPTED:
                 mask, add, why = kept, int(Status.HELD), None
@@ -245,7 +267,7 @@ class SentLeads:
             case Outcome.REJECTED:
                 mask, add, why = int(Status.HELD | Status.PERHAPS) | kept, 0, self._reason_id(reason or "")
             case _:
-                mask, add, why, body = int(Status.HELD | Status.PERHAPS), 0, None, None
+                mask, add, why, body = int(Status.HELD | Status.PERHAPS) | kept, 0, None, None
         self._execute(
             "UPDATE lead SET body = ?, reason = ?, at = ?, run = ?, status = (status & ?) | ? "
             "WHERE scope = ? AND lead_id = ?",
@@ -338,9 +360,9 @@ class SentLeads:
     # --- earlier rows
 
     def knows_later(self, scope: Scope, lead_id: str, rejected_at: int) -> bool:
-        """Tell whether a record of a lead has been sent by any stream of the campaign after a time."""
+        """Tell whether any stream of the campaign has sent or withdrawn a lead after a time."""
         rows = (self._row(each.id, lead_id) for each in (scope, *self._others[scope.id]))
-        return any(row is not None and row.at > rejected_at for row in rows)
+        return any(row is not None and (row.at > rejected_at or row.status & Status.WITHDRAWN) for row in rows)
 
     # --- from and to files
 
@@ -389,6 +411,9 @@ class SentLeads:
                 self._apply_sending(scope, lead_id, at, run)
                 continue
             body, how, reason = outcome
+            if how == Outcome.WITHDRAWN.value:
+                self._apply_outcome(scope, lead_id, None, Outcome.WITHDRAWN, at, run, None)
+                continue
             row = self._row(scope.id, lead_id)
             if row is not None and (row.run != run or row.overtaken not in (None, run)):
                 # Another run has sent the lead between this record and its answer: either may have been applied last.

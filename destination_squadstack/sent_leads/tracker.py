@@ -92,9 +92,11 @@ class LeadTracker:
         stream.present += 1
         self._memory.see(self._scope(route, route.lane), _lead(self._memory, route.lane, lead_id))
 
-    def absent(self, route: Route) -> None:
+    def absent(self, route: Route, lead_id: str | None) -> None:
         """Note a record that says that its lead does not belong to the stream: filtered, or deleted at its source."""
         self._streams[route.key].read()
+        if lead_id is not None:
+            self._memory.withdraw(self._scope(route, route.lane), _lead(self._memory, route.lane, lead_id), self._now())
 
     def before_sending(self, leads: Iterable[tuple[Route, CampaignOperation, str]]) -> None:
         """Make it safe that records of these leads are sent now."""

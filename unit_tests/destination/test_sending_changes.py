@@ -382,6 +382,42 @@ def test_a_rejected_row_is_not_retried_after_a_later_record_of_its_lead(world):
     assert world.server.leads["L1"]["city"] == "Delhi"
 
 
+TOMBSTONE = ("L1", {"_ab_cdc_deleted_at": "2026-11-20T00:00:00Z"})
+FILTERED = ("L1", {"contact_name": "Left"})
+
+
+@pytest.mark.parametrize("last", [TOMBSTONE, FILTERED], ids=["deleted at its source", "filtered"])
+@pytest.mark.parametrize("same_sync", [True, False], ids=["in the same sync", "in the next sync"])
+def test_a_rejected_row_is_not_retried_after_a_record_that_keeps_its_lead_from_being_called(world, last, same_sync):
+    keep = {"when_gone": "keep", "filter": [{"field": "contact_name", "test": "not_equals", "value": "Left"}]}
+    config = world.config(retry_rejected=True, default=keep)
+    world.server.refuse["L1"] = (503, "Service Unavailable")
+    world.whole("L1", "L2", *[last] * same_sync, config=config)
+    world.clock.now += 60
+    if not same_sync:
+        # Withdrawn while it would be retried: the retry goes first, and fails once more.
+        world.whole(last, config=config)
+    world.server.refuse.clear()
+    assert world.server.sent
+    world.clock.now += 60
+    world.whole("L3", config=config)
+    assert world.server.sent == {"upsert": ["L3"]}
+
+
+def test_a_row_that_is_rejected_after_its_lead_came_back_is_retried(world):
+    config = world.config(retry_rejected=True, default={"when_gone": "keep"})
+    world.whole("L1", "L2", config=config)
+    world.whole(TOMBSTONE, "L2", config=config)
+    world.server.refuse["L1"] = (503, "Service Unavailable")
+    world.clock.now += 60
+    world.whole(("L1", {"city": "Delhi"}), config=config)
+    world.server.refuse.clear()
+    assert world.server.sent
+    world.clock.now += 60
+    world.whole("L3", config=config)
+    assert world.server.sent == {"upsert": ["L1", "L3"]}
+
+
 def test_every_record_of_a_run_has_one_row_in_the_delivery_log(world):
     config = world.config(
         delivery_log=True, default={"filter": [{"field": "city", "test": "not_equals", "value": "X"}]}
