@@ -2,7 +2,6 @@
 
 import gzip
 import json
-from queue import Empty, SimpleQueue
 
 import pytest
 
@@ -16,40 +15,9 @@ from destination_squadstack.rejected_records.storage import LocalFolderStorage
 from destination_squadstack.routing import plan
 from destination_squadstack.sync import Sync
 from destination_squadstack.sync_storage import memory_problem
+from test_support.sync_clock import MovedClock, SyncEvents
 
 DISABLED = "disabled"
-HANG = 300  # seconds after which a test that hangs fails: no bound on how slow a machine may be
-
-
-class Clock:
-    """A clock that a test moves; waiting moves it too."""
-
-    def __init__(self):
-        self.now = 1_700_000_000.0
-
-    def monotonic(self):
-        return self.now
-
-    wall = monotonic
-
-    def sleep(self, seconds):
-        self.now += seconds
-
-
-class Events(SimpleQueue):
-    """A sync's queue: where nothing is under way, waiting moves the clock."""
-
-    sync = None
-
-    def get(self, timeout):
-        try:
-            return self.get_nowait()
-        except Empty:
-            engine = self.sync._engine
-            if engine.under_way or not engine.input_ended:
-                return super().get(timeout=HANG)
-            self.sync._clock.now += timeout
-            raise
 
 
 class Server:
@@ -98,7 +66,7 @@ class World:
 
     def __init__(self, kit, folder):
         self.kit, self.folder = kit, folder
-        self.server, self.clock, self.syncs = Server(), Clock(), 0
+        self.server, self.clock, self.syncs = Server(), MovedClock(), 0
         self.printed = []
 
     def config(self, **changes):
@@ -176,7 +144,7 @@ class World:
 
 @pytest.fixture
 def world(kit, tmp_path, monkeypatch):
-    monkeypatch.setattr(destination, "SimpleQueue", Events)
+    monkeypatch.setattr(destination, "SimpleQueue", SyncEvents)
     return World(kit, tmp_path)
 
 

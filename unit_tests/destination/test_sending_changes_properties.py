@@ -1,7 +1,6 @@
 """Syncs killed at any moment, and one that is not: the server has what the source says, and no more."""
 
 import json
-from queue import Empty, SimpleQueue
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,44 +13,14 @@ from destination_squadstack.config import parse_config
 from destination_squadstack.protocol import Emitter
 from destination_squadstack.routing import plan
 from destination_squadstack.sync import Sync
+from test_support.sync_clock import MovedClock, SyncEvents
 
-HANG = 300  # seconds after which a test that hangs fails: no bound on how slow a machine may be
 LEADS = [f"L{number}" for number in range(6)]
 models = st.dictionaries(st.sampled_from(LEADS), st.sampled_from(["Pune", "Delhi", "refused"]))
 
 
 class Killed(Exception):  # noqa: N818 - it is what happens to a sync
     """The process is gone: nothing that it does from here on has an effect."""
-
-
-class Clock:
-    """A clock that moves when it is waited on."""
-
-    now = 1_700_000_000.0
-
-    def monotonic(self):
-        return self.now
-
-    wall = monotonic
-
-    def sleep(self, seconds):
-        self.now += seconds
-
-
-class Events(SimpleQueue):
-    """A sync's queue: where nothing is under way, waiting moves the clock."""
-
-    sync = None
-
-    def get(self, timeout):
-        try:
-            return self.get_nowait()
-        except Empty:
-            engine = self.sync._engine
-            if engine.under_way or not engine.input_ended:
-                return super().get(timeout=HANG)
-            self.sync._clock.now += timeout
-            raise
 
 
 class World:
@@ -62,7 +31,7 @@ class World:
     def __init__(self):
         self.files, self.leads, self.disabled = {}, {}, set()
         self.left = None
-        self.clock = Clock()
+        self.clock = MovedClock()
 
     def step(self):
         if self.left is not None:
@@ -164,7 +133,7 @@ def run(world, kit, number, model, steps):
 @pytest.fixture(scope="module")
 def patched():
     patch = pytest.MonkeyPatch()
-    patch.setattr(destination, "SimpleQueue", Events)
+    patch.setattr(destination, "SimpleQueue", SyncEvents)
     yield patch
     patch.undo()
 
