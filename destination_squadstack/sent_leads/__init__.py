@@ -1,7 +1,8 @@
 """The memory of what SquadStack has accepted: which leads, with which body, from which stream, on which campaign.
 
-`memory` answers questions during a run, `journal` and `snapshot` are the files, `memory_files` carries the memory from
-and to the storage, `who_left` decides who is disabled, `resend` when an unchanged record is due again.
+`memory` answers questions during a run, `database` has its tables, `journal` and `snapshot` are the files,
+`memory_files` carries the memory from and to the storage, `who_left` decides who is disabled, `resend` when an
+unchanged record is due again.
 
 **What an entry may claim.** An entry says: "SquadStack has this body." If it is wrong, a lead is skipped that
 SquadStack does not have, and nobody ever notices. So:

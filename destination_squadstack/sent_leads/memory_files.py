@@ -10,8 +10,9 @@ from pathlib import Path
 
 from destination_squadstack.rejected_records.part_files import PartFile, StorageWriter
 from destination_squadstack.rejected_records.storage import RejectedRecordStorage
+from destination_squadstack.sent_leads.database import database_from, new_database
 from destination_squadstack.sent_leads.journal import Damaged, Member, pack, unpack
-from destination_squadstack.sent_leads.memory import SentLeads, database_from, new_database
+from destination_squadstack.sent_leads.memory import SentLeads
 from destination_squadstack.sent_leads.snapshot import Manifest, read_manifest, read_parts, write_parts
 from squadstack_common.clock import Clock
 

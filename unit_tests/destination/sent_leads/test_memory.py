@@ -3,7 +3,8 @@
 import pytest
 
 from destination_squadstack.engine.tracking import Outcome, Unchanged
-from destination_squadstack.sent_leads.memory import SentLeads, new_database
+from destination_squadstack.sent_leads.database import new_database
+from destination_squadstack.sent_leads.memory import SentLeads
 from destination_squadstack.sent_leads.resend import is_due
 
 DAY = 24 * 60 * 60 * 1000
@@ -215,3 +216,26 @@ def test_a_later_record_of_a_lead_is_known_by_its_time(memory):
     assert it.sent.knows_later(it.scopes["leads"], "L1", NOW - 1)
     assert not it.sent.knows_later(it.scopes["leads"], "L1", NOW)
     assert not it.sent.knows_later(it.scopes["leads"], "L2", 0)
+
+
+def events_of_a_run(memory):
+    """Return what a run has written into its journal: a record that was rejected, and one that took it back."""
+    memory.sending("L1")
+    memory.sent.withdraw(memory.scopes["leads"], "L1", memory.now)
+    memory.settle("L1", b"a", Outcome.NOT_APPLIED)
+    return memory.sent.scope_names(), memory.sent.take_events()
+
+
+def test_a_lead_that_a_killed_run_withdrew_is_not_retried_by_the_next(memory):
+    scopes, events = events_of_a_run(memory())
+    later = memory()
+    later.sent.replay("run-1", scopes, events, {}, set())
+    assert later.sent.knows_later(later.scopes["leads"], "L1", later.now)
+
+
+def test_a_lead_that_is_sent_again_is_withdrawn_no_more(memory):
+    again = memory()
+    events_of_a_run(again)
+    again.sending("L1")
+    again.settle("L1", b"b", Outcome.NOT_APPLIED)
+    assert not again.sent.knows_later(again.scopes["leads"], "L1", again.now)

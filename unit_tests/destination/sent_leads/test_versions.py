@@ -13,7 +13,7 @@ from destination_squadstack.engine.tracking import Unchanged
 from destination_squadstack.rejected_records.part_files import StorageWriter
 from destination_squadstack.rejected_records.storage import LocalFolderStorage
 from destination_squadstack.sent_leads import journal, snapshot
-from destination_squadstack.sent_leads.memory import VERSION
+from destination_squadstack.sent_leads.database import VERSION
 from destination_squadstack.sent_leads.memory_files import FOLDER, MemoryFiles
 
 VERSIONS = Path(__file__).with_name("versions")
