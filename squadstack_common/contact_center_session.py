@@ -21,9 +21,11 @@ TOKEN_LIFE_SECONDS = 3240.0
 # A call that is refused with so many tokens that no call was ever accepted with is refused for itself. One such token
 # proves nothing: it may have expired before this call arrived.
 MAX_TOKENS_NEVER_ACCEPTED = 2
-# Accepted tokens may expire any number of times. A call that is refused with so many of them in a row is refused for
-# itself as well: it would log in for ever.
-MAX_TOKENS_OF_A_CALL = 21
+# Tokens that were accepted may expire any number of times, and where one lasts for few calls, other threads may use
+# up each that this call waits for. After so many the call gets tokens of its own, which no other call is made with: it
+# cannot lose those to others, and refused with them it is refused for itself, and would log in for ever.
+MAX_SHARED_TOKENS_OF_A_CALL = 3
+MAX_OWN_TOKENS_OF_A_CALL = 2
 
 LOGIN_TOO_EARLY = frozenset({408, 425})
 LOGIN_REFUSED = frozenset({400, 401, 403, 422})
@@ -90,11 +92,16 @@ class NoToken(Generic[Why]):
 
 
 class RefusedTokens:
-    """The numbers of tokens that one call was refused with: all, and those that were never accepted."""
+    """The numbers of tokens that one call was refused with: shared ones, those never accepted, and those of its own."""
 
     def __init__(self) -> None:
-        self.all = 0
+        self.shared = 0
         self.never_accepted = 0
+        self.own = 0
+
+    def next_is_own(self) -> bool:
+        """Whether the call is repeated with a token of its own from now on."""
+        return self.shared == MAX_SHARED_TOKENS_OF_A_CALL
 
 
 class ContactCenterSession(Generic[Why]):
@@ -146,13 +153,17 @@ class ContactCenterSession(Generic[Why]):
 
     def token_after_refusal(self, token: str, refused: RefusedTokens) -> str | NoToken[Why] | None:
         """Return the token to repeat a refused call with; `None` if the refusal means the call itself."""
-        refused.all += 1
+        if refused.next_is_own():
+            self.note_call_ended()
+            refused.own += 1
+            return None if refused.own == MAX_OWN_TOKENS_OF_A_CALL else self._own_token()
+        refused.shared += 1
         refused.never_accepted += not self._was_accepted(token)
         if refused.never_accepted == MAX_TOKENS_NEVER_ACCEPTED:
             self._login_useless = True
             return None
-        if refused.all == MAX_TOKENS_OF_A_CALL:
-            return None
+        if refused.next_is_own():
+            return self._own_token()
         replacement = self._replace(token)
         return None if replacement == token else replacement
 
@@ -180,6 +191,17 @@ class ContactCenterSession(Generic[Why]):
         Otherwise each further call would log in again to learn the same.
         """
         return self._unless(lambda: self._token != refused or (self._login_useless and refused not in self._accepted))
+
+    def _own_token(self) -> str | NoToken[Why]:
+        """Return a token that no other thread gets."""
+        with self._lock:
+            if self._failure is not None and self._failure.for_good:
+                return self._failure
+            answer = self._log_in()
+            self._logins += 1
+            if isinstance(answer, NoToken):
+                self._failure = answer
+            return answer
 
     def _unless(self, is_good: Callable[[], bool]) -> str | NoToken[Why]:
         """Return the current token if it `is_good`, else that of a new login; threads wait for one login."""

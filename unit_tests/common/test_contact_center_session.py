@@ -147,14 +147,39 @@ def test_tokens_that_were_taken_may_die_as_often_as_they_like():
     assert (token, logins.count) == ("token-51", 51)
 
 
-def test_a_call_that_is_refused_with_each_token_that_others_have_taken_is_given_up():
+def test_a_call_that_is_refused_with_tokens_of_its_own_is_given_up():
+    logins, call = Logins(), RefusedTokens()
+    session = session_of(logins)
+    token, seen = session.token(), []
+    while token is not None:
+        accept(session, token)
+        seen.append(token)
+        token = refuse(session, token, call)
+    assert (seen, logins.count) == ([f"token-{number}" for number in range(1, 6)], 5)
+    assert session.token() == "token-3"
+
+
+def test_a_call_whose_tokens_others_use_up_goes_through_with_one_that_they_cannot_get():
     logins, call = Logins(), RefusedTokens()
     session = session_of(logins)
     token = session.token()
-    while token is not None:
+    for _ in range(3):
+        accept(session, token)  # by another call, for which it was good
+        token = refuse(session, token, call)
+    others = in_threads(session.token)
+    accept(session, token)
+    assert (token, set(others)) == ("token-4", {"token-3"})
+
+
+def test_a_failed_login_for_a_token_of_its_own_holds_for_the_others_too():
+    refusal = NoToken("no", for_good=True)
+    logins, call = Logins("token-1", "token-2", "token-3", refusal), RefusedTokens()
+    session = session_of(logins)
+    token = session.token()
+    for _ in range(3):
         accept(session, token)
         token = refuse(session, token, call)
-    assert logins.count == 21
+    assert (token, session.token(), logins.count) == (refusal, refusal, 4)
 
 
 def test_a_refused_token_that_another_threads_call_is_under_way_with_waits_for_that_calls_answer():
