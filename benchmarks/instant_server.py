@@ -2,7 +2,8 @@
 
 A POST is a CRM v2 bulk call: every lead is accepted and repeated in the answer. No lead is looked at. A GET below
 /api/v4/leads/responses/ is a page of responses, rendered when the server starts. The emulator, which carries out and
-logs what it does, takes a hundred times as long. A GET of / returns how many leads it has taken and given so far.
+logs what it does, takes a hundred times as long. A GET of / returns how many leads it has taken and given so far, one
+of /calls how many bulk calls.
 
     python -m benchmarks.instant_server [--latency 0.1] [--campaigns 10 --records 200000 --page-size 100]
 
@@ -121,6 +122,7 @@ class _Traffic:
     pages: Pages
     latency: float
     leads: int = 0
+    calls: int = 0
 
 
 class _Connection(asyncio.Protocol):
@@ -151,6 +153,10 @@ class _Connection(asyncio.Protocol):
         if target == "/":
             self._send(response(b"%d" % traffic.leads))
             return
+        if target == "/calls":
+            self._send(response(b"%d" % traffic.calls))
+            return
+        traffic.calls += method == b"POST"
         leads = body.count(_LEAD)
         answer = response(_REFUSED) if body == _PROBE else reply(leads, body)
         if method == b"GET":

@@ -87,6 +87,8 @@ class LocalFolderStorage:
         self._root = Path(root)
         self._draft = self._root / f".{run_id}{_DRAFT}"
         self._lock: int | None = None
+        # Folders whose own names this run has made safe. Each sync of a folder waits for the disk.
+        self._safe: set[Path] = set()
         with contextlib.suppress(OSError):  # the error of the first write says why
             self._enter()
 
@@ -102,8 +104,9 @@ class LocalFolderStorage:
         self._draft.replace(target)
         for folder in (target.parent, *target.parent.parents):
             _sync_folder(folder)
-            if folder == self._root:
+            if folder == self._root or folder in self._safe:
                 break
+        self._safe.add(target.parent)
 
     def read(self, path: str) -> bytes:
         """Return a file."""

@@ -181,6 +181,10 @@ def test_rows_are_on_the_disk_when_the_commit_returns(tmp_path, kit, route, monk
         str(tmp_path / ".run-1.squadstack-draft"),
         *map(str, (folder, folder.parent, folder.parent.parent, tmp_path)),
     ]
+    synced.clear()
+    rejected_records.add(rejection(route(), {}))
+    rejected_records.commit()
+    assert synced == [str(tmp_path / ".run-1.squadstack-draft"), str(folder)], "the folders' own names are safe"
 
 
 class FailingStorage:
