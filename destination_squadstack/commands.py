@@ -16,8 +16,10 @@ from destination_squadstack.config import Config, parse_config, read_json
 from destination_squadstack.errors import SyncError, TransientError
 from destination_squadstack.forget import delete_at_squadstack, places_of
 from destination_squadstack.protocol import Emitter, register_secrets
+from destination_squadstack.record_rules.suppression import SuppressionList
 from destination_squadstack.record_rules.suppression_file import load_suppression_list
 from destination_squadstack.rejected_records import storage
+from destination_squadstack.rejected_records.later_records import LeftOut, find_left_out
 from destination_squadstack.rejected_records.part_files import StorageWriter
 from destination_squadstack.rejected_records.removal import Removed, remove_old, remove_rows
 from destination_squadstack.rejected_records.replay import RejectedRows
@@ -47,7 +49,7 @@ def write(options: Namespace, emitter: Emitter) -> int:
     try:
         config = _load_config(options.config)
         routes = plan(config, read_json(options.catalog, "catalog"))
-        sync = _sync(config, routes, _read_stdin, emitter)
+        sync = _sync(config, routes, _read_stdin, emitter, _load_suppression(config, emitter))
     except SyncError as error:
         emitter.trace(error)
         return FAILED
@@ -101,13 +103,19 @@ def replay(options: Namespace, emitter: Emitter) -> int:
         # A few streams' rows at most: an entry that matches none of them is nothing unusual.
         routes = plan(config, catalog, whole=False)
         found.expect({route.key for route in routes})
-        sync = _sync(config, routes, rejected.reader(), emitter, is_replay=True)
+        suppression = _load_suppression(config, emitter)
+        sync = _sync(config, routes, rejected.reader(), emitter, suppression, is_replay=True)
+        left_out = find_left_out(config, routes, rejected, suppression, knows_later=sync.knows_later)
     except SyncError as error:
         emitter.trace(error)
         return FAILED
+    rejected.leave_out(left_out.places)
     emitter.log(
-        "INFO", f"Sending {found.rows} rejected records of {found.files} files again; the files stay as they are."
+        "INFO",
+        f"Sending {found.rows - len(left_out.places)} rejected records of {found.files} files again; the files stay as "
+        "they are.",
     )
+    _say_what_is_left_out(config, left_out, emitter)
     _say_what_will_happen(config, routes, emitter)
     code = sync.run()
     rejected.close()
@@ -116,6 +124,24 @@ def replay(options: Namespace, emitter: Emitter) -> int:
         emitter.log("WARN", f"{sync.rejected} of {found.rows} records were rejected again{kept}.")
         return REJECTED_AGAIN
     return code
+
+
+def _say_what_is_left_out(config: Config, left_out: LeftOut, emitter: Emitter) -> None:
+    if left_out.withheld:
+        emitter.log(
+            "WARN",
+            f"{left_out.withheld} records are left out: a later record says that their lead is not to be called.",
+        )
+    if left_out.newer:
+        emitter.log(
+            "WARN", f"{left_out.newer} records are left out: a later record of their lead was accepted, which stands."
+        )
+    if config.store is None:
+        emitter.log(
+            "WARN",
+            "object_storage_config names no store, so what later syncs have read of these leads is not known: a lead "
+            "that was deleted or filtered since is called. Name the store of the syncs, or leave such records out.",
+        )
 
 
 def forget(options: Namespace, emitter: Emitter) -> int:
@@ -178,17 +204,27 @@ def _new_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
 
 
+def _load_suppression(config: Config, emitter: Emitter) -> SuppressionList | None:
+    if config.suppression is None:
+        return None
+    suppression = load_suppression_list(config.suppression.path, config.store)
+    emitter.log("INFO", f"The suppression list has {len(suppression):,} numbers.")
+    return suppression
+
+
 def _sync(
-    config: Config, routes: list[Route], read: Callable[[int], bytes], emitter: Emitter, *, is_replay: bool = False
+    config: Config,
+    routes: list[Route],
+    read: Callable[[int], bytes],
+    emitter: Emitter,
+    suppression: SuppressionList | None,
+    *,
+    is_replay: bool = False,
 ) -> Sync:
     clock = SystemClock()
     if not config.dry_run and (error := storage.problem(config.store, clock)) is not None:
         # A broken store that is found at the first rejected record would cost the states of all sent before it.
         raise error
-    suppression = None
-    if config.suppression is not None:
-        suppression = load_suppression_list(config.suppression.path, config.store)
-        emitter.log("INFO", f"The suppression list has {len(suppression):,} numbers.")
     # What has been imported is here to stay, and of what the flow makes little waits for a collector: looking through
     # both as often as Python does by itself would take a fifth of the time.
     gc.freeze()

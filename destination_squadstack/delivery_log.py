@@ -3,41 +3,83 @@
 Rows lie at {bucket_path}/.squadstack/deliveries/{sync_id}/ as gzipped JSON lines. A state that covers a record leaves
 only after the record's row is there, so "what became of row X?" has an answer for all that a source has ever been told
 is done.
+
+Where nobody asked for the log, the rows of withheld leads are kept all the same, in
+{bucket_path}/.squadstack/withheld/: of records that say that their lead is not to be called. A rejected record may be
+sent again much later, and must not call a lead that was deleted at its source meanwhile.
 """
 
-import gzip
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import orjson
 
 from destination_squadstack.campaigns import CampaignOperation
 from destination_squadstack.engine.tracking import Verdict
 from destination_squadstack.rejected_records.part_files import PartFile, StorageWriter
+from destination_squadstack.rejected_records.row_file import pack
 from destination_squadstack.rejected_records.writer import as_folder
 from destination_squadstack.routing import Route
 from squadstack_common.clock import Clock
 
 FOLDER = ".squadstack/deliveries"
+WITHHELD_FOLDER = ".squadstack/withheld"
+WITHHELD = frozenset({Verdict.FILTERED, Verdict.DELETED_AT_SOURCE, Verdict.SUPPRESSED, Verdict.DISABLED_GONE})
 # The size of the rows that may wait for the next commit.
 BUFFER_BYTES = 4 * 1024 * 1024
+# A commit replaces a file in the storage. States may come many times a second: they wait for the next one.
+SECONDS_BETWEEN_COMMITS = 5.0
+
+
+@dataclass(slots=True)
+class _Rows:
+    rows: list[bytes] = field(default_factory=list)
+    # The lines of the input that these rows are about.
+    numbers: list[int] = field(default_factory=list)
 
 
 class DeliveryLog:
-    """Collects rows and commits them. Without a writer it keeps nothing."""
+    """Collects rows and commits them.
 
-    def __init__(self, writer: StorageWriter | None, *, run_id: str, clock: Clock) -> None:
+    Args:
+        writer: Where they are kept; None: nowhere.
+        run_id: The run.
+        clock: Tells when a row was decided.
+        keeps_all: Whether each record has a row; else those that withhold a lead.
+        is_replay: Whether the records were read by earlier runs: then they say nothing of what came after others.
+    """
+
+    def __init__(
+        self,
+        writer: StorageWriter | None,
+        *,
+        run_id: str,
+        clock: Clock,
+        keeps_all: bool = True,
+        is_replay: bool = False,
+    ) -> None:
         self._writer = writer
         self._run_id = run_id
         self._clock = clock
+        self._is_replay = is_replay
+        self._root = FOLDER if keeps_all else WITHHELD_FOLDER
+        self.keeps_all = keeps_all and writer is not None
         # What all rows of a stream and an operation on a campaign have in common, as JSON.
         self._heads: dict[tuple[int, int], bytes] = {}
         self._files: dict[str, PartFile] = {}
-        self._rows: dict[str, list[bytes]] = {}
+        self._rows: dict[str, _Rows] = {}
         self._buffered = 0
+        self._next_commit_at = -math.inf
+
+    @property
+    def due_at(self) -> float:
+        """When the rows that wait are to be committed; a moment that is past where none do."""
+        return self._next_commit_at if self._buffered else -math.inf
 
     @property
     def is_kept(self) -> bool:
-        """Whether there is a log."""
+        """Whether any rows are kept."""
         return self._writer is not None
 
     def add(
@@ -47,12 +89,24 @@ class DeliveryLog:
         lead_id: str | None,
         verdict: Verdict,
         *,
+        number: int = 0,
         status_code: int | None = None,
         reason: str | None = None,
         calls: int = 0,
     ) -> None:
-        """Note what became of a record; it is safe once `commit` has returned."""
-        if self._writer is None:
+        """Note what became of a record; it is safe once `commit` has returned.
+
+        Args:
+            route: Where its stream goes.
+            lane: Where it went itself.
+            lead_id: Its lead, if it says which.
+            verdict: What became of it.
+            number: The line of the input that it stood in, which tells it from what was read after it; 0: in none.
+            status_code: The status of a refusal.
+            reason: The reason of one.
+            calls: How many calls held it.
+        """
+        if self._writer is None or not (self.keeps_all or _withholds(lane, verdict)):
             return
         if (head := self._heads.get((route.index, lane.index))) is None:
             head = self._heads[route.index, lane.index] = self._head(route, lane)
@@ -65,7 +119,10 @@ class DeliveryLog:
             "decided_at": int(self._clock.wall() * 1000),
         }
         row = head + _dumped(rest)[1:] + b"\n"
-        self._rows.setdefault(self._folder(route), []).append(row)
+        if (waiting := self._rows.get(folder := self._folder(route))) is None:
+            waiting = self._rows[folder] = _Rows()
+        waiting.rows.append(row)
+        waiting.numbers.append(0 if self._is_replay else number)
         self._buffered += len(row)
         if self._buffered >= BUFFER_BYTES:
             self.commit()
@@ -78,13 +135,15 @@ class DeliveryLog:
         """
         if self._writer is None or not self._buffered:
             return
-        for folder, rows in self._rows.items():
-            if rows:
+        for folder, waiting in self._rows.items():
+            if waiting.rows:
                 if folder not in self._files:
                     self._files[folder] = PartFile(self._writer, f"{folder}/{self._run_id}-", ".jsonl.gz")
-                self._files[folder].append(gzip.compress(b"".join(rows), 6, mtime=0))
-                rows.clear()
+                self._files[folder].append(pack(waiting.rows, waiting.numbers))
+                waiting.rows.clear()
+                waiting.numbers.clear()
         self._buffered = 0
+        self._next_commit_at = self._clock.monotonic() + SECONDS_BETWEEN_COMMITS
 
     def _head(self, route: Route, lane: CampaignOperation) -> bytes:
         _, target = lane.lead_namespace
@@ -102,7 +161,11 @@ class DeliveryLog:
         return self._run_id if route.sync_id is None else route.sync_id
 
     def _folder(self, route: Route) -> str:
-        return f"{FOLDER}/{as_folder(str(self._sync_id(route)))}"
+        return f"{self._root}/{as_folder(str(self._sync_id(route)))}"
+
+
+def _withholds(lane: CampaignOperation, verdict: Verdict) -> bool:
+    return verdict in WITHHELD or (verdict is Verdict.WRITTEN and lane.operation.stops_calls)
 
 
 def _dumped(row: Mapping[str, object]) -> bytes:

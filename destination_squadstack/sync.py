@@ -125,6 +125,12 @@ class Sync:
         """How many records have been rejected."""
         return self._progress.rejected_total
 
+    @property
+    def knows_later(self) -> Callable[[Route, str, int], bool] | None:
+        """What tells whether a lead was sent or withheld after a time; None without a memory of what was sent."""
+        sent_leads = self._storage.sent_leads
+        return None if sent_leads is None else sent_leads.knows_later
+
     def on_signal(self, number: int, _: FrameType | None = None) -> None:
         """Request an orderly end; safe to call from a signal handler."""
         self._events.put(_Signal(number))
@@ -291,6 +297,8 @@ class Sync:
                     engine.handle_response(event.call, event.response, clock.monotonic())
         if not quiet:
             with contextlib.suppress(SyncError):
+                # No state that is ready waits for a later commit any more.
+                self._storage.deliveries.commit()
                 self._pass_on_states()
 
     def _finish(self) -> None:

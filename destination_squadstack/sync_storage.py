@@ -42,8 +42,14 @@ class SyncStorage:
         self._storage = open_storage(config.store, run_id)
         written = None if config.dry_run else self._storage
         self.rejected_records = RejectedRecordWriter(written, run_id=run_id, clock=clock)
-        log_writer = self._writer(written, "the delivery log") if config.delivery_log else None
-        self.deliveries = DeliveryLog(log_writer, run_id=run_id, clock=clock)
+        what = "the delivery log" if config.delivery_log else "which leads are not to be called"
+        self.deliveries = DeliveryLog(
+            self._writer(written, what),
+            run_id=run_id,
+            clock=clock,
+            keeps_all=config.delivery_log,
+            is_replay=is_replay,
+        )
         try:
             self.sent_leads = self._open_sent_leads()
         except BaseException:

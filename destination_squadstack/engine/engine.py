@@ -273,8 +273,8 @@ class Engine:
         """Return the time at which there is something to do even if nothing happens."""
         breaker = self._settlement.breaker
         moments = [self._batcher.next_deadline(), breaker.held_until() if breaker.holds(now) else None]
-        moments.append(self._scheduler.wake_at(now))
-        return min((moment for moment in moments if moment not in (None, math.inf)), default=None)
+        moments += [self._scheduler.wake_at(now), self._settlement.waits_for_log_until()]
+        return min((moment for moment in moments if moment not in (None, math.inf, -math.inf)), default=None)
 
     def handle_response(self, call: ApiCall, response: Response, now: float) -> None:
         """Take the response to a call.

@@ -117,8 +117,9 @@ class Settlement:
         self.breaker.accepted(lane)
         self._accepting_lanes.add(lane.index)
         self._remember(records, Outcome.ENDED if lane.operation.stops_calls else Outcome.ACCEPTED)
-        for record in records if self._deliveries is not None else ():
-            self._log(record.route, record.lane, record.lead_id, _verdict(record), calls=record.calls)
+        if self._deliveries is not None and (self._deliveries.keeps_all or lane.operation.stops_calls):
+            for record in records:
+                self._log_sent(record, _verdict(record))
         # Most calls carry records of one stream, read between two states: their outcomes are noted together.
         for (segment, _), records_of_stream in groupby(records, key=_SEGMENT_AND_ROUTE):
             self._resolve(call, segment, list(records_of_stream), written=True)
@@ -151,13 +152,13 @@ class Settlement:
                 self._progress.already_there += 1
                 # The lead exists, but not as this record says.
                 self._remember([record], Outcome.NOT_APPLIED)
-                self._log(record.route, record.lane, record.lead_id, Verdict.WRITTEN, row_error, calls=record.calls)
+                self._log_sent(record, Verdict.WRITTEN, row_error)
                 self._resolve(call, record.segment, [record], written=True)
             elif (record.stop is not None or _has_left(record)) and cause in _NO_SUCH_LEAD:
                 # The campaign does not have the lead, so nobody is called: that is what was asked for.
                 self._progress.not_there += 1
                 self._remember([record], Outcome.ENDED)
-                self._log(record.route, record.lane, record.lead_id, _verdict(record), row_error, calls=record.calls)
+                self._log_sent(record, _verdict(record), row_error)
                 self._resolve(call, record.segment, [record], written=True)
             else:
                 self.reject(call, record, RecordError(row_error.status, row_error.reason), now)
@@ -200,7 +201,7 @@ class Settlement:
 
     def reject(self, call: Call, record: Record, error: RecordError, now: float) -> None:
         """Reject a record that was sent."""
-        self._log(record.route, record.lane, record.lead_id, Verdict.REJECTED, error, calls=record.calls)
+        self._log_sent(record, Verdict.REJECTED, error)
         if _has_left(record):
             # The memory keeps it, and the next sync disables it if it can.
             self._progress.not_disabled[error.reason.text] += 1
@@ -235,7 +236,7 @@ class Settlement:
     def not_for_sending(self, route: Route, source: Source, mapper: RecordMapper, verdict: Verdict) -> None:
         """Record that a record is not to be sent: states count it like a written one."""
         if self._deliveries is not None and self._deliveries.is_kept:
-            self._log(route, route.lane, mapper.lead_id(source.data), verdict)
+            self._log(route, route.lane, mapper.lead_id(source.data), verdict, number=source.number)
         if self._sent_leads is not None and source.own is None:
             self._sent_leads.absent(route, mapper.lead_id(source.data))
         self._without_call(route, source, written=True)
@@ -244,11 +245,11 @@ class Settlement:
         """Note a record that is not sent because SquadStack has it, or has refused it, already."""
         if unchanged.reason is None:
             self._progress.unchanged += 1
-            self._log(record.route, record.lane, record.lead_id, Verdict.UNCHANGED)
+            self._log_sent(record, Verdict.UNCHANGED)
         else:
             reason = f"unchanged since it was rejected: {unchanged.reason}"
             error = RecordError(None, Reason(Cause.OTHER, reason))
-            self._log(record.route, record.lane, record.lead_id, Verdict.REJECTED, error)
+            self._log_sent(record, Verdict.REJECTED, error)
             operation = record.lane.operation.name
             self._keep(record.route, record.number, record.line, record.lead_id, error, operation=operation, attempts=0)
         self._without_call(record.route, source, written=unchanged.reason is None)
@@ -265,6 +266,10 @@ class Settlement:
             for record in records:
                 self._sent_leads.settled(record.route, record.lane, record.lead_id, record.body, outcome, reason)
 
+    def _log_sent(self, record: Record, verdict: Verdict, error: RecordError | RowError | None = None) -> None:
+        number, calls = record.number, record.calls
+        self._log(record.route, record.lane, record.lead_id, verdict, error, number=number, calls=calls)
+
     def _log(
         self,
         route: Route,
@@ -273,23 +278,22 @@ class Settlement:
         verdict: Verdict,
         error: RecordError | RowError | None = None,
         *,
+        number: int,
         calls: int = 0,
     ) -> None:
         if self._deliveries is None:
             return
-        if error is None:
-            self._deliveries.add(route, lane, lead_id, verdict, calls=calls)
-        else:
-            self._deliveries.add(
-                route, lane, lead_id, verdict, status_code=error.status, reason=error.reason.text, calls=calls
-            )
+        status, reason = (None, None) if error is None else (error.status, error.reason.text)
+        self._deliveries.add(
+            route, lane, lead_id, verdict, number=number, status_code=status, reason=reason, calls=calls
+        )
 
     def invalid_record(self, route: Route, source: Source, invalid: InvalidRecord, now: float) -> None:
         """Reject a record that fails our own validation."""
         lane = route.lane
         error = RecordError(None, Reason(Cause.OTHER, invalid.reason), retryable=invalid.retryable)
         verdict = Verdict.SUPPRESSED if invalid.reason == SUPPRESSED else Verdict.REJECTED
-        self._log(route, lane, invalid.lead_id, verdict, error)
+        self._log(route, lane, invalid.lead_id, verdict, error, number=source.number)
         if self._sent_leads is not None and source.own is None:
             self._sent_leads.present(route, invalid.lead_id)
         self._keep(route, source.number, source.line, invalid.lead_id, error, operation=lane.operation.name, attempts=0)
@@ -363,6 +367,12 @@ class Settlement:
 
     # --- states
 
+    def waits_for_log_until(self) -> float | None:
+        """Return when the states leave that wait for the next commit of the delivery log; None if none do."""
+        if self._deliveries is None or not self._ledger.has_releasable_state:
+            return None
+        return self._deliveries.due_at
+
     def take_states(self, now: float, *, finished: bool) -> list[bytes]:
         """Return the states that may leave now, as messages; none if there are no more.
 
@@ -372,6 +382,8 @@ class Settlement:
             ConfigError: More records were rejected than the config allows, or all of them for what the config says.
         """
         if self._deliveries is not None and self._ledger.has_releasable_state:
+            if now < self._deliveries.due_at and not finished:
+                return []
             self._deliveries.commit()
         # No rejected record is before these: neither storage, breaker nor limit holds them back.
         if written := self._ledger.take_releasable(all_written=True):

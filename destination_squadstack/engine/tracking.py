@@ -116,7 +116,15 @@ class Deliveries(Protocol):
 
     @property
     def is_kept(self) -> bool:
-        """Whether there is a log."""
+        """Whether any rows are kept."""
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether each record has a row; else those that say that their lead is not to be called."""
+
+    @property
+    def due_at(self) -> float:
+        """When the rows that wait are to be committed; a moment that is past where none do."""
 
     def add(
         self,
@@ -125,11 +133,12 @@ class Deliveries(Protocol):
         lead_id: str | None,
         verdict: Verdict,
         *,
+        number: int = 0,
         status_code: int | None = None,
         reason: str | None = None,
         calls: int = 0,
     ) -> None:
-        """Note what became of a record; it is safe once `commit` has returned."""
+        """Note what became of the record that stood in a line of the input; it is safe once `commit` has returned."""
 
     def commit(self) -> None:
         """Make every row taken so far survive whatever happens to this process.

@@ -1,4 +1,4 @@
-"""Takes a lead's rows out of the rejected records and the delivery log.
+"""Takes a lead's rows out of the rejected records, the delivery log and the rows of withheld leads.
 
 Each file that holds the lead is replaced as a whole. A row's line stays, empty: what is known of the rows behind it by
 their place is still about them. A file that holds nothing any more is removed.
@@ -23,10 +23,9 @@ from squadstack_common.lossless_json import load
 
 Log = Callable[[str, str], None]
 
-_DELIVERIES = ".squadstack/deliveries/"
+_WITHHELD = ".squadstack/withheld/"
+_LOGS = (".squadstack/deliveries/", _WITHHELD)
 _OWN_FILES = ".squadstack/"
-
-
 _RUN_FILE = re.compile(r"([0-9]{8}T[0-9]{6}Z)-[0-9a-f]+-[0-9]+\.jsonl\.gz")
 
 
@@ -60,7 +59,7 @@ def remove_rows(
     rejected = deliveries = files = 0
     try:
         for path in storage.names(""):
-            is_log = path.startswith(_DELIVERIES)
+            is_log = path.startswith(_LOGS)
             if not path.endswith(ENDING) or (path.startswith(_OWN_FILES) and not is_log):
                 continue
             lines = list(_lines(path, storage.read(path)))
@@ -74,7 +73,7 @@ def remove_rows(
             if look_only:
                 continue
             if any(line for _, line in left):
-                writer.put(path, _packed(left, noted=not is_log))
+                writer.put(path, _packed(left))
             else:
                 storage.remove(path)
     except OSError as error:
@@ -86,7 +85,7 @@ def remove_rows(
 
 
 def remove_old(storage: RejectedRecordStorage, *, now: float, days: int) -> int:
-    """Remove the rejected records of syncs that began longer ago; return how many files that were.
+    """Remove what syncs that began longer ago rejected and withheld; return how many files that were.
 
     A file is told by its name, which begins with the moment its sync began: whoever put other files there keeps them.
 
@@ -97,8 +96,9 @@ def remove_old(storage: RejectedRecordStorage, *, now: float, days: int) -> int:
     old = 0
     for path in storage.names(""):
         name = _RUN_FILE.fullmatch(path.rpartition("/")[2])
+        is_kept = path.startswith(_OWN_FILES) and not path.startswith(_WITHHELD)
         # As text: both are spelled so that the earlier one is the smaller.
-        if name is not None and not path.startswith(_OWN_FILES) and name[1] < f"{before:%Y%m%dT%H%M%SZ}":
+        if name is not None and not is_kept and name[1] < f"{before:%Y%m%dT%H%M%SZ}":
             storage.remove(path)
             old += 1
     return old
@@ -131,10 +131,10 @@ def _as_id(value: Any) -> str | None:
     return None if value is None or isinstance(value, bool | dict | list) else str(value)
 
 
-def _packed(lines: Iterable[tuple[int | None, bytes]], *, noted: bool) -> bytes:
+def _packed(lines: Iterable[tuple[int | None, bytes]]) -> bytes:
     """Return a file's content: members of rows whose place in the input is known, and of others."""
     content = b""
-    for known, members in groupby(lines, key=lambda each: noted and each[0] is not None):
+    for known, members in groupby(lines, key=lambda each: each[0] is not None):
         rows = list(members)
         text = [line + b"\n" for _, line in rows]
         content += pack(text, [number or 0 for number, _ in rows]) if known else gzip.compress(b"".join(text), mtime=0)

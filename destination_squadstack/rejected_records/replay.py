@@ -74,6 +74,25 @@ class Found:
                 )
 
 
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """A rejected row, and the line of the input that its record stood in; None where that is not known."""
+
+    content: dict[str, Any]
+    line: int | None
+
+    @property
+    def key(self) -> StreamKey:
+        """The stream it belongs to."""
+        return self.content["namespace"] or None, self.content["stream"]
+
+    @property
+    def age(self) -> tuple[float, float]:
+        """When its source emitted it, as far as that is known, and when it was rejected."""
+        emitted, rejected = _moment(self.content.get("emitted_at")), _moment(self.content.get("rejected_at"))
+        return _earlier(emitted, rejected), rejected
+
+
 class RejectedRows:
     """The rows below a folder or an s3:// address, in the order in which they were read by the runs that kept them."""
 
@@ -87,6 +106,8 @@ class RejectedRows:
             raise _unreadable("--from", error) from None
         self._names = sorted(name for name in names if name.endswith(ENDING) and _OTHER_FILES not in f"/{name}")
         self._sorted = ExternalSort()
+        self._is_one_run = True
+        self._left_out: Collection[int] = frozenset()
 
     def look(self) -> Found:
         """Read and sort everything, before anything is sent.
@@ -116,11 +137,11 @@ class RejectedRows:
             runs.add(run)
             emitted, rejected = _moment(row.get("emitted_at")), _moment(row.get("rejected_at"))
             # Without its number, as in a file that was packed anew, a row can only go by its times.
-            by_run.add((run, number or 0, emitted, rejected, file), as_message(row, line))
+            by_run.add((run, number or 0, emitted, rejected, file), line)
         if not rows_of and not passed_over:
             raise ConfigError(f"--from leads to no rejected records: no file below it ends in {ENDING} and holds any.")
-        self._sorted = by_run
-        if len(runs) > 1:
+        self._sorted, self._is_one_run = by_run, len(runs) == 1
+        if not self._is_one_run:
             self._sorted = _over_all_runs(by_run)
             by_run.close()
         return Found(operations, rows_of, passed_over, len(self._names))
@@ -129,9 +150,22 @@ class RejectedRows:
         """Delete the temporary files that the rows wait in."""
         self._sorted.close()
 
+    def rows(self) -> "Iterator[RejectedRow]":
+        """Yield all rows in the order in which they are sent, once `look` has been called."""
+        for key, line in self._sorted:
+            number = cast("int", key[1] if self._is_one_run else key[2])
+            yield RejectedRow(read_row(line), number or None)
+
+    def leave_out(self, places: Collection[int]) -> None:
+        """Send no rows that stand in these places of that order."""
+        self._left_out = places
+
     def reader(self) -> "Reader":
         """Return what a sync reads from, once `look` has been called."""
-        return Reader(line for _, line in self._sorted)
+        sorted_rows = enumerate(self._sorted)
+        return Reader(
+            as_message(read_row(line), line) for place, (_, line) in sorted_rows if place not in self._left_out
+        )
 
     def _rows(self) -> Iterator[tuple[int, int | None, dict[str, Any], bytes]]:
         for index, name in enumerate(self._names):
@@ -187,12 +221,11 @@ def _over_all_runs(by_run: ExternalSort) -> ExternalSort:
     """
     merged, this_run, latest = ExternalSort(), None, 0.0
     for position, (key, line) in enumerate(by_run):
-        run, _, emitted, rejected, _ = cast("tuple[str, int, float, float, int]", key)
+        run, number, emitted, rejected, _ = cast("tuple[str, int, float, float, int]", key)
         if run != this_run:
             this_run, latest = run, 0.0
-        # No record is emitted after it was rejected: such a time is in another unit.
-        latest = max(latest, min(emitted or rejected, rejected or emitted))
-        merged.add((latest, position), line)
+        latest = max(latest, _earlier(emitted, rejected))
+        merged.add((latest, position, number), line)
     return merged
 
 
@@ -228,6 +261,11 @@ def read_row(line: bytes) -> dict[str, Any]:
     ):
         raise ValueError("no rejected record")
     return {"retryable": False, "namespace": None, **row}
+
+
+def _earlier(emitted: float, rejected: float) -> float:
+    """Return when a record was emitted; it never was after it was rejected: such a time is in another unit."""
+    return min(emitted or rejected, rejected or emitted)
 
 
 def _moment(value: object) -> float:

@@ -95,7 +95,8 @@ class LeadTracker:
     def absent(self, route: Route, lead_id: str | None) -> None:
         """Note a record that says that its lead does not belong to the stream: filtered, or deleted at its source."""
         self._streams[route.key].read()
-        if lead_id is not None:
+        # What a replay reads was read before: a later record may have said otherwise.
+        if lead_id is not None and self._decides:
             self._memory.withdraw(self._scope(route, route.lane), _lead(self._memory, route.lane, lead_id), self._now())
 
     def before_sending(self, leads: Iterable[tuple[Route, CampaignOperation, str]]) -> None:

@@ -107,6 +107,7 @@ def line(content):
 REJECTED = "7/_/leads/20260101T000000Z-a-000000.jsonl.gz"
 OF_NOBODY_ELSE = "7/_/leads/20260101T000000Z-a-000001.jsonl.gz"
 DELIVERIES = ".squadstack/deliveries/7/20260101T000000Z-a-000000.jsonl.gz"
+WITHHELD = ".squadstack/withheld/7/20260101T000000Z-a-000000.jsonl.gz"
 MARKS = ".squadstack/retried/20260101T000000Z-a.jsonl.gz"
 ROWS = [row("L2", 1), row("L1", 2, phone_number="+919876501234"), row(None, 3, crm_id=17.0), row("L3", 4)]
 
@@ -116,6 +117,7 @@ def storage(request, tmp_path):
     kept = LocalFolderStorage(str(tmp_path), "t") if request.param == "folder" else ObjectStorage(f"file://{tmp_path}")
     (tmp_path / "7/_/leads").mkdir(parents=True)
     (tmp_path / ".squadstack/deliveries/7").mkdir(parents=True)
+    (tmp_path / ".squadstack/withheld/7").mkdir(parents=True)
     (tmp_path / ".squadstack/retried").mkdir(parents=True)
     kept.put(
         REJECTED, pack([line(each) for each in ROWS[:2]], [11, 12]) + pack([line(each) for each in ROWS[2:]], [3, 4])
@@ -124,6 +126,7 @@ def storage(request, tmp_path):
     kept.put(
         DELIVERIES, gzip.compress(b"".join(line({"lead_id": each, "verdict": "written"}) for each in ("L1", "L9")))
     )
+    kept.put(WITHHELD, pack([line({"lead_id": each, "verdict": "filtered"}) for each in ("L1", "L2")], [5, 6]))
     kept.put(MARKS, gzip.compress(line({"lead_id": "L1"})))
     yield kept
     kept.close()
@@ -149,10 +152,11 @@ def lines(storage, path, tmp_path):
 
 def test_the_rows_of_a_lead_are_removed_and_all_others_keep_their_places(storage, kit, tmp_path):
     done, logs = removed(storage, kit)
-    assert done[:3] == (2, 1, 3)
+    assert done[:3] == (2, 2, 4)
     assert lines(storage, REJECTED, tmp_path) == [(11, ROWS[0]), (12, None), (3, ROWS[2]), (4, ROWS[3])]
     assert not (tmp_path / OF_NOBODY_ELSE).exists()
     assert lines(storage, DELIVERIES, tmp_path) == [(None, None), (None, {"lead_id": "L9", "verdict": "written"})]
+    assert lines(storage, WITHHELD, tmp_path) == [(5, None), (6, {"lead_id": "L2", "verdict": "filtered"})]
     assert f"{REJECTED} holds the lead in 1 of 4 rows." in logs
     assert removed(storage, kit) == ((0, 0, 0, 0), [])
 
@@ -163,8 +167,8 @@ def test_a_lead_is_found_by_the_field_that_its_id_is_taken_from(storage, kit, tm
 
 
 def test_a_look_changes_nothing(storage, kit, tmp_path):
-    before = {path: (tmp_path / path).read_bytes() for path in (REJECTED, OF_NOBODY_ELSE, DELIVERIES)}
-    assert removed(storage, kit, look_only=True)[0][:3] == (2, 1, 3)
+    before = {path: (tmp_path / path).read_bytes() for path in (REJECTED, OF_NOBODY_ELSE, DELIVERIES, WITHHELD)}
+    assert removed(storage, kit, look_only=True)[0][:3] == (2, 2, 4)
     assert {path: (tmp_path / path).read_bytes() for path in before} == before
 
 
@@ -187,7 +191,7 @@ def test_the_command_says_what_it_would_do_in_a_dry_run_and_names_nobody(storage
     out, err = capfdbinary.readouterr()
     said = [json.loads(each)["log"]["message"] for each in out.splitlines()]
     assert said[-1] == (
-        "Dry run: would remove 2 rejected rows and 1 rows of the delivery log, from 3 files, and 0 entries "
+        "Dry run: would remove 2 rejected rows and 2 rows of the delivery log, from 4 files, and 0 entries "
         "of the memory of what was sent."
     )
     assert b"L1" not in out + err
@@ -199,17 +203,21 @@ def test_the_command_says_what_it_would_do_in_a_dry_run_and_names_nobody(storage
 
 def test_rejected_records_of_old_syncs_are_removed_and_nothing_else(tmp_path):
     kept = LocalFolderStorage(str(tmp_path), "t")
-    old = "7/_/leads/20260101T000000Z-0a1b2c3d-000000.jsonl.gz"
+    old = (
+        "7/_/leads/20260101T000000Z-0a1b2c3d-000000.jsonl.gz",
+        ".squadstack/withheld/7/20260101T000000Z-0a1b2c3d-000000.jsonl.gz",
+    )
     stay = [
         "8/_/leads/20260103T000000Z-0a1b2c3d-000000.jsonl.gz",
+        ".squadstack/withheld/8/20260103T000000Z-0a1b2c3d-000000.jsonl.gz",
         ".squadstack/deliveries/7/20260101T000000Z-0a1b2c3d-000000.jsonl.gz",
         "7/_/leads/notes.jsonl.gz",
         "7/_/leads/20260101T000000Z-0a1b2c3d-000000.csv",
     ]
-    for path in (old, *stay):
+    for path in (*old, *stay):
         kept.put(path, b"")
     noon_of_january_3 = 1767441600.0
-    assert remove_old(kept, now=noon_of_january_3, days=2) == 1
+    assert remove_old(kept, now=noon_of_january_3, days=2) == 2
     assert set(kept.names("")) == set(stay)
     assert remove_old(kept, now=noon_of_january_3, days=2) == 0
     kept.close()
