@@ -13,7 +13,8 @@ from destination_squadstack.rejected_records.retryable import RetryableRows
 from destination_squadstack.rejected_records.storage import RejectedRecordStorage, is_final, open_storage
 from destination_squadstack.rejected_records.writer import RejectedRecordWriter
 from destination_squadstack.routing import Route
-from destination_squadstack.sent_leads.memory_files import FOLDER, MANIFEST, MemoryFiles, has_memory
+from destination_squadstack.sent_leads.journal_list import FOLDER
+from destination_squadstack.sent_leads.memory_files import MANIFEST, MemoryFiles, has_memory
 from destination_squadstack.sent_leads.tracker import LeadTracker
 from squadstack_common.clock import Clock
 

@@ -71,13 +71,15 @@ class PartFile:
         """Whether the next member will be the first of its file."""
         return not self._content
 
-    def append(self, member: bytes) -> None:
-        """Add a member to the file.
+    def append(self, member: bytes) -> str:
+        """Add a member to the file; return the file's name.
 
         Raises:
             SyncError: It cannot be written.
         """
         content = self._content + member
-        self._writer.put(f"{self._prefix}{self._number:06d}{self._ending}", content)
+        name = f"{self._prefix}{self._number:06d}{self._ending}"
+        self._writer.put(name, content)
         full = len(content) >= FILE_BYTES
         self._number, self._content = (self._number + 1, b"") if full else (self._number, content)
+        return name

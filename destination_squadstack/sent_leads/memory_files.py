@@ -3,28 +3,24 @@
 import os
 import sqlite3
 import tempfile
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from destination_squadstack.rejected_records.part_files import PartFile, StorageWriter
+from destination_squadstack.rejected_records.part_files import StorageWriter
 from destination_squadstack.rejected_records.storage import RejectedRecordStorage
 from destination_squadstack.sent_leads.database import database_from, new_database
-from destination_squadstack.sent_leads.journal import Damaged, Member, pack, unpack
+from destination_squadstack.sent_leads.found_journals import FoundJournals
+from destination_squadstack.sent_leads.journal import Damaged, pack, unpack
+from destination_squadstack.sent_leads.journal_list import FOLDER, JournalList, Listed
 from destination_squadstack.sent_leads.memory import SentLeads
+from destination_squadstack.sent_leads.own_journal import NAME as JOURNAL
+from destination_squadstack.sent_leads.own_journal import OwnJournal
 from destination_squadstack.sent_leads.snapshot import Manifest, read_manifest, read_parts, write_parts
 from squadstack_common.clock import Clock
 
-FOLDER = ".squadstack/sent"
 MANIFEST = f"{FOLDER}/manifest.json"
-_JOURNAL = "journal-"
-_SNAPSHOT = "snapshot-"
-_JOURNAL_NAME = f"{FOLDER}/{_JOURNAL}"
-# Outcomes that wait for so many others cost a call each if the run is killed.
-EVENTS_KEPT_BACK = 1_000
-# A run that has not said that it ended was killed, if it began so long ago. A platform gives up on one after days.
-_KILLED_AFTER_MS = 14 * 24 * 60 * 60 * 1000
+_SNAPSHOT = f"{FOLDER}/snapshot-"
 _MS = 1000
 
 Log = Callable[[str, str], None]
@@ -52,58 +48,80 @@ class MemoryFiles:
         self._days = resend_after_days
         self._read_only = read_only
         self._new_salt = new_salt
-        self._journal = PartFile(writer, f"{_JOURNAL_NAME}{run_id}-", "")
-        self._members = 0
-        self._has_ended = False
+        self._listed = JournalList(writer)
+        self._manifest: bytes | None = None
+        # Files that nobody needs any more once this run has stored its memory, and those that are lost.
+        self._spent: list[str] = []
+        self._lost: frozenset[str] = frozenset()
         # Whether the snapshot lacks something that was found beside it, or is damaged.
         self._is_to_be_replaced = False
-        self._manifest: bytes | None = None
-        # Files that nobody needs any more once this run has stored its memory.
-        self._spent: list[str] = []
-        self._journals: set[str] = set()
-        self._knows: dict[str, int] = {}
-        self.memory = self._load()
+        self.memory, self._journals_found = self._load()
+        self._journal = OwnJournal(
+            writer,
+            self.memory,
+            run_id=run_id,
+            knows={each: last_at for each, (last_at, _) in self.memory.table.runs().items() if each != run_id},
+            listed=self._listed,
+            read_only=read_only,
+        )
 
     # --- loading
 
-    def _load(self) -> SentLeads:
+    def _load(self) -> tuple[SentLeads, FoundJournals]:
         """Return what is known.
 
         Raises:
             OSError: The storage cannot be read.
         """
+        trouble: str | None = None
+        listed: Listed | None = Listed()
+        try:
+            listed = self._listed.read()
+        except Damaged as damaged:
+            trouble = str(damaged)
         names = self._storage.names(FOLDER)
         self._manifest = self._read_manifest()
-        trouble: str | None = None
+        found = FoundJournals(self._storage, names, now=self._now())
+        self._lost = frozenset() if listed is None else listed.files - set(names)
         try:
-            memory = self._snapshot()
+            memory, has_list = self._snapshot(found, listed)
         except Damaged as damaged:
-            if (now := self._read_manifest()) != self._manifest:
-                # Another run has stored its memory meanwhile.
-                self._manifest = now
+            if self._has_moved_on():
                 return self._load()
-            trouble = str(damaged)
             memory = self._begin(new_database(self._new_salt()))
-        journals = _by_run(names)
-        self._journals = set(journals)
-        if trouble is None:
-            trouble = self._replay(memory, journals)
-            what = "Nothing that it says is believed"
-        else:
-            what = "Who left before today is not known"
+            found.pass_over(memory.table)
             self._spent += names
-            for run_id, files in journals.items():
-                memory.pass_over(run_id, self._count(files))
-        memory.ready()
+            what = "Who left before today is not known"
+            trouble = str(damaged)
+        else:
+            if self._lost or (has_list and listed is None):
+                if self._has_moved_on():
+                    return self._load()
+                trouble = "a file of its journal is missing" if self._lost else "the list of its journals is missing"
+                found.without(self._lost, memory.table)
+            trouble = found.take_in(memory.table) or trouble
+            if trouble is not None:
+                memory.table.make_void()
+            what = "Nothing that it says is believed"
+        memory.table.begin()
+        self._is_to_be_replaced = trouble is not None or found.has_news
+        self._spent += found.spent
+        self._warn(trouble, what, len(found.conflicts))
+        return memory, found
+
+    def _warn(self, trouble: str | None, what: str, conflicts: int) -> None:
+        if conflicts:
+            self._log(
+                "WARN",
+                f"Two syncs ran at once and sent {conflicts} of the same leads, so nobody knows which values "
+                "stand: their records are sent again. Give each connection leads or a bucket_path of its own.",
+            )
         if trouble is not None:
-            self._is_to_be_replaced = True
             self._log(
                 "WARN",
                 f"The memory of what was sent ({FOLDER} in object_storage_config) cannot be used: {trouble}. {what}: "
                 "this sync sends every record.",
             )
-        self._knows = {run_id: last_at for run_id, (last_at, _) in memory.runs().items()}
-        return memory
 
     def _read_manifest(self) -> bytes | None:
         try:
@@ -111,96 +129,28 @@ class MemoryFiles:
         except FileNotFoundError:
             return None
 
+    def _has_moved_on(self) -> bool:
+        """Tell whether another run has stored its memory since this one read the manifest."""
+        return self._read_manifest() != self._manifest
+
     def _begin(self, database: sqlite3.Connection) -> SentLeads:
         return SentLeads(database, run_id=self._run_id, resend_after_days=self._days)
 
-    def _snapshot(self) -> SentLeads:
+    def _snapshot(self, found: FoundJournals, listed: Listed | None) -> tuple[SentLeads, bool]:
+        """Return the memory of the snapshot, and whether there has to be a list of journals beside it."""
         if self._manifest is None:
-            return self._begin(new_database(self._first_salt()))
+            if found.runs and (listed is None or listed.beside_snapshot):
+                raise Damaged("its manifest is missing")
+            # A run that was killed before there was a snapshot has left its salt in its journal.
+            return self._begin(new_database(found.first_salt() or self._new_salt())), False
         manifest = read_manifest(self._manifest)
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "sent_leads")
             read_parts(manifest, lambda name: self._storage.read(f"{FOLDER}/{name}"), file)
             try:
-                return self._begin(database_from(str(file)))
+                return self._begin(database_from(str(file))), manifest.lists_journals
             except (sqlite3.Error, TypeError):
                 raise Damaged("its snapshot is in no known form") from None
-
-    def _first_salt(self) -> bytes:
-        """Return the salt of a memory that has no snapshot yet: that of its journals, if a run was killed before."""
-        for name in self._storage.names(FOLDER):
-            if name.startswith(_JOURNAL_NAME):
-                for member in unpack(self._storage.read(name)):
-                    return bytes.fromhex(member.salt)
-        return self._new_salt()
-
-    def _replay(self, memory: SentLeads, journals: dict[str, list[str]]) -> str | None:
-        """Apply the journals that are not in the snapshot; return what is wrong with one of them."""
-        trouble: str | None = None
-        fresh: list[tuple[int, str, list[Member]]] = []
-        merged = {run_id: members for run_id, (_, members) in memory.runs().items()}
-        for run_id, names in journals.items():
-            try:
-                members = self._members_of(run_id, names, merged.get(run_id, 0), memory.salt.hex())
-            except Damaged as damaged:
-                trouble = str(damaged)
-                memory.pass_over(run_id)
-                self._spent += names
-            else:
-                if members:
-                    fresh.append((len(members[0].knows), run_id, members))
-        self._is_to_be_replaced = bool(fresh)
-        conflicts: set[tuple[int, str]] = set()
-        # A run that knew of another one knew of all that that one did.
-        for _, _, members in sorted(fresh, key=lambda entry: entry[:2]):
-            own: set[tuple[int, str]] = set()
-            for member in members:
-                memory.replay(member.run_id, member.scopes, member.events, member.knows, own)
-            conflicts |= own
-        if trouble is not None:
-            memory.make_void()
-        if conflicts:
-            self._log(
-                "WARN",
-                f"Two syncs ran at once and sent {len(conflicts)} of the same leads, so nobody knows which values "
-                "stand: their records are sent again. Give each connection leads or a bucket_path of its own.",
-            )
-        return trouble
-
-    def _members_of(self, run_id: str, names: list[str], merged: int, salt: str) -> list[Member]:
-        """Return what of a run's journal is not in the snapshot, and note which of its files are not needed."""
-        fresh: list[Member] = []
-        ended = False
-        knows: dict[str, int] = {}
-        for name in names:
-            new = False
-            for member in unpack(self._storage.read(name)):
-                # Only the first one of a file says it.
-                knows = dict(member.knows) or knows
-                ended |= member.ended
-                if member.number >= merged:
-                    new = True
-                    fresh.append(replace(member, knows=knows))
-            # The last file may still grow.
-            if not new and (name != names[-1] or ended or self._is_long_ago(member)):
-                self._spent.append(name)
-        for number, member in enumerate(fresh, merged):
-            if member.number != number or member.run_id != run_id:
-                raise Damaged("a part of its journal is missing")
-            if member.salt != salt:
-                raise Damaged("its journal is that of another memory")
-        return fresh
-
-    def _count(self, names: list[str]) -> int | None:
-        """Return how many members a run's journal has, None if that cannot be told."""
-        try:
-            return 1 + max(member.number for name in names for member in unpack(self._storage.read(name)))
-        except Damaged:
-            return None
-
-    def _is_long_ago(self, member: Member) -> bool:
-        last_at = max((event[2] for event in member.events), default=0)
-        return last_at < self._now() - _KILLED_AFTER_MS
 
     def _now(self) -> int:
         return int(self._clock.wall() * _MS)
@@ -213,11 +163,7 @@ class MemoryFiles:
         Raises:
             SyncError: It cannot be stored, so nothing may be sent.
         """
-        memory = self.memory
-        if len(memory.events) - len(memory.uncovered) >= EVENTS_KEPT_BACK or (
-            memory.uncovered and not memory.uncovered.isdisjoint(leads)
-        ):
-            self.commit()
+        self._journal.before_sending(leads)
 
     def commit(self, *, ended: bool = False) -> None:
         """Put what has happened into the journal.
@@ -225,24 +171,7 @@ class MemoryFiles:
         Raises:
             SyncError: It cannot be stored.
         """
-        memory = self.memory
-        if self._read_only:
-            memory.take_events()
-        if not memory.events and not (ended and self._members and not self._has_ended):
-            return
-        member = Member(
-            run_id=self._run_id,
-            number=self._members,
-            salt=memory.salt.hex(),
-            knows=self._knows if self._journal.is_new else {},
-            scopes=memory.scope_names(),
-            events=memory.events,
-            ended=ended,
-        )
-        self._journal.append(pack(member))
-        memory.take_events()
-        self._members += 1
-        self._has_ended = ended
+        self._journal.commit(ended=ended)
 
     # --- storing
 
@@ -253,10 +182,10 @@ class MemoryFiles:
             SyncError: It cannot be stored; this run's journal holds what it has learned.
         """
         self.commit(ended=True)
-        if self._read_only or (not self._members and not self._is_to_be_replaced):
+        if self._read_only or (not self._journal.members and not self._is_to_be_replaced):
             return
         try:
-            moved_on = self._read_manifest() != self._manifest
+            moved_on = self._has_moved_on()
         except OSError:
             moved_on = True
         if moved_on:
@@ -268,14 +197,21 @@ class MemoryFiles:
             return
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "sent_leads")
-            self.memory.store(str(file), members=self._members, now=self._now(), journals=self._journals)
+            self.memory.table.store(
+                str(file),
+                self.memory.run,
+                members=self._journal.members,
+                now=self._now(),
+                journals=self._journals_found.runs,
+            )
             parts = write_parts(
                 file,
-                f"{_SNAPSHOT}{self._run_id}-",
+                f"{_SNAPSHOT}{self._run_id}-".removeprefix(f"{FOLDER}/"),
                 lambda name, content: self._writer.put(f"{FOLDER}/{name}", content),
             )
-        manifest = Manifest(self._run_id, tuple(parts))
+        manifest = Manifest(self._run_id, tuple(parts), lists_journals=True)
         self._writer.put(MANIFEST, manifest.text())
+        self._listed.drop([*self._spent, *self._lost, *self._journal.files])
         self._clear_away(manifest)
 
     def forget(self, lead_id: str) -> int:
@@ -286,12 +222,12 @@ class MemoryFiles:
             SyncError: It cannot be written.
         """
         ids = {lead_id, self.memory.hidden(lead_id)}
-        entries = self.memory.forget(lead_id)
+        entries = self.memory.table.forget(*ids)
         if entries and not self._read_only:
             self._is_to_be_replaced = True
             self.store()
         for name in self._storage.names(FOLDER):
-            if name.startswith(_JOURNAL_NAME):
+            if name.startswith(JOURNAL):
                 entries += self._forget_in_journal(name, ids)
         return entries
 
@@ -309,20 +245,18 @@ class MemoryFiles:
 
     def _clear_away(self, manifest: Manifest) -> None:
         """Delete what nobody needs. Keys that may not delete leave files that are passed over."""
-        kept = {f"{FOLDER}/{part.name}" for part in manifest.parts} | {MANIFEST}
+        kept = {f"{FOLDER}/{part.name}" for part in manifest.parts}
         before = set() if self._manifest is None else _part_names(self._manifest)
-        snapshots = f"{FOLDER}/{_SNAPSHOT}"
-        for name in {*self._spent, *before}:
-            if name in kept or (not name.startswith(snapshots) and not name.startswith(_JOURNAL_NAME)):
-                continue
-            try:
-                self._storage.remove(name)
-            except OSError:
-                return
+        for name in {*self._spent, *before} - kept:
+            if name.startswith((_SNAPSHOT, JOURNAL)):
+                try:
+                    self._storage.remove(name)
+                except OSError:
+                    return
 
     def close(self) -> None:
         """Let go of the memory."""
-        self.memory.close()
+        self.memory.table.close()
 
 
 def has_memory(storage: RejectedRecordStorage) -> bool:
@@ -332,15 +266,6 @@ def has_memory(storage: RejectedRecordStorage) -> bool:
     except OSError:
         # Keys that may only write have never kept one.
         return False
-
-
-def _by_run(names: Iterable[str]) -> dict[str, list[str]]:
-    """Return the journals' files by the run that their names tell, in order."""
-    journals: defaultdict[str, list[str]] = defaultdict(list)
-    for name in sorted(names):
-        if name.startswith(_JOURNAL_NAME):
-            journals[name.removeprefix(_JOURNAL_NAME).rpartition("-")[0]].append(name)
-    return dict(journals)
 
 
 def _part_names(manifest: bytes) -> set[str]:

@@ -32,14 +32,15 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Which files make up a snapshot, and which run wrote it."""
+    """Which files make up a snapshot, which run wrote it, and whether there is a list of the journals beside it."""
 
     run_id: str
     parts: tuple[Part, ...]
+    lists_journals: bool = False
 
     def text(self) -> bytes:
         """Return the content of the file."""
-        content = {"format": FORMAT, "version": VERSION, "run_id": self.run_id, "parts": list(map(asdict, self.parts))}
+        content = {"format": FORMAT, "version": VERSION, **asdict(self)}
         return orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n"
 
 
@@ -55,7 +56,8 @@ def read_manifest(text: bytes) -> Manifest:
             raise Damaged("it was written by another version")
         if content["format"] != FORMAT:
             raise Damaged("its manifest is in no known form")
-        return Manifest(content["run_id"], tuple(Part(**part) for part in content["parts"]))
+        parts = tuple(Part(**part) for part in content["parts"])
+        return Manifest(content["run_id"], parts, lists_journals=content.get("lists_journals", False))
     except (ValueError, KeyError, TypeError, AttributeError):
         raise Damaged("its manifest is not whole") from None
 

@@ -7,8 +7,10 @@ from destination_squadstack.campaigns import CampaignOperation, LeadNamespace
 from destination_squadstack.engine.tracking import Origin, Outcome, OwnRecord, Unchanged
 from destination_squadstack.errors import ConfigError, SyncError, TransientError
 from destination_squadstack.routing import Route
-from destination_squadstack.sent_leads.memory import Scope, SentLeads
+from destination_squadstack.sent_leads.memory import SentLeads
 from destination_squadstack.sent_leads.memory_files import Log, MemoryFiles
+from destination_squadstack.sent_leads.missing_leads import MissingLeads
+from destination_squadstack.sent_leads.scopes import Scope
 from destination_squadstack.sent_leads.who_left import Reading, not_read_to_its_end, reason_to_keep_all
 from squadstack_common.clock import Clock
 from squadstack_common.lossless_json import dump
@@ -54,6 +56,7 @@ class LeadTracker:
     ) -> None:
         self._files = files
         self._memory = files.memory
+        self._missing = MissingLeads(files.memory)
         self._hosts = hosts
         self._clock = clock
         self._log = log
@@ -167,18 +170,18 @@ class LeadTracker:
         for stream in sound:
             route, scope = stream.route, self._scope(stream.route, stream.route.lane)
             if route.gone is not None:
-                for lead_id in self._memory.missing(scope, complete):
+                for lead_id in self._missing.of(scope, complete):
                     yield _gone(route, lead_id)
-            if (scope.namespace, scope.stream) in complete:
-                self._memory.hand_over(scope, complete, self._now())
+            if scope.stream_key in complete:
+                self._missing.hand_over(scope, complete, self._now())
 
     def _is_sound(self, stream: _Stream, complete: set[tuple[str, str]], problems: list[SyncError]) -> bool:
         """Tell whether what is missing from a stream has left it."""
         route, scope = stream.route, self._scope(stream.route, stream.route.lane)
         if route.gone is None:
             return True
-        known = self._memory.known([scope])
-        missing = sum(1 for _ in self._memory.missing(scope, complete)) if known else 0
+        known = self._missing.known(scope)
+        missing = sum(1 for _ in self._missing.of(scope, complete)) if known else 0
         if not missing:
             return stream.status == COMPLETE
         if stream.status != COMPLETE:

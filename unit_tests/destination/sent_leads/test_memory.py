@@ -4,7 +4,10 @@ import pytest
 
 from destination_squadstack.engine.tracking import Outcome, Unchanged
 from destination_squadstack.sent_leads.database import new_database
+from destination_squadstack.sent_leads.journal import Member
 from destination_squadstack.sent_leads.memory import SentLeads
+from destination_squadstack.sent_leads.merge import take_in
+from destination_squadstack.sent_leads.missing_leads import MissingLeads
 from destination_squadstack.sent_leads.resend import is_due
 
 DAY = 24 * 60 * 60 * 1000
@@ -16,7 +19,8 @@ class Memory:
     """A memory, asked and told by stream."""
 
     def __init__(self, *streams, campaigns=None):
-        self.sent = SentLeads(new_database(b"0123456789abcdef"), run_id="run-0", resend_after_days=30)
+        self.runs, self.database = 0, new_database(b"0123456789abcdef")
+        self.sent = SentLeads(self.database, run_id="run-0", resend_after_days=30)
         self.now = NOW
         self.scopes = {
             stream: self.sent.scope((campaigns or {}).get(stream, "host crm ref-1"), None, stream)
@@ -42,12 +46,12 @@ class Memory:
 
     def begin(self):
         """Go on as the next run."""
-        self.sent.ready()
-        again = SentLeads(self.sent._database, run_id=f"{self.sent.run_id}+", resend_after_days=30)
-        self.sent = again
+        self.runs += 1
+        self.sent.table.begin()
+        self.sent = SentLeads(self.database, run_id=f"run-{self.runs}", resend_after_days=30)
 
     def missing(self, stream="leads", complete=()):
-        return list(self.sent.missing(self.scopes[stream], {("", name) for name in complete}))
+        return list(MissingLeads(self.sent).of(self.scopes[stream], {("", name) for name in complete}))
 
 
 @pytest.fixture
@@ -60,7 +64,7 @@ def memory():
 
     yield build
     for each in memories:
-        each.sent.close()
+        each.database.close()
 
 
 def test_a_record_on_its_way_makes_the_next_one_of_its_lead_no_unchanged_one(memory):
@@ -147,7 +151,7 @@ def test_a_lead_is_missing_that_was_accepted_and_not_read_again(memory):
     it.look("L1", b"a")
     it.sent.see(it.scopes["leads"], "L3")
     assert it.missing() == ["L2"]
-    assert it.sent.known([it.scopes["leads"]]) == 3
+    assert MissingLeads(it.sent).known(it.scopes["leads"]) == 3
 
 
 def test_a_lead_is_missing_whose_first_record_has_no_known_outcome(memory):
@@ -218,24 +222,24 @@ def test_a_later_record_of_a_lead_is_known_by_its_time(memory):
     assert not it.sent.knows_later(it.scopes["leads"], "L2", 0)
 
 
-def events_of_a_run(memory):
+def member_of_a_run(memory):
     """Return what a run has written into its journal: a record that was rejected, and one that took it back."""
     memory.sending("L1")
     memory.sent.withdraw(memory.scopes["leads"], "L1", memory.now)
     memory.settle("L1", b"a", Outcome.NOT_APPLIED)
-    return memory.sent.scope_names(), memory.sent.take_events()
+    scopes, events = memory.sent.table.scopes.names(), memory.sent.take_events()
+    return Member("run-1", 0, "", {}, scopes, events, ended=False)
 
 
 def test_a_lead_that_a_killed_run_withdrew_is_not_retried_by_the_next(memory):
-    scopes, events = events_of_a_run(memory())
     later = memory()
-    later.sent.replay("run-1", scopes, events, {}, set())
+    take_in(later.sent.table, member_of_a_run(memory()), set())
     assert later.sent.knows_later(later.scopes["leads"], "L1", later.now)
 
 
 def test_a_lead_that_is_sent_again_is_withdrawn_no_more(memory):
     again = memory()
-    events_of_a_run(again)
+    member_of_a_run(again)
     again.sending("L1")
     again.settle("L1", b"b", Outcome.NOT_APPLIED)
     assert not again.sent.knows_later(again.scopes["leads"], "L1", again.now)

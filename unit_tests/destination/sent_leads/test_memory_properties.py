@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from destination_squadstack.engine.tracking import Outcome
 from destination_squadstack.rejected_records.part_files import StorageWriter
 from destination_squadstack.sent_leads.memory_files import MemoryFiles
+from destination_squadstack.sent_leads.missing_leads import MissingLeads
 
 LEADS = [f"L{number}" for number in range(4)]
 BODIES = [b"a", b"b"]
@@ -90,6 +91,7 @@ class Run:
             new_salt=lambda: b"0123456789abcdef",
         )
         self.memory = self.files.memory
+        self.missing = MissingLeads(self.memory)
         self.scopes = {stream: self.memory.scope("ref-1", None, stream) for stream in STREAMS}
         self.waiting = []
 
@@ -101,9 +103,9 @@ class Run:
         self.answer_until(0)
         complete = {("", stream) for stream in STREAMS}
         for scope in self.scopes.values():
-            for lead_id in list(self.memory.missing(scope, complete)):
+            for lead_id in list(self.missing.of(scope, complete)):
                 self.send(scope, lead_id, b"{}", "disable", Outcome.ENDED)
-            self.memory.hand_over(scope, complete, NOW)
+            self.missing.hand_over(scope, complete, NOW)
         self.answer_until(0)
         self.step()
         self.files.store()

@@ -14,7 +14,9 @@ from destination_squadstack.rejected_records.part_files import StorageWriter
 from destination_squadstack.rejected_records.storage import LocalFolderStorage
 from destination_squadstack.sent_leads import journal, snapshot
 from destination_squadstack.sent_leads.database import VERSION
-from destination_squadstack.sent_leads.memory_files import FOLDER, MemoryFiles
+from destination_squadstack.sent_leads.journal_list import FOLDER
+from destination_squadstack.sent_leads.memory_files import MemoryFiles
+from destination_squadstack.sent_leads.missing_leads import MissingLeads
 
 VERSIONS = Path(__file__).with_name("versions")
 WRITTEN_AT = 1_700_000_000_000
@@ -57,6 +59,6 @@ def test_a_memory_of_each_version_is_read(version, tmp_path):
         Unchanged(None),
         None,
     ]
-    assert memory.known([scope]) == 3
+    assert MissingLeads(memory).known(scope) == 3
     assert logs == []
     files.close()
