@@ -81,7 +81,7 @@ def measure(leads: int, *, delivery_log: bool = False, state_every: int = 10_000
 def config(port: int, store: Path, *, delivery_log: bool) -> dict[str, Any]:
     """Return the config of the destination."""
     return {
-        "squadstack": {"token": "t", "base_url": f"http://127.0.0.1:{port}", "calls_per_minute": 1_000_000},
+        "squadstack": {"token": "bench-token", "base_url": f"http://127.0.0.1:{port}", "calls_per_minute": 1_000_000},
         "default": {"operation": "upsert", "ref_id": "bench", "send": "changed", "when_gone": "disable"},
         "object_storage_config": {"storage_type": "Local", "bucket_path": str(store)},
         "delivery_log": delivery_log,

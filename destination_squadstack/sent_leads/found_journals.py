@@ -1,4 +1,4 @@
-"""The journals that a run finds beside the snapshot: what of them is not in it, and which files nobody needs any more."""
+"""The journals that a run finds beside the snapshot: what of them is not in it, and which files are needed no more."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable

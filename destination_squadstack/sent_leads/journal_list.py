@@ -1,9 +1,9 @@
 """The list of the journals that there must be: one that somebody deletes would be noticed by nothing else.
 
 A run puts each file of its journal on the list before it sends what that file covers, and the run that has taken a file
-into its snapshot takes it off. The list also says that there has been a snapshot: journals that are older than one may be
-left beside it, and without it they would claim what is no longer so. Two runs that write the list at one time may lose a name: then nobody notices if that
-file is lost too.
+into its snapshot takes it off. The list also says that there has been a snapshot: journals that are older than one may
+be left beside it, and without it they would claim what is no longer so. Two runs that write the list at one time may
+lose a name: then nobody notices if that file is lost too.
 """
 
 from collections.abc import Collection

@@ -10,6 +10,7 @@ from enum import IntFlag
 from typing import Any
 
 from destination_squadstack.engine.tracking import Outcome
+from destination_squadstack.sent_leads.database import write_to
 from destination_squadstack.sent_leads.scopes import Scope, Scopes
 
 # The runs that are told apart: who wrote an entry matters only where two ran at once.
@@ -223,7 +224,7 @@ class LeadTable:
         # One that is forgotten would have its journal applied anew.
         forgotten: list[tuple[Any]] = [(number,) for number, run_id in old if run_id not in journals]
         self._database.executemany("DELETE FROM run WHERE number = ?", forgotten)
-        self._execute("VACUUM INTO ?", (path,))
+        write_to(self._database, path)
 
     def close(self) -> None:
         """Delete the database."""

@@ -18,7 +18,9 @@ def take_in(table: LeadTable, member: Member, conflicts: set[Key]) -> None:
     """
     run = table.run_number(member.run_id)
     names = table.run_names()
-    here = {number: table.scopes.of(campaign, namespace, stream) for number, campaign, namespace, stream in member.scopes}
+    here = {
+        number: table.scopes.of(campaign, namespace, stream) for number, campaign, namespace, stream in member.scopes
+    }
     for number, lead_id, at, *outcome in member.events:
         scope = here[number]
         if not outcome:
