@@ -133,20 +133,12 @@ webhooks-fuzz: venv  ## Send the receiver of webhooks 10,000 odd bodies, on SQLi
 PEERS := .bench/singer/.requirements .bench/dlt/.requirements
 
 .PHONY: bench
-bench: venv $(PEERS)  ## Compare both connectors with their peers, and write docs/performance.md; BENCH_ARGS=--quick only tries it.
+bench: venv $(PEERS)  ## Compare both connectors with their peers on an idle machine, and write docs/performance.md; BENCH_ARGS="--only NAME", --quick, --list.
 	@.venv/bin/python -m benchmarks $(BENCH_ARGS)
-
-.PHONY: bench-source
-bench-source: venv $(PEERS)  ## The source's part of it, printed only.
-	@.venv/bin/python -m benchmarks --only source $(BENCH_ARGS)
-
-.PHONY: bench-destination
-bench-destination: venv $(PEERS)  ## The destination's part of it, printed only.
-	@.venv/bin/python -m benchmarks --only destination $(BENCH_ARGS)
 
 # Each client lives in an environment of its own, as at its users: neither the connectors nor the clients must fit the others.
 CLIENTS = pyairbyte airbyte_serverless airbyte_cdk builder_cdk jsonschema dagster
-CLIENT_REQUIREMENTS = $(wildcard clients/*/requirements.in examples/*/requirements.in)
+CLIENT_REQUIREMENTS = $(wildcard clients/*/requirements.in examples/*/requirements.in benchmarks/peers/*/requirements.in)
 
 # Without dependencies, which the file lists all: of a package that one asks for with an extra and another without, pip
 # would take the second for unpinned as soon as a newer one is out.
@@ -207,7 +199,7 @@ lock: venv  ## Pin and hash the requirements anew; LOCK_ARGS=--upgrade takes new
 
 # Extras stay: where a pin has lost its extra, pip takes another package's wish for that extra for an unpinned one.
 .PHONY: lock-clients
-lock-clients: venv  ## Pin and hash the requirements of the clients anew; the largest takes some minutes.
+lock-clients: venv  ## Pin and hash the requirements of the clients and the benchmarks' peers anew; the largest takes some minutes.
 	@set -e; for input in $(CLIENT_REQUIREMENTS); do \
 		$(COMPILE) --no-strip-extras --output-file $${input%.in}.txt $$input; \
 	done

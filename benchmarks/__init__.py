@@ -1,1 +1,1 @@
-"""Measurements and endurance tests that the documentation's figures come from; no wheel and no image holds them."""
+"""Measurements that docs/performance.md comes from; no wheel and no image holds them."""

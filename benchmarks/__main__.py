@@ -1,105 +1,121 @@
-"""`python -m benchmarks` (`make bench`): both connectors against their peers; writes docs/performance.md, with charts.
+"""`python -m benchmarks` (`make bench`): both connectors against their peers; writes docs/performance.md.
 
-Each run is a process of its own, kept to one core; the server runs on another. The runs are interleaved, so that a busy
-moment of the machine hits all; wall time is the median of them, CPU time the least. What it takes to start is measured
-with a single record and taken off. The peers live in environments of their own, made from the requirements beside them.
+Results are kept in build/bench/results.json after each scenario. If all of them are measured on a quiet machine, they
+are also written to benchmarks/results.json, and the page with them.
 """
 
 import argparse
 import sys
-import tempfile
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import cold, destination, page, source
-from benchmarks.measure import Figures, Took, compare, server
+from benchmarks import machine, page, results
+from benchmarks.figures import Run
+from benchmarks.measure import measure
+from benchmarks.results import Results
+from benchmarks.scenario import HERE
 
-QUICK = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What is moved, and how far away the server is. `page_size` and `campaigns` are of the source."""
-
-    connector: str
-    records: int
-    latency: float
-    page_size: int = 100
-    campaigns: int = 1
-
-    def __str__(self) -> str:
-        answered = f"answers after {self.latency * 1000:.0f} ms"
-        if self.connector == "destination":
-            return f"{self.records:,} records, 100 a call, {answered}"
-        campaigns = "1 campaign" if self.campaigns == 1 else f"{self.campaigns} campaigns"
-        return f"{self.records:,} records of {campaigns}, {self.page_size} a page, {answered}"
-
-
-SCENES = (
-    Scene("destination", 100_000, 0.0),
-    Scene("destination", 10_000, 0.1),
-    Scene("destination", 4_000, 0.3),
-    Scene("source", 100_000, 0.0, page_size=1000),
-    Scene("source", 100_000, 0.0, page_size=100),
-    Scene("source", 100_000, 0.0, page_size=100, campaigns=200),
-    Scene("source", 5_000, 0.1, page_size=100),
-    Scene("source", 10_000, 0.1, page_size=100, campaigns=10),
-    Scene("source", 5_000, 0.3, page_size=100, campaigns=10),
-)
-# Every contender once, near and far.
-QUICK_SCENES = (SCENES[0], SCENES[3], SCENES[7])
+BUILD = HERE.parent / "build/bench"
+KEPT = HERE / "results.json"
+DOCS = HERE.parent / "docs"
+SAY = Console(highlight=False, soft_wrap=True).print
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Compare, print, and write the page."""
+    """Measure, print, and write the page; the code is 1 if that may not be."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--runs", type=int, default=3, help="runs of each contender, interleaved")
-    parser.add_argument("--only", choices=("source", "destination"), help="one connector; the page is not written")
-    parser.add_argument("--records", type=float, default=1.0, help="times the records of every scene, 0.5 being half")
-    parser.add_argument("--quick", action="store_true", help="a small run that proves the harness, and no figure")
+    parser.add_argument("--only", nargs="+", choices=page.SCENARIOS, metavar="NAME", help="these alone; no page")
+    parser.add_argument("--runs", type=int, default=5, help="runs of each contender, in turns (default: %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="a small run that tries it, and proves no figure")
+    parser.add_argument("--resume", action="store_true", help="measure only what build/bench/results.json lacks")
+    parser.add_argument("--page", type=Path, metavar="RESULTS", help="write the page from a file; measure nothing")
+    parser.add_argument("--into", type=Path, default=DOCS, help="the page's folder (default: docs)")
+    parser.add_argument("--list", action="store_true", help="name the scenarios")
     options = parser.parse_args(arguments)
-    runs, part = (1, 1 / QUICK) if options.quick else (options.runs, options.records)
-    console = Console(highlight=False, width=120)
-    results: list[tuple[Scene, list[Figures]]] = []
-    starts: dict[str, list[Took]] = {}
-    for scene in QUICK_SCENES if options.quick else SCENES:
-        if options.only in (None, scene.connector):
-            scene = replace(scene, records=_records(scene, part))  # noqa: PLW2901 - what is really moved
-            found = _play(scene, runs, starts, console)
-            results.append((scene, found))
-            console.print(page.table(found, far=scene.latency > 0))
-    if options.only is None:
-        target = Path(tempfile.mkdtemp(prefix="performance-")) if options.quick else page.FOLDER
-        page.write(target, results, cold.measure(runs), runs)
-        console.print(f"\nWritten: {target / 'performance.md'}")
+    if options.list:
+        SAY("\n".join(page.SCENARIOS))
+        return 0
+    if options.page:
+        return _write(results.load(options.page), options.into)
+    return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
+    names = options.only or list(page.SCENARIOS)
+    whole = not options.quick and not options.only
+    load = machine.wait_for_quiet(SAY) if whole else machine.load()
+    SAY(f"The load is {load:.2f} a core.")
+    if whole and load > machine.MAX_LOAD_A_CORE:
+        SAY(f"Not measured: the load is above {machine.MAX_LOAD_A_CORE} a core. End other work, or try --only NAME.")
+        return 1
+    kept = BUILD / ("results.json" if whole else "tried.json")
+    runs = 1 if options.quick else options.runs
+    found = Results(f"{datetime.now(UTC):%Y-%m-%d}", machine.describe(), machine.versions(), runs, load)
+    if options.resume and kept.exists():
+        found = results.load(kept)
+        found.load_before = max(found.load_before, load)
+    _measure(names, found, kept, quick=options.quick)
+    SAY(f"The load is {found.load_after:.2f} a core; other work had {found.other_work:.0%} of the cores' time.")
+    if missing := [name for name in names if name not in found.scenarios]:
+        SAY(f"Failed: {', '.join(missing)}. What was measured is in {kept}; --resume measures the rest.")
+        return 1
+    if options.only:
+        return 0
+    return _write(found, options.into) if whole else _written(found, BUILD)
+
+
+def _measure(names: Sequence[str], found: Results, kept: Path, *, quick: bool) -> None:
+    """Measure what is not in the results yet; they are kept after each scenario."""
+    began, other, starts = time.monotonic(), machine.OtherWork(), dict[str, list[Run]]()
+    seconds_before, other_before = found.seconds, found.other_work
+    for name in names:
+        if name in found.scenarios:
+            continue
+        scenario = page.SCENARIOS[name]
+        size = scenario.size(quick=quick)
+        SAY(f"\n{name}")
+        try:
+            figures = measure(scenario, size, found.runs, starts, SAY)
+        except Exception as error:  # noqa: BLE001 - one that fails must not cost the results of the others
+            SAY(f"{name} failed: {error!r}")
+            continue
+        found.scenarios[name], found.sizes[name] = figures, size
+        found.load_after, found.other_work = machine.load(), max(other.share(), other_before)
+        found.seconds = seconds_before + time.monotonic() - began
+        results.save(found, kept)
+        SAY(page.title(scenario, size))
+        Console(highlight=False, width=160).print(page.table(scenario, figures))
+        for what, asked, got, reached in page.goals(scenario, figures):
+            SAY(f"{what}: {got} (asked for: {asked}; reached: {reached})")
+
+
+def _write(found: Results, folder: Path) -> int:
+    """Write the page, unless the machine was too busy or something was not measured; return the exit code."""
+    if problem := _problem(found):
+        SAY(f"The page is not written: {problem}")
+        return 1
+    if folder == DOCS:
+        results.save(found, KEPT)
+    return _written(found, folder)
+
+
+def _written(found: Results, folder: Path) -> int:
+    SAY(f"Written: {page.write(folder, found)}")
     return 0
 
 
-def _records(scene: Scene, part: float) -> int:
-    """Return how many records are moved: every campaign has full pages only, so that all calls are of one size."""
-    unit = scene.page_size * scene.campaigns
-    return max(1, round(scene.records * part / unit)) * unit
-
-
-def _play(scene: Scene, runs: int, starts: dict[str, list[Took]], console: Console) -> list[Figures]:
-    console.print(f"\n{scene}")
-    records = scene.records
-    pages = () if scene.connector == "destination" else _pages(scene)
-    with tempfile.TemporaryDirectory() as root, server("--latency", scene.latency, *pages) as port:
-        folder = Path(root)
-        if scene.connector == "destination":
-            rivals = destination.contenders(folder, port, records)
-        else:
-            parallel = scene.campaigns > 1
-            rivals = source.contenders(folder, port, scene.campaigns, scene.page_size, parallel=parallel)
-        return compare(rivals, records=records, runs=runs, folder=folder, port=port, starts=starts, say=console.print)
-
-
-def _pages(scene: Scene) -> tuple[object, ...]:
-    return "--campaigns", scene.campaigns, "--records", scene.records, "--page-size", scene.page_size
+def _problem(found: Results) -> str | None:
+    if found.load_before > machine.MAX_LOAD_A_CORE:
+        return f"the load was {found.load_before:.2f} a core before it began, above {machine.MAX_LOAD_A_CORE}."
+    if found.other_work > machine.MAX_OTHER_WORK:
+        return f"other work had {found.other_work:.0%} of the cores' time, above {machine.MAX_OTHER_WORK:.0%}."
+    if missing := [name for name in page.SCENARIOS if name not in found.scenarios]:
+        return f"not measured: {', '.join(missing)}."
+    return None
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def main(core: str, report: str, *command: str) -> int:
     child = os.posix_spawn(command[0], command, os.environ)
     _, status, used = os.wait4(child, 0)
     seconds = time.monotonic() - began
-    took = {"seconds": seconds, "cpu": used.ru_utime + used.ru_stime, "peak_kib": used.ru_maxrss}
+    took = {"seconds": seconds, "cpu": used.ru_utime + used.ru_stime, "megabytes": used.ru_maxrss * 1024 / 1_000_000}
     Path(report).write_text(json.dumps(took), encoding="ascii")
     return os.waitstatus_to_exitcode(status)
 

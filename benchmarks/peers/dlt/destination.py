@@ -1,6 +1,6 @@
 """The destination's work as a custom destination of dlt that posts 100 leads a call.
 
-python pipeline.py < leads.jsonl                  with ADDRESS in the environment
+python destination.py < leads.jsonl                  with ADDRESS in the environment
 """
 
 import os

@@ -1,6 +1,6 @@
 """The source's work as a rest_api source of dlt: `extract`, which ends with rows in files, neither typed nor loaded.
 
-python source.py ADDRESS SINCE PAGE_SIZE CAMPAIGN…          with PARALLEL in the environment, its threads are used
+python source.py ADDRESS SINCE UNTIL PAGE_SIZE CAMPAIGN…          with PARALLEL in the environment, its threads are used
 """
 
 import os
@@ -11,9 +11,11 @@ from datetime import datetime
 import dlt
 from dlt.sources.rest_api import rest_api_source
 
+_TABLE = "lead_responses"
 
-def main(address: str, since: str, page_size: str, *campaigns: str) -> None:
-    """Read every campaign from a time on."""
+
+def main(address: str, since: str, until: str, page_size: str, *campaigns: str) -> None:
+    """Read every campaign between two times, and print how many rows there were."""
     incremental = {
         "cursor_path": "processed_at",
         "initial_value": since,
@@ -30,10 +32,10 @@ def main(address: str, since: str, page_size: str, *campaigns: str) -> None:
             "resources": [
                 {
                     "name": f"responses_{campaign}",
-                    "table_name": "lead_responses",
+                    "table_name": _TABLE,
                     "endpoint": {
                         "path": f"/api/v4/leads/responses/{campaign}/",
-                        "params": {"page_size": page_size},
+                        "params": {"page_size": page_size, "processed_before": until},
                         "data_selector": "results",
                         "incremental": incremental,
                     },
@@ -44,7 +46,10 @@ def main(address: str, since: str, page_size: str, *campaigns: str) -> None:
         parallelized="PARALLEL" in os.environ,
     )
     with tempfile.TemporaryDirectory() as folder:
-        dlt.pipeline("responses", destination="filesystem", pipelines_dir=folder).extract(source)
+        extracted = dlt.pipeline("responses", destination="filesystem", pipelines_dir=folder).extract(source)
+    tables = [step["table_metrics"] for steps in extracted.metrics.values() for step in steps]
+    rows = sum(metrics[_TABLE].items_count for metrics in tables if _TABLE in metrics)
+    sys.stdout.write(f"records: {rows}\n")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The source's work as a tap of the Meltano singer-sdk: a REST stream, one partition per campaign, incremental.
 
-python tap.py --config config.json          {"address", "since", "page_size", "campaigns"}
+python tap.py --config config.json          {"address", "since", "until", "page_size", "campaigns"}
 """
 
 from datetime import datetime
@@ -65,7 +65,8 @@ class Responses(RESTStream[Any]):
             return dict(parse_qsl(next_page_token.query))
         since = self.get_starting_replication_key_value(context) or self.config["since"]
         after = int(datetime.fromisoformat(since).timestamp() * 1000)
-        return {"page_size": self.config["page_size"], "processed_after": after}
+        before = self.config["until"]
+        return {"page_size": self.config["page_size"], "processed_after": after, "processed_before": before}
 
 
 class TapResponses(Tap):
