@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from source_squadstack.components.privacy import IMPERSONAL_STREAMS, masker_of
-from squadstack_common.personal_fields import Kind, is_about_a_person
-from squadstack_common.privacy import FieldRule, Masker, Plan
+from squadstack_common.personal_fields import Kind
+from squadstack_common.privacy_rules import IMPERSONAL, PERSON, FieldRule, Plan, PrivacyRules
 from squadstack_common.privacy_settings import Action, PrivacySettings
 
 _NUMBERS = (Kind.PHONE_NUMBER, Kind.PERHAPS_PHONE_NUMBER)
@@ -18,17 +18,17 @@ def as_masked(schema: Mapping[str, Any], stream: str, config: Mapping[str, Any])
     if masker is None:
         return dict(schema)
     inside = _inside(PrivacySettings.of(config["privacy"]))
-    return {**schema, "properties": _properties(schema, masker, stream not in IMPERSONAL_STREAMS, inside)}
+    of = IMPERSONAL if stream in IMPERSONAL_STREAMS else PERSON
+    return {**schema, "properties": _properties(schema, masker.rules, of, inside)}
 
 
-def _properties(schema: Mapping[str, Any], masker: Masker, is_person: bool, inside: str) -> dict[str, Any]:
+def _properties(schema: Mapping[str, Any], rules: PrivacyRules, of: int, inside: str) -> dict[str, Any]:
     found = {}
     for name, field in schema["properties"].items():
-        rule = masker.rule(name, is_person=is_person)
+        rule = rules.rule(name, of)
         found[name] = masked = _field(field, rule, inside)
         if rule.plan is Plan.KEEP and "properties" in field:
-            person = is_about_a_person(name, inherited=is_person)
-            masked["properties"] = _properties(field, masker, person, inside)
+            masked["properties"] = _properties(field, rules, rule.inside, inside)
     return found
 
 

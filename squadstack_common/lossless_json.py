@@ -29,6 +29,10 @@ class NotReadable(ValueError):  # noqa: N818 - it is the text that is at fault
     """A text that cannot be parsed. The message says why, without the text, such as "is not JSON"."""
 
 
+class TooDeep(NotReadable):
+    """JSON that is nested more deeply than it can be read."""
+
+
 class TooLarge:
     """A number beyond what programs can hold, such as 1e400: JSON allows it, and no other reader would take it."""
 
@@ -49,7 +53,7 @@ def load(
         surrogates: What to make of a value that may hold half of a surrogate pair: else it is left as it is.
 
     Raises:
-        NotReadable: It is not JSON, or nested too deeply.
+        NotReadable: It is not JSON, or (`TooDeep`) nested too deeply.
     """
     if not has_long_number(text):
         try:
@@ -88,7 +92,7 @@ def _load_exactly(
         value = json.loads(text, parse_constant=constant, parse_float=finite, parse_int=whole)
         return surrogates(value) if surrogates else value
     except RecursionError:
-        raise NotReadable("is nested more deeply than this connector can read") from None
+        raise TooDeep("is nested more deeply than this connector can read") from None
     except ValueError:
         raise NotReadable("is not JSON") from None
 

@@ -17,7 +17,7 @@ The library is imported when the first number needs it: the stock runner of the 
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
-from re import Pattern
+from re import IGNORECASE, Pattern
 from re import compile as compile_pattern
 from types import ModuleType
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -31,6 +31,10 @@ DIGITS: Final = 10
 _SEPARATORS = str.maketrans("", "", " -()")
 _PLUSES = frozenset("+\N{FULLWIDTH PLUS SIGN}")
 _PREFIXES = ("", "+91", "91", "0", "0091")
+# Whom a call goes to: `"Desk 2" <sip:+919876543210@host;transport=tls>`, `tel:9876543210;phone-context=+91`.
+_CALL_ADDRESS = compile_pattern(
+    r"(?:[^<>]*<)?\s*(?:(?:sips?|tel|callto):)?([^@;<>]*)(?:;[a-z-]+(?:=[^;<>@]*)?)*(?:@[^<>]*)?(?:>.*)?", IGNORECASE
+)
 
 
 # The library's own class: not imported, because the library may be missing.
@@ -55,10 +59,29 @@ def e164(value: Any) -> str | None:
     if text is None:
         return None
     digits = plain_digits(text)
+    if digits is None:
+        text = dialled(_whole(text))
+        digits = plain_digits(text)
     if digits is not None:
         return f"+{INDIA}{digits}"
     number = read_number(text)
     return None if number is None else f"+{number.country_code}{number.digits}"
+
+
+def dialled(text: str) -> str:
+    """Return what is dialled of the address of a call; any other text as it is."""
+    address = _CALL_ADDRESS.fullmatch(text)
+    return text if address is None else address[1]
+
+
+def _whole(text: str) -> str:
+    """Return a number without the fraction that spreadsheets and programs write behind it: `9876543210.0`."""
+    if text.__class__ is not str:  # a number as JSON spelled it, such as 9.87654321E9
+        number = float(text)
+        return str(int(number)) if number.is_integer() else text
+    whole, point, fraction = text.rpartition(".")
+    is_whole = point and fraction and not fraction.strip("0") and sum(map(str.isdecimal, whole)) >= DIGITS
+    return whole if is_whole else text
 
 
 def spelled(value: Any) -> str | None:

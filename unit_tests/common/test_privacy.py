@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from squadstack_common import privacy_settings
-from squadstack_common.privacy import Masker, hmac_sha256
+from squadstack_common.hashes import hmac_sha256
+from squadstack_common.privacy import Masker
 from squadstack_common.privacy_settings import PrivacySettings
 
 SALT = "a secret of ours"
@@ -167,6 +168,118 @@ def test_a_text_keeps_what_is_kept():
     assert masked(TEXT_RECORD, fields=["phone_number"])["sms_welcome"] == TEXT_RECORD["sms_welcome"]
 
 
+def test_the_parts_of_a_name_are_found_in_every_script_and_the_letters_of_others_are_left():
+    name = {"contact_name": "मीरा A. देवी"}
+    record = {**name, "notes": "नमस्ते मीरा, मीराबाई। मीरा A देवी", "remarks": "A. देवी", "more": {"msg": "A_देवी"}}
+    left = masked(record, names="drop")
+    assert left["notes"] == "नमस्ते [name], मीराबाई। [name]"
+    assert left["remarks"] == "A. [name]"
+    assert left["more"] == {"msg": "A_[name]"}
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("call 0091-98765-43210 now", "call [phone number] now"),
+        ("९८७६५ ४३२१० or 9876543210/9876543210", "[phone number] or [phone number]/[phone number]"),
+        ("ref 12-3456 7890, 98765432", "ref 12-3456 7890, 98765432"),
+        ("id 5559876543210777", "id [phone number]777"),
+        ("98765----43210 and 9876-x-543210", "98765----43210 and 9876-x-543210"),
+    ],
+)
+def test_a_number_is_found_in_a_text_by_its_digits(text, left):
+    for own in ("+919876543210", "९८७६५४३२१०", 9876543210):
+        assert masked({"phone_number": own, "notes": text}, phone_numbers="drop")["notes"] == left
+
+
+# ── JSON in a text ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_text_that_holds_json_is_looked_into_like_the_object_that_it_is():
+    inner = json.dumps({"agent_name": "Ravi", "age": 2**70})
+    details = {"phone": "98765 43210", "notes": "Asha, 9876543210", "more": inner, "x": [1.5, None, {"name": "Asha"}]}
+    record = {"contact_name": "Asha", "details": f" {json.dumps(details)}", "items": json.dumps([details]), "n": "{}"}
+    left = masked(record, phone_numbers="hash", names="drop")
+    cleaned = {
+        "phone": hashed("+919876543210"),
+        "notes": "[name], [phone number]",
+        "more": f'{{"agent_name":null,"age":{2**70}}}',
+        "x": [1.5, None, {"name": None}],
+    }
+    assert json.loads(left["details"]) == cleaned
+    assert json.loads(left["items"]) == [cleaned]
+    assert left["n"] == "{}"
+
+
+def test_a_text_of_json_in_which_nothing_is_masked_keeps_its_letters():
+    text = '{"b" : 1.50, "a":[1e2,"\u00e9"] , "name_of_queue": "Sales"}'
+    record = {"details": text, "notes": text, "list": [text], "answers": [{"question": "q", "answer": text}]}
+    assert masked(record, phone_numbers="drop", names="drop", fields=["email"]) == record
+
+
+def test_what_only_looks_like_json_is_a_text_in_which_the_number_and_name_are_replaced():
+    record = {"contact_name": "Asha", "phone_number": "9876543210", "details": "{'name': 'Asha', 'no': '98765-43210'}"}
+    left = masked(record, phone_numbers="drop", names="drop")
+    assert left["details"] == "{'name': '[name]', 'no': '[phone number]'}"
+
+
+def test_named_fields_are_found_in_a_text_of_json_and_keys_of_records_are_left_as_they_are():
+    record = {"lead_id": '{"email": "a"}', "details": '{"Email": "a", "lead_id": "L1"}'}
+    assert masked(record, fields=["email"]) == {**record, "details": '{"Email":null,"lead_id":"L1"}'}
+
+
+def test_a_text_of_json_that_is_too_deep_to_be_looked_into_is_dropped():
+    deep = '{"a":' * 5_000 + "1" + "}" * 5_000
+    assert masked({"details": deep, "list": [deep]}, names="drop") == {"details": None, "list": [None]}
+
+
+def test_what_lies_too_deep_in_a_record_to_be_looked_into_is_dropped():
+    record: dict[str, Any] = {"phone": "9876543210", "kept": "x", "a": {}}
+    deepest = record["a"]
+    for _ in range(900):
+        deepest["a"] = deepest = {}
+    deepest["phone"] = "9876543210"
+    left = masked(record, phone_numbers="drop")
+    assert (left["phone"], left["kept"]) == (None, "x")
+    depth = 0
+    while left:
+        depth, left = depth + 1, left["a"]
+    assert depth == 100
+
+
+# ── addresses of calls ─────────────────────────────────────────────────────────────────────────────────────────────
+
+ADDRESSES = (
+    "sip:9876543210@pbx1.example.com:5060",
+    "SIPS:+919876543210@10.0.0.1;transport=tls",
+    "tel:+91-98765-43210",
+    "tel:9876543210;phone-context=+91",
+    '"Desk 2" <sip:09876543210@pbx>',
+)
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_the_address_of_a_call_is_a_number_whatever_its_field_is_called(address):
+    record = {"endpoint": address, "device_endpoints": [address, "user/1071"], "answer": {"x": address}}
+    of_hash = hashed("+919876543210")
+    assert masked(record, phone_numbers="hash") == {
+        "endpoint": of_hash,
+        "device_endpoints": [of_hash, "user/1071"],
+        "answer": {"x": of_hash},
+    }
+    assert masked(record, phone_numbers="drop") == {
+        "endpoint": None,
+        "device_endpoints": [None, "user/1071"],
+        "answer": {"x": None},
+    }
+    assert masked(record, names="drop") == record
+
+
+def test_the_address_of_an_extension_is_no_number():
+    record = {"endpoint": "sip:1071@pbx.example.com", "to": "sip:agent7@pbx1234567.example.com", "a": "telegram: yes"}
+    assert masked(record, phone_numbers="drop") == record
+
+
 def test_fields_are_told_by_their_name_in_any_case_and_hashed_by_what_they_hold():
     record = {"Email": "a@example.com", "deep": [{"email": 12}], "is_kyc": True, "alt_phone": "98765 43210"}
     left = masked(record, fields=["email", "is_kyc", "alt_phone"], fields_action="hash")
@@ -176,6 +289,11 @@ def test_fields_are_told_by_their_name_in_any_case_and_hashed_by_what_they_hold(
         "is_kyc": hashed("true"),
         "alt_phone": hashed("+919876543210"),
     }
+
+
+def test_a_named_field_is_the_same_however_its_letters_are_composed():
+    composed, decomposed = "ईमेल \u00e9", "ईमेल e\u0301"
+    assert masked({decomposed: "x", composed: "y"}, fields=[composed]) == {decomposed: None, composed: None}
 
 
 @pytest.mark.parametrize(("of_all", "of_named", "left"), [("hash", "drop", None), ("drop", "hash", None)])

@@ -5,7 +5,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from squadstack_common.privacy import Masker, hmac_sha256
+from squadstack_common.hashes import hmac_sha256
+from squadstack_common.privacy import Masker
 from squadstack_common.privacy_settings import PrivacySettings
 from test_support import canary
 from test_support.markdown import blocks, section

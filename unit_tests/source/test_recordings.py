@@ -151,10 +151,10 @@ def test_whatever_becomes_of_a_recording_its_lead_has_a_row_and_the_sync_goes_on
     assert sync.failed is None
     assert {lead: record["data"]["status"] for lead, record in sync.records.items()} == STATUSES
     for record in sync.records.values():
-        has_file = record["data"]["status"] == "downloaded"
-        assert ("file_reference" in record, "sha256" in record["data"], "bytes" in record["data"]) == (has_file,) * 3
+        is_there = record["data"]["status"] == "downloaded"
+        assert ("sha256" in record["data"], "bytes" in record["data"]) == (is_there,) * 2
     assert [str(path) for path in staged(tmp_path)] == sorted(
-        record["file_reference"]["staging_file_url"] for record in sync.records.values() if "file_reference" in record
+        record["file_reference"]["staging_file_url"] for record in sync.records.values()
     )
 
 
@@ -178,10 +178,10 @@ def test_without_include_files_the_rows_come_without_their_files(emulator, tmp_p
     assert {call.api for call in emulator.request_log.calls} == {"squadstack"}
 
 
-def test_with_placeholders_every_row_has_a_file(emulator):
+def test_every_row_has_a_file_unless_placeholders_are_off(emulator):
     for path in STATUSES:
         put(emulator, path, path)
-    records = read(emulator, recording_placeholders=True).records
+    records = read(emulator).records
     for record in records.values():
         found = Path(record["file_reference"]["staging_file_url"]).read_bytes()
         assert len(found) == record["file_reference"]["file_size_bytes"]
@@ -193,7 +193,8 @@ def test_with_placeholders_every_row_has_a_file(emulator):
 def test_rows_without_files_are_warned_of_once_and_counted(emulator, caplog):
     for path in ("/expired/e.mp3", "/missing/f.mp3"):
         put(emulator, path, path)
-    read(emulator)
+    records = read(emulator, recording_placeholders=False).records
+    assert not any("file_reference" in record for record in records.values())
     assert len([log for log in caplog.messages if "`squadstack.recording_placeholders`" in log]) == 1
     assert "Stream call_recordings: recordings of campaign 0PT711: 1 expired, 1 missing." in caplog.messages
 

@@ -120,11 +120,11 @@ class RecordingsRetriever(StableWindowRetriever):
         )
 
     def _placeholder(self, key: str, status: RecordingStatus, staging: StagingDirectory) -> StagedFile | None:
-        if self.config["squadstack"].get("recording_placeholders"):
+        if self.config["squadstack"].get("recording_placeholders", True):
             return staging.placeholder(key, status)
         warn_once(
-            f"Stream {self.name} has rows without a file: `status` says what became of the recording. A destination "
-            "that fails on them, as Airbyte's S3 does, needs `squadstack.recording_placeholders`."
+            f"Stream {self.name} has rows without a file: `status` says what became of the recording. Airbyte's S3 "
+            "destination fails on them: switch `squadstack.recording_placeholders` on for it."
         )
         return None
 
