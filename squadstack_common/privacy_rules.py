@@ -1,11 +1,11 @@
 """What is done about a field, by its name and the user's settings; learned once for each name."""
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
-from unicodedata import normalize
 
 from squadstack_common.hashes import Hashes
 from squadstack_common.personal_fields import OUTREACH_PREFIXES, Kind, is_about_a_person, kind_of
@@ -194,4 +194,4 @@ def dropped(_: Any) -> None:
 
 def _comparable(field: str) -> str:
     """Return a field's name as names are compared: é may be one character, or e and an accent."""
-    return normalize("NFC", field.strip().casefold())
+    return unicodedata.normalize("NFC", field.strip().casefold())
