@@ -106,6 +106,7 @@ def sync(
     stream: str = "lead_responses",
     state: Any = None,
     kind: type[SourceSquadstack] = SourceSquadstack,
+    num_workers: int = 1,
     **section: Any,
 ) -> Sync:
     """Read a stream in this process, record by record as the stock runner does, or in pages by `PagedSource`."""
@@ -118,7 +119,7 @@ def sync(
             "lookback_minutes": 0,
             **section,
         },
-        "num_workers": 1,
+        "num_workers": num_workers,
     }
     catalog = ConfiguredAirbyteCatalogSerializer.load(configured(stream, incremental={stream} - {"leads"}))
     source = kind(catalog=catalog, config=config, state=state)

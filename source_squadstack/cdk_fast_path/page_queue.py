@@ -21,7 +21,7 @@ from airbyte_cdk.sources.types import Record
 from source_squadstack.cdk_fast_path.cursor_tracking import CursorTracker
 from source_squadstack.cdk_fast_path.one_thread_pool import OneThreadPool
 from source_squadstack.cdk_fast_path.page import Page, page_of
-from source_squadstack.cdk_fast_path.page_reading import has_files, rows_of
+from source_squadstack.cdk_fast_path.page_reading import announce, has_files, rows_of
 
 if TYPE_CHECKING:
     from queue import Queue
@@ -91,6 +91,11 @@ class PagedConcurrentSource(ConcurrentSource):
 
 class PageProcessor(ConcurrentReadProcessor):
     """Turns queue items into messages."""
+
+    def on_partition(self, partition: Partition) -> None:
+        """Have a partition read, in the order in which partitions are generated."""
+        announce(partition)
+        super().on_partition(partition)
 
     def on_page(self, page: Page) -> Iterator[AirbyteMessage | Page]:
         """Yield a page, with all that the CDK yields before and behind a record."""

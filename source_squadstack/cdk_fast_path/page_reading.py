@@ -13,6 +13,7 @@ from airbyte_cdk.sources.types import Record, StreamSlice
 from source_squadstack.components.response_body import Row
 from source_squadstack.components.retrievers.paged import PagewiseRetriever
 from source_squadstack.components.retrievers.recordings import RecordingsRetriever
+from source_squadstack.components.retrievers.stable_window import StableWindowRetriever
 
 GROUP = 100
 
@@ -26,6 +27,13 @@ def rows_of(partition: Partition) -> Iterator[list[Row]]:
         if isinstance(selector, RecordSelector) and selects_alone(selector):
             return whole_pages(retriever, selector, stream_slice)
     return groups(partition.read())
+
+
+def announce(partition: Partition) -> None:
+    """Tell the retriever of a window that it will be read, before any thread can begin a later one."""
+    retriever, stream_slice = retriever_of(partition), partition.to_slice()
+    if isinstance(retriever, StableWindowRetriever) and isinstance(stream_slice, StreamSlice):
+        retriever.announce(stream_slice)
 
 
 def retriever_of(partition: Partition) -> Retriever | None:

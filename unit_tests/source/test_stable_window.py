@@ -12,6 +12,7 @@ from airbyte_cdk.sources.concurrent_source.thread_pool_manager import ThreadPool
 from airbyte_cdk.sources.streams.concurrent import partition_enqueuer
 
 from source_squadstack.cli import PagedSource
+from source_squadstack.components.retrievers.stable_window import StableWindowRetriever
 from test_support.leads_server import LeadsServer, sync
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -37,6 +38,24 @@ def test_a_lead_that_leaves_and_a_late_one_that_comes_between_two_pages_cost_no_
     assert found.error is None
     assert ids(found) == sorted([*leads(150), "LATE"][:10] + [*leads(150), "LATE"][11:])
     assert len(server.asked) == 3
+
+
+def test_a_quiet_campaign_is_one_call_however_late_the_thread_of_its_first_window_is(monkeypatch):
+    a_later_one_came = threading.Event()
+    reads, read_slice = count(), StableWindowRetriever.read_slice
+
+    def with_a_late_first_thread(retriever, select, stream_slice):
+        if next(reads) == 0:
+            lock = retriever._progress(stream_slice).lock
+            wait = lock.wait
+            lock.wait = lambda timeout: (a_later_one_came.set(), wait(timeout))[1]
+            assert a_later_one_came.wait(60)
+        return read_slice(retriever, select, stream_slice)
+
+    monkeypatch.setattr(StableWindowRetriever, "read_slice", with_a_late_first_thread)
+    server = LeadsServer({"C": leads(50)}, before_answer=lambda *_: a_later_one_came.set()).install(monkeypatch)
+    found = sync(["C"], kind=PagedSource, num_workers=2)
+    assert (found.error, len(server.asked), ids(found)) == (None, 1, sorted(leads(50)))
 
 
 def test_a_lead_that_leaves_and_two_that_come_between_pages_lose_none(monkeypatch):

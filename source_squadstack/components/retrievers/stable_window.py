@@ -30,13 +30,16 @@ from squadstack_common.timestamps import EPOCH, microseconds, parse_time
 PAGES_A_SEGMENT = 80  # about a minute's calls, cuts included: what a killed sync may have to read again
 MAX_PASSES = 10
 MAX_REPEATED_CALLS = 100
+WAIT_FOR_FIRST = 60  # seconds
 
 
 @dataclass
 class CampaignProgress:
     """The progress of a campaign, which its windows share: what is read or being read, and what failed."""
 
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    lock: threading.Condition = field(default_factory=threading.Condition)
+    announced: bool = False
+    first: StreamSlice | None = None  # announced, but not begun
     failed: AirbyteTracedException | None = None
     until: int | None = None
     claimed: list[tuple[int, int]] = field(default_factory=list)
@@ -77,6 +80,10 @@ class StableWindowRetriever(PagewiseRetriever):
                 yield from self._read_unbounded(select, stream_slice)
                 return
             with campaign.lock:
+                # A later window whose thread is faster would read its part alone, and the first the rest: two calls.
+                campaign.lock.wait_for(lambda: campaign.first in (None, stream_slice), WAIT_FOR_FIRST)
+                campaign.first = None
+                campaign.lock.notify_all()
                 if campaign.failed:
                     # The state cannot pass the window that failed: reading later ones would waste calls.
                     raise campaign.failed
@@ -86,6 +93,12 @@ class StableWindowRetriever(PagewiseRetriever):
         except AirbyteTracedException as error:
             campaign.failed = error
             raise
+
+    def announce(self, stream_slice: StreamSlice) -> None:
+        """Take note of a window before any thread may read it: later ones of its campaign leave the first to begin."""
+        campaign = self._progress(stream_slice)
+        if self.bounded and not campaign.announced:
+            campaign.announced, campaign.first = True, stream_slice
 
     def give_up(self, stream_slice: StreamSlice, error: AirbyteTracedException) -> None:
         """Leave the rest of a campaign to the next sync: the state cannot pass what failed."""
