@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -28,6 +29,7 @@ from source_squadstack.cdk_fast_path.page_queue import read_in_one_thread
 from source_squadstack.cdk_fast_path.unvalidated_manifest import without_validation
 from source_squadstack.check import check_contact_center, check_squadstack, check_webhooks
 from source_squadstack.checkpoints import with_checkpoints
+from source_squadstack.components.error_handler import CHECK_SECONDS, CHECK_UNTIL
 from source_squadstack.components.recordings import INCLUDE_FILES
 from source_squadstack.components.requester import ApiRequester
 from source_squadstack.config import problems
@@ -91,7 +93,7 @@ class SourceSquadstack(ConcurrentDeclarativeSource):
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:  # noqa: ARG002
         """Try every configured section with the requests that `read` makes; say what to fix in a sentence."""
-        checking = {**self._filled_in, "__checking": True}
+        checking = {**self._filled_in, "__checking": True, CHECK_UNTIL: time.monotonic() + CHECK_SECONDS}
         factory = ModelToComponentFactory()
         factory.set_api_budget(self.resolved_manifest["api_budget"], checking)
         streams = {stream["name"]: stream for group in self.resolved_manifest["streams"] for stream in group["streams"]}

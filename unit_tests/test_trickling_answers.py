@@ -66,13 +66,24 @@ def test_the_sources_login_that_trickles_counts_as_no_answer_in_each_attempt(clo
     with (
         trickling(HEAD, clock, seconds=SECONDS_A_BYTE, then=b" ") as sockets,
         pytest.raises(
-            AirbyteTracedException, match="an answer that did not come to its end in time, 6 attempts"
+            AirbyteTracedException, match="an answer that did not come to its end in time, 6 attempt"
         ) as failed,
     ):
         usable(session_at("http://portal.example.com/api/v2/login", {"username": "u"}, clock).token())
 
     assert failed.value.failure_type == FailureType.transient_error
     assert_attempts_of(READ_TIMEOUTS * 60, clock, began, sockets, ATTEMPTS)
+
+
+def test_the_connection_test_of_a_login_that_trickles_ends_with_its_first_attempt(clock):
+    login = session_at("http://portal.example.com/api/v2/login", {"username": "u"}, clock, checking=True)
+    began = clock.now
+    with (
+        trickling(HEAD, clock, seconds=SECONDS_A_BYTE, then=b" ") as sockets,
+        pytest.raises(AirbyteTracedException, match="did not come to its end in time, 1 attempt"),
+    ):
+        usable(login.token())
+    assert_attempts_of(READ_TIMEOUTS * 60, clock, began, sockets, 1)
 
 
 @pytest.mark.parametrize(("leads", "seconds"), [(1, 62.4), (100, 300)])

@@ -65,7 +65,8 @@ def _no_token(answer: ApiResponse, result: LoginResult) -> NoToken[Response]:
         case LoginResult.THROTTLED:
             return NoToken(answer, for_good=False)
         case LoginResult.FAILED_FOR_NOW:
-            return NoToken(NoResponse(f"login: HTTP {answer.status}", may_be_applied=False), for_good=False)
+            failed = NoResponse(f"login: HTTP {answer.status}", may_be_applied=False, wait=answer.retry_after)
+            return NoToken(failed, for_good=False)
         case LoginResult.REFUSED:
             refused = NotLoggedIn("login", read_reason(answer.body).text)
         case LoginResult.REDIRECTED:

@@ -54,11 +54,15 @@ class ApiResponse:
 
 @dataclass(frozen=True, slots=True)
 class NoResponse:
-    """No response. `may_be_applied` is false only if the request cannot have reached the API."""
+    """No response. `may_be_applied` is false only if the request cannot have reached the API.
+
+    `wait` is what a failed login asks to wait, in seconds: the call was not sent because of it.
+    """
 
     what: str
     may_be_applied: bool
     timed_out: bool = False
+    wait: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +207,11 @@ def classify_response(
         return ConfigProblem(response.problem, response.detail)
     if isinstance(response, NoResponse):
         return OutcomeUnknown(
-            response.what, may_be_applied=response.may_be_applied, answered=False, timed_out=response.timed_out
+            response.what,
+            may_be_applied=response.may_be_applied,
+            answered=False,
+            timed_out=response.timed_out,
+            wait=response.wait,
         )
     if _OK <= response.status < _REDIRECTS:
         if operation.has_row_results:

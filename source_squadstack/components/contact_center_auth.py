@@ -15,7 +15,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_squadstack.components.connection_errors import environment_error, no_answer, proxy_error, untrusted
 from source_squadstack.components.connections import limit_answers
-from source_squadstack.components.error_handler import ATTEMPTS
+from source_squadstack.components.error_handler import ATTEMPTS, ATTEMPTS_IN_CHECK
 from source_squadstack.components.errors import UnreadableBodyError
 from source_squadstack.components.log import LOGGER
 from source_squadstack.components.response_body import parse_json
@@ -31,6 +31,7 @@ from squadstack_common.contact_center_session import (
     access_token,
     classify_login,
 )
+from squadstack_common.overall_timeout import answer_too_slow
 from squadstack_common.proxies import PROXY_LOGIN, proxy_wants_login
 
 TIMEOUTS = (15.0, 60.0)
@@ -43,6 +44,7 @@ class LoginAttempt(NamedTuple):
     token: str = ""
     how: str = ""
     answer: requests.Response | None = None
+    was_too_slow: bool = False
 
 
 class ContactCenterLogin:
@@ -68,7 +70,7 @@ class ContactCenterLogin:
     def _log_in(self) -> str:
         failed = throttled = 0
         while True:
-            result, token, how, answer = self._attempt()
+            result, token, how, answer, was_too_slow = self._attempt()
             if result is LoginResult.TOKEN:
                 add_to_secrets(token)
                 return token
@@ -78,8 +80,8 @@ class ContactCenterLogin:
                 LOGGER.info("The contact center answers the login with HTTP 429; trying again in %.0f s.", wait)
             elif result is LoginResult.FAILED_FOR_NOW:
                 failed += 1
-                if failed == ATTEMPTS:
-                    raise login_outage(how)
+                if failed == (ATTEMPTS_IN_CHECK if self._checking else ATTEMPTS) or (self._checking and was_too_slow):
+                    raise login_outage(how, failed)
                 wait = 2.0 ** (failed - 1)
                 if answer is not None:
                     wait = outage_wait(answer, wait, "The contact center", checking=self._checking)
@@ -96,7 +98,7 @@ class ContactCenterLogin:
                 raise untrusted("contact_center.portal_url", reason) from None
             if proxy_wants_login(error):
                 raise proxy_error("contact_center.portal_url") from None
-            return LoginAttempt(LoginResult.FAILED_FOR_NOW, how=no_answer(error))
+            return LoginAttempt(LoginResult.FAILED_FOR_NOW, how=no_answer(error), was_too_slow=answer_too_slow(error))
         except OSError:
             raise environment_error() from None
         if answer.status_code == PROXY_LOGIN:
@@ -113,10 +115,10 @@ class ContactCenterLogin:
         return LoginAttempt(result, access_token(body), f"HTTP {answer.status_code}{differs}", answer)
 
 
-def login_outage(how: str) -> AirbyteTracedException:
+def login_outage(how: str, attempts: int) -> AirbyteTracedException:
     """Return the error of a login that failed in all its attempts."""
     return AirbyteTracedException(
-        message=f"The login at the contact center kept failing: {how}, {ATTEMPTS} attempts. Check "
+        message=f"The login at the contact center kept failing: {how}, {attempts} attempt(s). Check "
         "`contact_center.portal_url` and the network if it never worked; else sync again later.",
         failure_type=FailureType.transient_error,
     )

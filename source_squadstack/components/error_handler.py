@@ -1,6 +1,8 @@
 """The error handler of all streams: what a response means, and when a request is retried."""
 
+import math
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,10 +22,14 @@ from source_squadstack.components.response_body import read_body, requested_page
 from source_squadstack.components.throttling import asks_too_much, outage_wait, throttle_wait
 from squadstack_common.api_limits import TOO_MANY_REQUESTS
 from squadstack_common.certificates import certificate_problem
+from squadstack_common.overall_timeout import answer_too_slow
 from squadstack_common.proxies import PROXY_LOGIN, proxy_wants_login
 
 ATTEMPTS = 6
 ATTEMPTS_IN_CHECK = 3
+# Someone waits for the result of `check`. No call of it begins later; one that has begun may take three minutes more.
+CHECK_SECONDS = 300.0
+CHECK_UNTIL = "__check_until"
 REFUSED_CALLER = frozenset({401, 403})
 
 
@@ -51,6 +57,7 @@ class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
         self.backoff_strategies = [self]
         self._attempts = Attempts()
         self._checking = bool(self.config.get("__checking"))
+        self._until = float(self.config.get(CHECK_UNTIL, math.inf))
         self._health = HostHealth()
         self._refused: dict[str, tuple[int, str]] = {}
 
@@ -58,6 +65,8 @@ class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
         """Record the address of this thread's next request; raises if sending it would be useless."""
         self._health = health_of(urlsplit(address).netloc)
         self._attempts.address = address
+        if time.monotonic() > self._until:
+            raise check_too_slow(self.vendor, self.address)
         if address in self._refused:
             raise refusal(*self._refused[address], FailureType.config_error)
         if reason := self._health.reason_to_skip(address):
@@ -134,7 +143,7 @@ class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
             return self._wait_out_throttle(outcome)
         self._attempts.note(outcome)
         usual = ATTEMPTS_IN_CHECK if self._checking else ATTEMPTS
-        if self._attempts.failed >= self._health.attempts(self._attempts.address, usual):
+        if self._attempts.failed >= self._health.attempts(self._attempts.address, usual) or self._ends_check(outcome):
             how = self._describe(outcome)
             self._health.failed(
                 self._attempts.address, how, unanswered=not self._attempts.answered, reached=self._attempts.reached
@@ -145,6 +154,11 @@ class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
             self._pause_if_asks_too_much(outcome)
             wait = outage_wait(outcome, wait, self.vendor, checking=self._checking)
         return sleep_for(wait)
+
+    def _ends_check(self, outcome: requests.Response | requests.RequestException | None) -> bool:
+        """Tell whether `check` has waited long enough: a host that trickles has held it for three minutes."""
+        is_too_slow = isinstance(outcome, Exception) and answer_too_slow(outcome)
+        return (self._checking and is_too_slow) or time.monotonic() > self._until
 
     def _kept_failing(self, how: str) -> AirbyteTracedException:
         return AirbyteTracedException(
@@ -161,6 +175,15 @@ class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
     def _pause_if_asks_too_much(self, response: requests.Response) -> None:
         if asks_too_much(response):
             self._health.pause(f"HTTP {response.status_code} to another request, with a wait of more than an hour")
+
+
+def check_too_slow(vendor: str, address: str) -> AirbyteTracedException:
+    """Return the error of a connection test that takes too long, although nothing fails."""
+    return AirbyteTracedException(
+        message=f"The connection test ended after {CHECK_SECONDS / 60:.0f} minutes, before its last call: {vendor} "
+        f"answers very slowly. Check `{address}` and the network, or test again later.",
+        failure_type=FailureType.transient_error,
+    )
 
 
 class Attempts(threading.local):

@@ -136,6 +136,7 @@ def test_a_401_logs_in_once_more_and_repeats_the_call(portal):
         (ApiResponse(200, "<html>", "x"), NoResponse("login: HTTP 200", may_be_applied=False)),
         (ApiResponse(503, "<html>", "x"), NoResponse("login: HTTP 503", may_be_applied=False)),
         (ApiResponse(408, None, "x"), NoResponse("login: HTTP 408", may_be_applied=False)),
+        (ApiResponse(503, None, "x", retry_after=90), NoResponse("login: HTTP 503", may_be_applied=False, wait=90)),
         (ApiResponse(429, None, "x", retry_after=3.0), ApiResponse(429, None, "x", retry_after=3.0)),
         (
             NoResponse("no answer in time", may_be_applied=True, timed_out=True),

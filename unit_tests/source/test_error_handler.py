@@ -15,6 +15,7 @@ from source_squadstack.components import error_handler, host_health
 from source_squadstack.components.error_handler import ApiErrorHandler
 from source_squadstack.components.errors import RefusedError, WindowChangedError
 from source_squadstack.components.host_health import HostHealth
+from squadstack_common.overall_timeout import AnswerTooSlowError
 
 PAGE = b'{"count": 0, "next": null, "results": []}'
 CANARY = "Zed Canary +919999999999"
@@ -240,6 +241,22 @@ def test_the_words_of_an_outages_page_are_no_wait_that_it_asks_for():
 
 def test_the_check_waits_no_longer_than_a_minute_for_an_outage_that_asks_for_more():
     assert attempts(handler(__checking=True), answer(503, Retry_After="600")) == [59, 59]
+
+
+def test_the_check_makes_no_further_attempt_at_an_answer_that_did_not_come_whole_in_its_time():
+    late = requests.ConnectionError()
+    late.__cause__ = AnswerTooSlowError()
+    assert attempts(handler(__checking=True), late) == []
+    assert attempts(handler(), late) == SIX
+
+
+def test_the_check_makes_no_call_and_no_attempt_once_its_time_is_over(host, monkeypatch):
+    errors = handler(__checking=True, __check_until=300.0)
+    monkeypatch.setattr(error_handler.time, "monotonic", lambda: 300.5)
+    assert attempts(errors, answer(503)) == []
+    with pytest.raises(AirbyteTracedException, match="connection test ended after 5 minutes") as caught:
+        errors.begin(f"{HOST}/a")
+    assert caught.value.failure_type == FailureType.transient_error
 
 
 def test_an_outage_of_more_than_an_hour_is_a_transient_error_that_says_how_long_and_is_not_asked_about(host):
