@@ -12,6 +12,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_squadstack.components.requester import ApiRequester
 from source_squadstack.components.response_body import Body, read_body
+from squadstack_common.privacy_settings import SHORTEST_SALT, PrivacySettings
 from squadstack_common.timestamps import parse_time
 
 SAMPLE = 20
@@ -75,6 +76,16 @@ def prove_unit(requester: ApiRequester, campaign: str) -> str | None:
 def ask_leads(requester: ApiRequester, campaign: str, filters: Mapping[str, int]) -> Body:
     """Request one campaign's first page of one lead."""
     return ask(requester, "lead_page", {"campaign_id": campaign}, {**filters, "page": 1, "page_size": 1})
+
+
+def warn_of_privacy(section: Mapping[str, Any], logger: logging.Logger) -> None:
+    """Warn of what `privacy` can do, and does not do well."""
+    if PrivacySettings.of(section).salt_is_short:
+        logger.warning(
+            "`privacy.salt` is so short that it can be found by trying, and then whose hash is whose. Before the "
+            "first sync, replace it by %d random characters or more; later, hashes would no longer match earlier ones.",
+            SHORTEST_SALT,
+        )
 
 
 def check_contact_center(requester_of: RequesterOf) -> None:

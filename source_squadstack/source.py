@@ -27,7 +27,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from source_squadstack import components
 from source_squadstack.cdk_fast_path.page_queue import read_in_one_thread
 from source_squadstack.cdk_fast_path.unvalidated_manifest import without_validation
-from source_squadstack.check import check_contact_center, check_squadstack, check_webhooks
+from source_squadstack.check import check_contact_center, check_squadstack, check_webhooks, warn_of_privacy
 from source_squadstack.checkpoints import with_checkpoints
 from source_squadstack.components.error_handler import CHECK_SECONDS, CHECK_UNTIL
 from source_squadstack.components.recordings import INCLUDE_FILES
@@ -105,6 +105,7 @@ class SourceSquadstack(ConcurrentDeclarativeSource):
             assert isinstance(requester, ApiRequester)  # noqa: S101  # by the manifest
             return requester
 
+        warn_of_privacy(checking.get("privacy") or {}, logger)
         try:
             if "squadstack" in checking:
                 check_squadstack(requester_of, checking["squadstack"], logger)

@@ -22,6 +22,10 @@ CURSORS = ("processed_at", "timestamp", "sequence")
 HASHABLE_KEYS = frozenset({"lead_id"})
 
 
+# Of random letters and digits, nobody can try all of these.
+SHORTEST_SALT = 16
+
+
 class PrivacySettings(NamedTuple):
     """The user's word on it."""
 
@@ -52,6 +56,11 @@ class PrivacySettings(NamedTuple):
     def actions(self) -> tuple[Action, ...]:
         """What is done about numbers, names, and the fields that are named, if any are."""
         return self.phone_numbers, self.names, *((self.fields_action,) if self.fields else ())
+
+    @property
+    def salt_is_short(self) -> bool:
+        """Whether something is hashed with a salt that can be found by trying: whose hash is whose, can be then too."""
+        return Action.HASH in self.actions and len(self.salt) < SHORTEST_SALT
 
     def problems(self, keys: Collection[str] = (*RECORD_KEYS, *CURSORS)) -> Iterator[tuple[str, str]]:
         """Yield what cannot be done: the setting's name and what is wrong with it."""

@@ -5,17 +5,19 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from logging import WARNING
 from typing import TypeVar
 
 import orjson
 
+from squadstack_common.privacy_settings import SHORTEST_SALT
 from webhooks_squadstack import openapi
 from webhooks_squadstack.app import Receiver
 from webhooks_squadstack.database import ERRORS, connect
 from webhooks_squadstack.health import cause
-from webhooks_squadstack.logs import set_up
+from webhooks_squadstack.logs import log, set_up
 from webhooks_squadstack.server import serve
-from webhooks_squadstack.settings import SettingsError, read_database, read_privacy, read_settings
+from webhooks_squadstack.settings import PRIVACY_SALT, SettingsError, read_database, read_privacy, read_settings
 from webhooks_squadstack.store import Store, StoreError
 
 _DISTRIBUTION = "airbyte-squadstack"
@@ -73,6 +75,8 @@ def _port(text: str) -> int:
 def _serve(host: str, port: int) -> int:
     settings = read_settings(os.environ)
     set_up()
+    if settings.privacy is not None and settings.privacy.salt_is_short:
+        log("salt can be found by trying", level=WARNING, variable=PRIVACY_SALT, characters_at_least=SHORTEST_SALT)
     store = Store(connect(settings.database))
     receiver = Receiver(settings, store, version=_version())
     try:

@@ -22,6 +22,7 @@ class EventPrivacy:
         """
         self._masker = Masker(settings)
         self._secret = secret
+        self.salt_is_short = settings.salt_is_short
 
     def identity(self, identity: str) -> str:
         """Return an event's id by the hash of its body, which would tell a number to who tries all numbers."""

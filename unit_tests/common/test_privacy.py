@@ -334,6 +334,19 @@ def test_a_hash_without_a_salt_is_a_problem(section):
     assert [name for name, _ in PrivacySettings.of(section).problems()] == ["salt"]
 
 
+@pytest.mark.parametrize(
+    ("section", "is_short"),
+    [
+        ({"phone_numbers": "hash", "salt": "x" * 15}, True),
+        ({"phone_numbers": "hash", "salt": "x" * 16}, False),
+        ({"phone_numbers": "drop", "salt": "x"}, False),
+        ({"fields": ["email"], "fields_action": "hash", "salt": "x"}, True),
+    ],
+)
+def test_a_salt_that_can_be_found_by_trying_is_short(section, is_short):
+    assert PrivacySettings.of(section).salt_is_short is is_short
+
+
 def test_nothing_is_hashed_so_no_salt_is_needed():
     section = {"phone_numbers": "drop", "names": "drop", "fields": ["email"]}
     assert list(PrivacySettings.of(section).problems()) == []

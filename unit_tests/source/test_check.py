@@ -1,12 +1,13 @@
 """`check` proves the unit of the API's time filters by leads that can prove it."""
 
 import json
+import logging
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 
-from source_squadstack.check import prove_unit
+from source_squadstack.check import prove_unit, warn_of_privacy
 
 EPOCH_0 = 0
 OF_1970 = 1_500_000  # the 18th of January 1970
@@ -50,3 +51,11 @@ def test_the_proof_takes_two_calls_at_most_of_a_lead_each(unit, calls):
     api = Api(unit, OF_2026)
     prove_unit(api, "c")
     assert [(params["page"], params["page_size"]) for params in api.asked] == [(1, 1)] * calls
+
+
+def test_a_salt_that_can_be_found_by_trying_is_warned_of_and_not_printed(caplog):
+    for salt in ("Canary", "Canary-of-16-char"):
+        warn_of_privacy({"phone_numbers": "hash", "salt": salt}, logging.getLogger("airbyte"))
+    (warning,) = caplog.messages
+    assert warning.startswith("`privacy.salt` is so short")
+    assert "Canary" not in warning
