@@ -53,8 +53,8 @@ class OtherWork:
 
 def _busy() -> float:
     of_all_cores = Path("/proc/stat").read_text("ascii").partition("\n")[0]
-    user, nice, system, _, _, irq, softirq, *_ = map(int, of_all_cores.split()[1:])
-    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+    user, nice, system, *_ = map(int, of_all_cores.split()[1:])
+    return (user + nice + system) / os.sysconf("SC_CLK_TCK")
 
 
 def _own() -> float:
