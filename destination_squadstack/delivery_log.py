@@ -25,6 +25,9 @@ from squadstack_common.clock import Clock
 
 FOLDER = ".squadstack/deliveries"
 WITHHELD_FOLDER = ".squadstack/withheld"
+ENDING = ".jsonl.gz"
+# Of its own: whoever reads every .jsonl.gz below the folder of rejected records must not take these for such.
+WITHHELD_ENDING = ".withheld.gz"
 WITHHELD = frozenset({Verdict.FILTERED, Verdict.DELETED_AT_SOURCE, Verdict.SUPPRESSED, Verdict.DISABLED_GONE})
 # The size of the rows that may wait for the next commit.
 BUFFER_BYTES = 4 * 1024 * 1024
@@ -63,7 +66,7 @@ class DeliveryLog:
         self._run_id = run_id
         self._clock = clock
         self._is_replay = is_replay
-        self._root = FOLDER if keeps_all else WITHHELD_FOLDER
+        self._root, self._ending = (FOLDER, ENDING) if keeps_all else (WITHHELD_FOLDER, WITHHELD_ENDING)
         self.keeps_all = keeps_all and writer is not None
         # What all rows of a stream and an operation on a campaign have in common, as JSON.
         self._heads: dict[tuple[int, int], bytes] = {}
@@ -138,7 +141,7 @@ class DeliveryLog:
         for folder, waiting in self._rows.items():
             if waiting.rows:
                 if folder not in self._files:
-                    self._files[folder] = PartFile(self._writer, f"{folder}/{self._run_id}-", ".jsonl.gz")
+                    self._files[folder] = PartFile(self._writer, f"{folder}/{self._run_id}-", self._ending)
                 self._files[folder].append(pack(waiting.rows, waiting.numbers))
                 waiting.rows.clear()
                 waiting.numbers.clear()

@@ -27,7 +27,7 @@ from typing import Any
 import orjson
 
 from destination_squadstack.config import Config
-from destination_squadstack.delivery_log import FOLDER, WITHHELD, WITHHELD_FOLDER
+from destination_squadstack.delivery_log import FOLDER, WITHHELD, WITHHELD_ENDING, WITHHELD_FOLDER
 from destination_squadstack.engine.tracking import Verdict
 from destination_squadstack.errors import ConfigError, SyncError, TransientError
 from destination_squadstack.mapping import SUPPRESSED, Deleted, Filtered, InvalidRecord, RecordMapper
@@ -132,7 +132,11 @@ class LaterRecords:
             return  # none of the rows would call anybody
         for name in storage.names(""):
             is_log = name.startswith(_LOGS)
-            if name.endswith(ENDING) and (is_log or not name.startswith(_OWN_FILES)) and not self._is_older(name):
+            if (
+                name.endswith((ENDING, WITHHELD_ENDING))
+                and (is_log or not name.startswith(_OWN_FILES))
+                and not self._is_older(name)
+            ):
                 self._read_file(storage, name, self._take_logged if is_log else self._take_rejected)
 
     def left_out(self) -> LeftOut:

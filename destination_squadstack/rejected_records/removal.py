@@ -26,7 +26,8 @@ Log = Callable[[str, str], None]
 _WITHHELD = ".squadstack/withheld/"
 _LOGS = (".squadstack/deliveries/", _WITHHELD)
 _OWN_FILES = ".squadstack/"
-_RUN_FILE = re.compile(r"([0-9]{8}T[0-9]{6}Z)-[0-9a-f]+-[0-9]+\.jsonl\.gz")
+_ENDINGS = (ENDING, ".withheld.gz")
+_RUN_FILE = re.compile(r"([0-9]{8}T[0-9]{6}Z)-[0-9a-f]+-[0-9]+\.(?:jsonl|withheld)\.gz")
 
 
 class Removed(NamedTuple):
@@ -60,7 +61,7 @@ def remove_rows(
     try:
         for path in storage.names(""):
             is_log = path.startswith(_LOGS)
-            if not path.endswith(ENDING) or (path.startswith(_OWN_FILES) and not is_log):
+            if not path.endswith(_ENDINGS) or (path.startswith(_OWN_FILES) and not is_log):
                 continue
             lines = list(_lines(path, storage.read(path)))
             found = [_holds(line, lead_id, names) for _, line in lines]

@@ -107,7 +107,7 @@ def line(content):
 REJECTED = "7/_/leads/20260101T000000Z-a-000000.jsonl.gz"
 OF_NOBODY_ELSE = "7/_/leads/20260101T000000Z-a-000001.jsonl.gz"
 DELIVERIES = ".squadstack/deliveries/7/20260101T000000Z-a-000000.jsonl.gz"
-WITHHELD = ".squadstack/withheld/7/20260101T000000Z-a-000000.jsonl.gz"
+WITHHELD = ".squadstack/withheld/7/20260101T000000Z-a-000000.withheld.gz"
 MARKS = ".squadstack/retried/20260101T000000Z-a.jsonl.gz"
 ROWS = [row("L2", 1), row("L1", 2, phone_number="+919876501234"), row(None, 3, crm_id=17.0), row("L3", 4)]
 
@@ -205,11 +205,11 @@ def test_rejected_records_of_old_syncs_are_removed_and_nothing_else(tmp_path):
     kept = LocalFolderStorage(str(tmp_path), "t")
     old = (
         "7/_/leads/20260101T000000Z-0a1b2c3d-000000.jsonl.gz",
-        ".squadstack/withheld/7/20260101T000000Z-0a1b2c3d-000000.jsonl.gz",
+        ".squadstack/withheld/7/20260101T000000Z-0a1b2c3d-000000.withheld.gz",
     )
     stay = [
         "8/_/leads/20260103T000000Z-0a1b2c3d-000000.jsonl.gz",
-        ".squadstack/withheld/8/20260103T000000Z-0a1b2c3d-000000.jsonl.gz",
+        ".squadstack/withheld/8/20260103T000000Z-0a1b2c3d-000000.withheld.gz",
         ".squadstack/deliveries/7/20260101T000000Z-0a1b2c3d-000000.jsonl.gz",
         "7/_/leads/notes.jsonl.gz",
         "7/_/leads/20260101T000000Z-0a1b2c3d-000000.csv",

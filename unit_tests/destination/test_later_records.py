@@ -121,7 +121,7 @@ class Store:
 
     def rows_kept(self, folder):
         """Return the leads of the rows in a folder of the connector's own."""
-        files = sorted((self.folder / ".squadstack" / folder).rglob("*.jsonl.gz"))
+        files = sorted((self.folder / ".squadstack" / folder).rglob("*.gz"))
         return [
             json.loads(line)["lead_id"] for file in files for line in gzip.decompress(file.read_bytes()).splitlines()
         ]
@@ -250,6 +250,7 @@ def test_a_sync_keeps_a_row_of_each_lead_that_it_withholds_unless_the_delivery_l
     store.sync(*records, config=store.config(default=CALLABLE))
     assert store.rows_kept("withheld") == ["L1", "L2"]
     assert store.rows_kept("deliveries") == []
+    assert list(store.folder.rglob("*.jsonl.gz")) == []  # which others read as rejected records
     store.sync(*records, config=store.config(default=CALLABLE, **LOG))
     assert store.rows_kept("withheld") == ["L1", "L2"]
     assert store.rows_kept("deliveries") == ["L1", "L2", "L3"]
@@ -274,7 +275,7 @@ def test_states_that_come_many_times_a_second_share_a_commit_of_whom_they_withho
 def test_what_cannot_be_read_of_later_syncs_ends_the_replay_before_anything_is_sent(store, kit):
     run = store.rejected(kit.record("L1"))
     (store.folder / ".squadstack/withheld/9").mkdir(parents=True)
-    damaged = store.folder / ".squadstack/withheld/9/20231114T000009Z-00000009-000000.jsonl.gz"
+    damaged = store.folder / ".squadstack/withheld/9/20231114T000009Z-00000009-000000.withheld.gz"
     damaged.write_bytes(pack([b'{"verdict": "filtered"}\n'], [1])[:-9])
     with pytest.raises(SyncError, match="is damaged or holds other lines, and nobody can tell whom it withholds"):
         store.replay(run)
