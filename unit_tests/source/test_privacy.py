@@ -4,9 +4,14 @@ import hashlib
 import hmac
 import itertools
 import json
+import time
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from source_squadstack.components.contact_center_auth import contact_center_session
+from source_squadstack.components.host_health import health_of
 from source_squadstack.config import problems
 from source_squadstack.manifest import load_manifest
 from source_squadstack.run import specification
@@ -14,6 +19,7 @@ from source_squadstack.source import SourceSquadstack
 from squadstack_common.config_sections import filled_in
 from squadstack_common.privacy_settings import CURSORS, RECORD_KEYS
 from test_support import canary
+from test_support.canary_records import records
 from test_support.in_process_source import Answer, read
 
 AT = canary.SECONDS + 86_400
@@ -107,6 +113,52 @@ def test_a_number_has_the_same_hash_in_every_stream_however_it_is_spelled(tmp_pa
     assert rows(done, "contact_center_leads")[0]["number"] == hashed(canary.E164)
     assert rows(done, "webhook_events")[0]["payload"]["phone_number"] == hashed(canary.E164)
     assert not canary.holds_number(json.dumps(done.messages, ensure_ascii=False))
+
+
+V1_LEAD, V4_LEAD = canary.lead("v1"), canary.lead("v4")
+# What goes wrong once at each address before it answers: the body repeats what must not be known.
+FAULTS = {
+    "none": lambda body: None,
+    "HTTP 500": lambda body: Answer(AT, body, 500),
+    "HTTP 429": lambda body: Answer(AT, body, 429, {"Retry-After": "1"}),
+    "cut off": lambda body: Answer(AT, json.dumps(body).encode()[:-9]),
+    "refused": lambda body: Answer(AT, {"detail": json.dumps(body)}, 400),
+}
+
+
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    lead=st.sampled_from((V4_LEAD, V1_LEAD)).flatmap(records),
+    payload=records(canary.WEBHOOK),
+    activity=records(canary.ACTIVITY),
+    actions=st.tuples(*(st.sampled_from(("hash", "drop")),) * 2),
+    fault=st.sampled_from(sorted(FAULTS)),
+)
+def test_whatever_rows_and_faults_come_neither_is_in_a_message_or_a_log(
+    tmp_path, caplog, monkeypatch, lead, payload, activity, actions, fault
+):
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    healthy, met = server(lead, payload, [activity]), set()
+
+    def faulty(call):
+        answer = healthy(call)
+        first = call.path not in met
+        met.add(call.path)
+        return (first and FAULTS[fault](answer.body)) or answer
+
+    version = "v1" if "contact_number" in lead else "v4"
+    privacy = {"phone_numbers": actions[0], "names": actions[1], "salt": SALT}
+    config = {**CONFIG, "squadstack": {**CONFIG["squadstack"], "api_version": version}, "privacy": privacy}
+    streams = {name: mode for name, mode in STREAMS.items() if version == "v1" or name != "outreach_events"}
+    health_of.cache_clear()
+    contact_center_session.cache_clear()
+    done = read(tmp_path, config=config, streams=streams, state=[], server=faulty)
+    printed = json.dumps(done.messages, ensure_ascii=False) + caplog.text + "".join(done.warnings)
+    assert done.failed is (fault == "refused")
+    assert not canary.holds_number(printed)
+    assert not canary.holds_name(printed)
+    if fault != "refused":
+        assert {name for name in streams if rows(done, name)} == set(streams)
 
 
 def test_campaigns_queues_and_tags_keep_their_names(tmp_path):

@@ -7,8 +7,11 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from test_support import canary
+from test_support.canary_records import records
 from test_support.receiver_in_process import KEY, TOKEN
 from webhooks_squadstack.cli import main
 from webhooks_squadstack.settings import SettingsError, read_settings
@@ -50,6 +53,22 @@ def test_nothing_that_is_hashed_or_dropped_is_stored_answered_or_logged(serve, s
         assert not any(canary.WORDS.search(file.decode("latin-1")) for file in files)
     if (numbers, names) == ("keep", "keep"):
         assert [json.dumps(row["payload"]) for row in stored(service)] == [json.dumps(body) for body in bodies]
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=records(canary.WEBHOOK), actions=st.tuples(*(st.sampled_from(("hash", "drop")),) * 2))
+def test_whatever_is_posted_neither_is_stored_answered_or_logged(serve, store, tmp_path, caplog, body, actions):
+    service = serve(store, {f"{PREFIX}PHONE_NUMBERS": actions[0], f"{PREFIX}NAMES": actions[1], f"{PREFIX}SALT": SALT})
+    posted = [service.post(body), service.post(json.dumps(body).encode()[:-1])]
+    assert [answer.status for answer in posted] == [201, 400]
+    answers = [*posted, service.pull(), service.call("GET", "/")]
+    text = caplog.text + "".join(answer.body.decode() for answer in answers) + json.dumps(service.metrics())
+    text += json.dumps(stored(service), ensure_ascii=False)  # without the escapes of JSON
+    assert not canary.holds_number(text)
+    assert not canary.holds_name(text)
+    for file in tmp_path.iterdir():
+        assert canary.DIGITS.encode() not in file.read_bytes()
+        assert not canary.WORDS.search(file.read_bytes().decode("latin-1"))
 
 
 def test_a_number_has_the_hash_that_the_source_gives_it(serve, store):
