@@ -1,8 +1,8 @@
 """The mapping of a record to the lead that is sent, or the reason why it is not sent.
 
-This runs for every record, so the usual case is a dictionary comprehension and one class check per described field. The
-JSON schema decides what is valid: the quick check is derived from it and a test holds the two together. Only a record
-that fails is looked at with jsonschema, to find the words.
+This runs for every record, so what the config says is worked out once for a stream, and the usual record is a copy that
+is looked at: all of its values are texts and integers, and its number, name and described fields are as they have to
+be. Only what is not costs more.
 """
 
 from collections import Counter
@@ -13,8 +13,8 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 import orjson
-from jsonschema import Draft7Validator, validators
 
+from destination_squadstack.lead_schema import RecordValidator, SchemaField, fields_of, problem_of
 from destination_squadstack.operations import CONTACT_CENTER, Body, Operation
 from destination_squadstack.record_rules.custom_values import convert_custom_values
 from destination_squadstack.record_rules.field_map import MappedField, field_mapper, hidden_names
@@ -24,53 +24,16 @@ from destination_squadstack.record_rules.long_names import cut_name
 from destination_squadstack.record_rules.phone_numbers import PhoneNumbers, is_not_indian, normalize
 from destination_squadstack.record_rules.suppression import SuppressionList
 from destination_squadstack.record_rules.tombstones import DELETED_AT, is_deleted
-from squadstack_common.lossless_json import TooLarge, dump
+from squadstack_common.lossless_json import dump
 
 # Added by warehouses and by PyAirbyte's cache; they describe a sync, not a lead.
 _BOOKKEEPING = "_airbyte_"
 # The first text after all with this prefix: two comparisons are cheaper than cutting off the prefix.
 _BEYOND = "_airbyte`"
+# What the API takes as it is, and almost all values are.
+_TEXT_OR_INTEGER = frozenset({str, int})
 
 SUPPRESSED = "suppressed: the number is on the suppression list"
-
-_CLASSES: dict[str, tuple[type, ...]] = {
-    "string": (str,),
-    "integer": (int,),
-    "number": (int, float),
-    "object": (dict,),
-    "array": (list,),
-    "boolean": (bool,),
-    "null": (type(None),),
-}
-_SAYS = {
-    "minLength": "may not be blank",
-    "maxLength": "may have at most {} characters",
-    "minimum": "must be at least {}",
-}
-_FORMS = {
-    "^(0|[1-9][0-9]{0,39})$": "must be an integer, or text that spells one",
-    "^[A-Za-z]{2}$": "must be a code of two letters",
-    r"^(?!\.\.?$)[^/\\]+$": "cannot be part of an address: it is . or .. or has a / or \\ in it",
-}
-_NOUNS = {
-    str: "text",
-    bool: "a boolean",
-    int: "an integer",
-    float: "a number",
-    TooLarge: "a number that is too large",
-    dict: "an object",
-    list: "a list",
-}
-
-
-def _is_integer(_: object, value: object) -> bool:
-    """Leave out 12.0, which JSON Schema calls an integer: an id in that form may have lost digits on its way."""
-    return type(value) is int
-
-
-RecordValidator: Any = validators.extend(  # type: ignore[no-untyped-call]
-    Draft7Validator, type_checker=Draft7Validator.TYPE_CHECKER.redefine("integer", _is_integer)
-)
 
 
 class Deleted(Exception):  # noqa: N818 - it is an outcome of a record, not an error of the program
@@ -132,18 +95,6 @@ class RecordRules:
     instead: Mapping[StopReason, Operation] = dataclass_field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
-    name: str
-    required: bool
-    # Classes of which any value but an empty one is valid; none if the schema says more.
-    quick: frozenset[type]
-    as_text: bool
-    strict: bool
-    # Whether a list takes no lead without it.
-    in_list: bool
-
-
 class Lead(NamedTuple):
     """A lead: the id it is told apart by, its JSON text, whether it has to be sent alone, and why it is stopped."""
 
@@ -180,8 +131,9 @@ class RecordMapper:
         }
         self._looks_for_deleted = StopReason.DELETED_AT_SOURCE in rules.instead or not operation.for_deleted_rows
         self._in_path = operation.body is Body.IN_PATH
-        self._validator: Draft7Validator = RecordValidator(schema)
-        self._fields = tuple(_fields(schema, operation.list_requires))
+        self._validator = RecordValidator(schema)
+        fields = fields_of(schema, operation.list_requires)
+        self._quick_checks = tuple((field.name, field.quick, field) for field in fields)
         self._documented = frozenset(schema["properties"])
         only = frozenset(schema["properties"]) if schema.get("additionalProperties") is False else None
         if mapped is None and rules.only_mapped:
@@ -189,13 +141,19 @@ class RecordMapper:
         self._only = only if mapped is None else mapped if only is None else only & mapped
         self._field_map = tuple(field_map)
         self._send_nulls = send_nulls
-        self._select = self._selector()
+        # Whether all fields of a record are sent under their own names.
+        self._sends_all = not self._field_map and not send_nulls and self._only is None
+        # The names of the fields of a record that has nothing but a lead's; those of its stream mostly have the same.
+        self._usual_names: tuple[str, ...] = ()
+        self._select = self._without_bookkeeping if self._sends_all else self._selector()
         self._passes = record_filter(rules.filter)
         self._deleted_field = rules.deleted_field
         # At the top of a record it is looked up where that is faster than a call.
         self._deleted_at = field_reader(rules.deleted_field) if "." in rules.deleted_field else None
         self._number = number_field(operation)
-        self._clean = self._cleaner(rules.cleaning) if operation.api != CONTACT_CENTER else None
+        cleaning = Cleaning() if operation.api == CONTACT_CENTER else rules.cleaning
+        self._values_as_text = cleaning.custom_values_as_text
+        self._clean = self._cleaner(cleaning)
         self._suppression = rules.suppression if operation.calls_leads else None
         # How many values cleaning has changed, by kind.
         self.changed: Counter[Change] = Counter() if changed is None else changed
@@ -210,17 +168,17 @@ class RecordMapper:
         """
         if self._passes is not None and not self._passes(data):
             raise Filtered
-        if self._looks_for_deleted and self._is_tombstone(data):
-            return self._stopped(data, StopReason.DELETED_AT_SOURCE, Deleted())
-        lead = self._select(data)
-        if self._clean is not None:
-            self._clean(lead)
+        if self._looks_for_deleted:
+            mark = data.get(self._deleted_field) if self._deleted_at is None else self._deleted_at(data)
+            if mark and is_deleted(mark):
+                return self._stopped(data, StopReason.DELETED_AT_SOURCE, Deleted())
+        lead = self._cleaned(data)
         if self._suppression is not None and self._suppression.forbids(lead.get(self._number)):
             rejected = InvalidRecord(SUPPRESSED, self._id_of(lead), about_config=False)
             return self._stopped(data, StopReason.SUPPRESSED, rejected)
         alone = self._check(lead)
         lead_id: str = lead[self._key]
-        if lead_id[0].isspace() or lead_id[-1].isspace():
+        if lead_id.strip() != lead_id:
             # SquadStack may trim it, and would then answer for another id than was sent.
             raise InvalidRecord(f"{self._key}: has white space around it", lead_id)
         if self._integer_key:
@@ -229,6 +187,16 @@ class RecordMapper:
             return _new(Lead, (lead_id, orjson.dumps(lead), alone, None))
         except TypeError:
             return Lead(lead_id, self._dump(lead_id, lead), alone, None)
+
+    def _cleaned(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the fields of a record that are sent, as cleaning leaves them."""
+        usual = self._sends_all and _TEXT_OR_INTEGER.issuperset(map(type, data.values()))
+        lead = dict(data) if usual and tuple(data) == self._usual_names else self._select(data)
+        if self._clean is not None:
+            self._clean(lead)
+        if self._values_as_text and not usual and (count := convert_custom_values(lead, self._documented)):
+            self.changed[Change.VALUES] += count
+        return lead
 
     def _stopped(self, data: Mapping[str, Any], reason: StopReason, otherwise: Exception) -> Lead:
         """Return the lead as it is disabled or deleted; raise the outcome of its record where that is not wanted."""
@@ -239,10 +207,6 @@ class RecordMapper:
     def lead_id(self, data: Mapping[str, Any]) -> str | None:
         """Return what the lead of a record is told apart by, where the record is not sent; None if it does not say."""
         return self._id_of(self._select(data))
-
-    def _is_tombstone(self, data: Mapping[str, Any]) -> bool:
-        mark = data.get(self._deleted_field) if self._deleted_at is None else self._deleted_at(data)
-        return bool(mark) and is_deleted(mark)
 
     def _dump(self, lead_id: str, lead: Mapping[str, Any]) -> bytes:
         """Write as JSON what orjson cannot: integers beyond 64 bits, deep nesting, half of a surrogate pair."""
@@ -262,24 +226,23 @@ class RecordMapper:
     def _check(self, lead: dict[str, Any]) -> bool:
         """Hold a lead to the operation's schema; return whether it has to be sent alone."""
         alone = False
-        for field in self._fields:
-            value = lead.get(field.name)
-            if value.__class__ in field.quick and value and not field.strict:
+        for name, quick, field in self._quick_checks:
+            value = lead.get(name)
+            if value.__class__ in quick and value:
                 continue
             if value is None and not field.required:
                 # A null that is to be sent is refused in a list as it is alone, and there it costs no call of its own.
-                alone = alone or (field.in_list and field.name not in lead)
+                alone = alone or (field.in_list and name not in lead)
                 continue
             self._look_closer(lead, field)
         return alone
 
-    def _look_closer(self, lead: dict[str, Any], field: _Field) -> None:
+    def _look_closer(self, lead: dict[str, Any], field: SchemaField) -> None:
         value = lead.get(field.name)
-        if not field.as_text or value.__class__ is not int or field.strict:
-            stated = {k: v for k, v in lead.items() if v is not None}
-            if problem := min(self._validator.iter_errors(stated), key=lambda error: list(error.path), default=None):
-                raise InvalidRecord(_describe(problem), self._id_of(lead))
-        if field.as_text and value.__class__ is int:
+        is_integer = field.as_text and value.__class__ is int
+        if (not is_integer or field.strict) and (problem := problem_of(self._validator, lead)):
+            raise InvalidRecord(problem, self._id_of(lead))
+        if is_integer:
             lead[field.name] = str(value)
 
     def _id_of(self, lead: Mapping[str, Any]) -> str | None:
@@ -288,37 +251,39 @@ class RecordMapper:
 
     def _cleaner(self, cleaning: Cleaning) -> Callable[[dict[str, Any]], None] | None:
         """Choose what is done to a lead before it is checked; None where that is nothing."""
-        if cleaning == Cleaning():
-            return None
         documented = self._documented
-        number = self._number if "phone_number" in documented else None
-        numbers = cleaning.phone_numbers is not PhoneNumbers.AS_IS
+        asked = cleaning.phone_numbers is not PhoneNumbers.AS_IS
+        number = self._number if asked and "phone_number" in documented else None
         strict = cleaning.phone_numbers is PhoneNumbers.STRICT
-        as_text, cut = cleaning.custom_values_as_text, cleaning.cut_long_names and "contact_name" in documented
+        cut = cleaning.cut_long_names and "contact_name" in documented
+        if number is None and not cut:
+            return None
 
         def clean(lead: dict[str, Any]) -> None:
-            if number is not None and numbers and (given := lead.get(number)) is not None:
+            if number is not None and (given := lead.get(number)) is not None:
                 if (left := normalize(given)) is not given:
                     lead[number] = left
                     # An integer has the same digits as text; that is how it is sent anyway.
                     self.changed[Change.NUMBERS] += left != str(given)
                 elif strict and is_not_indian(given):
                     raise InvalidRecord(f"{number}: not a valid Indian number", self._id_of(lead))
-            if as_text and (count := convert_custom_values(lead, documented)):
-                self.changed[Change.VALUES] += count
             if cut and (left := cut_name(name := lead.get("contact_name"))) is not name:
                 lead["contact_name"] = left
                 self.changed[Change.NAMES] += 1
 
         return clean
 
+    def _without_bookkeeping(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Return all fields of a record that are a lead's and have a value."""
+        lead = {k: v for k, v in data.items() if v is not None and (k >= _BEYOND or k < _BOOKKEEPING)}
+        if len(lead) == len(data):
+            self._usual_names = tuple(data)
+        return lead
+
     def _selector(self) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-        """Choose the cheapest way to pick the fields that are sent."""
+        """Return what picks the fields that are sent, where these are not all."""
         send_nulls, only = self._send_nulls, self._only
         fill, hidden = _filler(self._field_map), hidden_names(self._field_map)
-
-        def plain(data: Mapping[str, Any]) -> dict[str, Any]:
-            return {k: v for k, v in data.items() if v is not None and (k >= _BEYOND or k < _BOOKKEEPING)}
 
         def mapped(data: Mapping[str, Any]) -> dict[str, Any]:
             lead = {k: v for k, v in data.items() if k not in hidden and (k >= _BEYOND or k < _BOOKKEEPING)}
@@ -327,7 +292,7 @@ class RecordMapper:
                 lead = {k: v for k, v in lead.items() if k in only}
             return lead if send_nulls else {k: v for k, v in lead.items() if v is not None}
 
-        return mapped if self._field_map or send_nulls or only is not None else plain
+        return mapped
 
 
 def _filler(field_map: Sequence[MappedField]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
@@ -349,42 +314,3 @@ def _is_unicode(value: object) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _fields(schema: Mapping[str, Any], list_requires: frozenset[str]) -> list[_Field]:
-    fields = []
-    for name, rule in schema["properties"].items():
-        if "type" not in rule:
-            continue
-        kinds = rule["type"] if isinstance(rule["type"], list) else [rule["type"]]
-        as_text = "string" in kinds and "integer" in kinds
-        strict = not rule.keys() <= {"type", "minLength", "title", "description"}
-        quick = frozenset(kind for word in kinds for kind in _CLASSES[word] if not (as_text and kind is int))
-        fields.append(
-            _Field(
-                name=name,
-                required=name in schema["required"],
-                quick=frozenset() if strict else quick,
-                as_text=as_text,
-                strict=strict,
-                in_list=name in list_requires,
-            )
-        )
-    return fields
-
-
-def _describe(problem: Any) -> str:
-    """Say what is wrong with a record in the words of its schema, never with its values."""
-    if problem.validator == "required":
-        missing = [name for name in problem.validator_value if name not in problem.instance]
-        return f"{missing[0]}: this field is required"
-    where = ".".join(str(part) for part in problem.path)
-    if said := _SAYS.get(problem.validator):
-        return f"{where}: {said.format(problem.validator_value)}"
-    if problem.validator == "pattern":
-        return f"{where}: {_FORMS[problem.validator_value]}"
-    kinds = problem.validator_value if isinstance(problem.validator_value, list) else [problem.validator_value]
-    found = _NOUNS.get(type(problem.instance), "null")
-    if problem.validator == "type":
-        return f"{where}: must be {' or '.join(kinds)}, is {found}"
-    return f"{where}: breaks the rule '{problem.validator}' of the schema"

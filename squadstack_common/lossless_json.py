@@ -63,18 +63,6 @@ def load(
     return _load_exactly(text, constant or _refuse, beyond or _too_large, surrogates)
 
 
-def load_short(text: bytes) -> Any:
-    """Parse JSON that is known to have no long number.
-
-    Raises:
-        NotReadable: It is not JSON, or nested too deeply.
-    """
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return _load_exactly(text, _refuse, _too_large, None)
-
-
 def _load_exactly(
     text: bytes,
     constant: Callable[[str], Any],

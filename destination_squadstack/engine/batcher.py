@@ -13,6 +13,8 @@ import math
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
+import msgspec
+
 from destination_squadstack.api.error_text import Reason
 from destination_squadstack.campaigns import CampaignOperation, LeadNamespace
 from destination_squadstack.engine.checkpoint import Segment
@@ -40,9 +42,11 @@ class RecordError:
     retryable: bool = False
 
 
-@dataclass(slots=True, eq=False)
-class Record:
-    """A record. `number` and `line` are those of its message, `body` is the lead as JSON text."""
+class Record(msgspec.Struct, eq=False):
+    """A record. `number` and `line` are those of its message, `body` is the lead as JSON text.
+
+    There are millions of them: a struct is made in a fifth of the time that a dataclass takes.
+    """
 
     route: Route
     lane: CampaignOperation
@@ -51,10 +55,14 @@ class Record:
     number: int
     line: bytes
     segment: Segment
+    # Its size in bytes of memory.
+    size: int
     # Whether it is sent in the form of the operation that takes one lead.
     alone: bool = False
     # Why its lead is disabled or deleted, in place of what the stream's operation does.
     stop: StopReason | None = None
+    # Its origin if this sync did not read it from its source.
+    own: OwnRecord | None = None
     calls: int = 0
     # The weight and the number of its tries that failed while other calls of its lane were completed.
     blame: int = 0
@@ -65,13 +73,6 @@ class Record:
     # How many of its lane's calls had been completed before it failed for the first time.
     completions_before: int | None = None
     last_error: RecordError | None = None
-    # Its origin if this sync did not read it from its source.
-    own: OwnRecord | None = None
-
-    @property
-    def size(self) -> int:
-        """Its size in bytes of memory."""
-        return len(self.line) + len(self.body) + RECORD_OVERHEAD
 
     @property
     def field_names(self) -> frozenset[str]:
@@ -121,31 +122,32 @@ class Batcher:
 
     def add(self, record: Record, now: float) -> None:
         """Put a record into a batch."""
-        lane = record.lane
+        lane, lead_id, size = record.lane, record.lead_id, len(record.body)
         newest = self._newest[lane.order_namespace]
-        earlier = newest.get(record.lead_id)
+        earlier = newest.get(lead_id)
         if record.alone:
             batch = self._open_batch(lane, now)
             batch.lane = lane.for_one_lead
         else:
-            batch = self._batch_for(lane, len(record.body), 0 if earlier is None else earlier.number, now)
+            batch = self._batch_for(lane, size, 0 if earlier is None else earlier.number, now)
         if earlier is not None and earlier not in batch.blockers:
             batch.blockers.add(earlier)
             earlier.waiting.append(batch)
         batch.records.append(record)
-        batch.size += len(record.body)
-        newest[record.lead_id] = batch
-        size = lane.operation.batch_size
-        if record.alone or len(batch.records) >= (size if self._largest is None else min(size, self._largest)):
+        batch.size += size
+        newest[lead_id] = batch
+        most = lane.operation.batch_size
+        if record.alone or len(batch.records) >= (most if self._largest is None else min(most, self._largest)):
             self._seal(batch)
 
     def _batch_for(self, lane: CampaignOperation, size: int, after: int, now: float) -> Batch:
         """Return the oldest open batch after the given number that has room, opening one if need be."""
-        opened = self._open[lane.index]
-        while (batch := next((batch for batch in opened if batch.number > after), None)) is not None:
-            if batch.size + size <= self._bytes:
-                return batch
-            self._seal(batch)
+        for batch in tuple(self._open[lane.index]):
+            # One may be sealed already because another waits for it that had no room.
+            if batch.number > after and not batch.sealed:
+                if batch.size + size <= self._bytes:
+                    return batch
+                self._seal(batch)
         return self._open_batch(lane, now)
 
     def _open_batch(self, lane: CampaignOperation, now: float) -> Batch:

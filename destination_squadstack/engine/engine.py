@@ -14,11 +14,13 @@ makes up. Every record ends in exactly one way: written, rejected, or unresolved
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from destination_squadstack.api.outcomes import Response
-from destination_squadstack.engine.batcher import Batcher, Record
+from destination_squadstack.campaigns import CampaignOperation
+from destination_squadstack.engine.batcher import RECORD_OVERHEAD, Batcher, Record
 from destination_squadstack.engine.calls import SQUADSTACK, ApiCall, Call, api_of
 from destination_squadstack.engine.checkpoint import Ledger
 from destination_squadstack.engine.rate_limiter import RateLimiter
@@ -29,7 +31,7 @@ from destination_squadstack.engine.seen_leads import SeenLeads
 from destination_squadstack.engine.settlement import Settlement
 from destination_squadstack.engine.tracking import Deliveries, Origin, OwnRecord, SentLeadsTracker, Source, Verdict
 from destination_squadstack.errors import MalformedInput, SyncError
-from destination_squadstack.mapping import Deleted, Filtered, InvalidRecord, RecordMapper
+from destination_squadstack.mapping import Deleted, Filtered, InvalidRecord, Lead, RecordMapper
 from destination_squadstack.operations import CONTACT_CENTER
 from destination_squadstack.progress import Progress
 from destination_squadstack.protocol import Message, stream_status
@@ -160,32 +162,32 @@ class Engine:
 
     def feed(self, message: Message, now: float) -> None:
         """Take a RECORD, a STATE or the status of a stream."""
-        number, content, line = message
-        if content["type"] == "STATE":
-            self._ledger.add_state(content["state"], line)
+        number, record, line = message
+        if isinstance(record, dict):
+            self._take_other(record, line)
             return
-        if content["type"] == "TRACE":
-            status = stream_status(content)
-            if self._sent_leads is not None and status is not None:
-                self._sent_leads.stream_status(*status)
-            return
-        record = content["record"]
         try:
-            route, mapper = self._routes[record.get("namespace"), record["stream"]]
+            route, mapper = self._routes[record.namespace, record.stream]
         except (KeyError, TypeError):
             raise MalformedInput(
                 f"Line {number} of the input is a RECORD of a stream that the catalog does not have."
             ) from None
         self._progress.read += 1
-        self._take(route, mapper, Source(number, line, record["data"]), now)
+        self._take(route, mapper, Source(number, line, record.data), now)
+
+    def _take_other(self, content: Mapping[str, Any], line: bytes) -> None:
+        """Take a STATE or the status of a stream."""
+        if content["type"] == "STATE":
+            self._ledger.add_state(content["state"], line)
+        elif self._sent_leads is not None and (status := stream_status(content)) is not None:
+            self._sent_leads.stream_status(*status)
 
     def feed_own(self, own: OwnRecord, now: float) -> None:
         """Take a record that the source has not sent."""
         if own.origin is Origin.GONE:
             if (lane := own.route.gone) is not None:
-                lead_id, body = str(own.data["lead_id"]), dump(own.data)
-                record = Record(own.route, lane, lead_id, body, 0, own.line, self._ledger.own)
-                self._send(record, Source(0, own.line, own.data, own), now)
+                lead = Lead(str(own.data["lead_id"]), dump(own.data), alone=False, stop=None)
+                self._send(own.route, lane, lead, Source(0, own.line, own.data, own), now)
             return
         route, mapper = self._routes[own.route.key]
         self._take(route, mapper, Source(0, own.line, own.data, own), now)
@@ -206,27 +208,24 @@ class Engine:
         except InvalidRecord as invalid:
             self._settlement.invalid_record(route, source, invalid, now)
             return
-        lead_id, body, alone, stop = lead
-        if alone:
+        if lead.alone:
             self._progress.sent_alone(route.stream)
-        record = Record(route, lane, lead_id, body, source.number, source.line, self._ledger.own, alone, stop)
-        self._send(record, source, now)
+        self._send(route, lane, lead, source, now)
 
-    def _send(self, record: Record, source: Source, now: float) -> None:
+    def _send(self, route: Route, lane: CampaignOperation, lead: Lead, source: Source, now: float) -> None:
         """Put a record into a batch, unless SquadStack has it."""
-        record.own = source.own
+        lead_id, body, alone, stop = lead
+        line, own = source.line, source.own
         if self._sent_leads is not None:
-            unchanged = self._sent_leads.decide(
-                record.route, record.lane, record.lead_id, record.body, own=source.own is not None
-            )
+            unchanged = self._sent_leads.decide(route, lane, lead_id, body, own=own is not None)
             if unchanged is not None:
-                self._settlement.unchanged(record, source, unchanged)
+                self._settlement.unchanged(route, lane, lead_id, source, unchanged)
                 return
-        if record.stop is not None:
-            self._progress.stopped[record.stop, record.lane.operation.name] += 1
-        add = self._ledger.add_record if source.own is None else self._ledger.add_own_record
-        record.segment = add(record.size)
-        self._batcher.add(record, now)
+        if stop is not None:
+            self._progress.stopped[stop, lane.operation.name] += 1
+        size = len(line) + len(body) + RECORD_OVERHEAD
+        segment = self._ledger.add_record(size) if own is None else self._ledger.add_own_record(size)
+        self._batcher.add(Record(route, lane, lead_id, body, source.number, line, segment, size, alone, stop, own), now)
 
     def end_input(self) -> None:
         """Note that no more messages will come."""

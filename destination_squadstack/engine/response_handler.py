@@ -142,9 +142,21 @@ class ResponseHandler:
 
     # --- responses with a result for each record, or one for all of them
 
-    def _row_results(self, call: Call, row_errors: Sequence[RowError | None] | None, now: float) -> None:
+    def _all_written(self, call: Call) -> None:
         history = self._history(call)
-        pairs = list(zip(call.records, row_errors or [None] * len(call.records), strict=True))
+        if call.tries == 1:
+            history.calls.note(1, 0)
+        history.rows.note(countable_tries(call.records), 0)
+        history.completions += 1
+        self._usable_response(call)
+        self._settlement.written(call, call.records)
+
+    def _row_results(self, call: Call, row_errors: Sequence[RowError | None] | None, now: float) -> None:
+        if row_errors is None:
+            self._all_written(call)
+            return
+        history = self._history(call)
+        pairs = list(zip(call.records, row_errors, strict=True))
         later = [(record, error) for record, error in pairs if error is not None and error.retryable]
         if call.tries == 1:
             history.calls.note(1, 0)

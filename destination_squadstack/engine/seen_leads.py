@@ -19,12 +19,13 @@ _CHUNK = 1 << 20
 _EVEN = (1 << 64) - 2
 
 
-def _fingerprint(lead_namespace: LeadNamespace, fact: Fact, lead_id: str) -> int:
-    """Return an even number; the odd one after it stands for "no longer".
+def _fingerprints(lead_namespace: LeadNamespace, fact: Fact, lead_ids: Iterable[str]) -> list[int]:
+    """Return an even number for each lead; the odd one after it stands for "no longer".
 
     Python's own hash of a text has 64 bits and a key of its own in each process, and nothing here outlives the process.
     """
-    return hash((lead_namespace, fact, lead_id)) & _EVEN
+    of_fact = hash((lead_namespace, fact))
+    return [(hash(lead_id) ^ of_fact) & _EVEN for lead_id in lead_ids]
 
 
 class SeenLeads:
@@ -35,11 +36,11 @@ class SeenLeads:
 
     def add(self, lead_namespace: LeadNamespace, fact: Fact, lead_ids: Iterable[str]) -> None:
         """Remember that a fact holds for these leads of a campaign."""
-        self._write(array("Q", [_fingerprint(lead_namespace, fact, lead_id) for lead_id in lead_ids]))
+        self._write(array("Q", _fingerprints(lead_namespace, fact, lead_ids)))
 
     def discard(self, lead_namespace: LeadNamespace, fact: Fact, lead_ids: Iterable[str]) -> None:
         """Remember that it no longer does."""
-        self._write(array("Q", [_fingerprint(lead_namespace, fact, lead_id) | 1 for lead_id in lead_ids]))
+        self._write(array("Q", [each | 1 for each in _fingerprints(lead_namespace, fact, lead_ids)]))
 
     def _write(self, events: "array[int]") -> None:
         self._events.seek(0, 2)
@@ -47,7 +48,8 @@ class SeenLeads:
 
     def among(self, lead_namespace: LeadNamespace, fact: Fact, lead_ids: Iterable[str]) -> set[str]:
         """Return those of the leads for which the fact is known to hold."""
-        wanted = {_fingerprint(lead_namespace, fact, lead_id): lead_id for lead_id in lead_ids}
+        lead_ids = list(lead_ids)
+        wanted = dict(zip(_fingerprints(lead_namespace, fact, lead_ids), lead_ids, strict=True))
         known: set[str] = set()
         self._events.seek(0)
         while chunk := self._events.read(_CHUNK):

@@ -7,9 +7,7 @@ breaker, or more was rejected than `max_rejected_percent` allows.
 
 import sys
 from collections import Counter, defaultdict, deque
-from collections.abc import Mapping, Sequence
-from itertools import groupby
-from operator import attrgetter
+from collections.abc import Iterator, Mapping, Sequence
 
 from destination_squadstack.api.error_text import Reason
 from destination_squadstack.api.outcomes import RowError
@@ -47,7 +45,6 @@ _VERDICT_OF_STOP = {
     StopReason.DELETED_AT_SOURCE: Verdict.DELETED_AT_SOURCE,
     StopReason.SUPPRESSED: Verdict.SUPPRESSED,
 }
-_SEGMENT_AND_ROUTE = attrgetter("segment", "route")
 
 
 class Settlement:
@@ -121,8 +118,8 @@ class Settlement:
             for record in records:
                 self._log_sent(record, _verdict(record))
         # Most calls carry records of one stream, read between two states: their outcomes are noted together.
-        for (segment, _), records_of_stream in groupby(records, key=_SEGMENT_AND_ROUTE):
-            self._resolve(call, segment, list(records_of_stream), written=True)
+        for together in _of_one_stream_and_state(records):
+            self._resolve(call, together[0].segment, together, written=True)
 
     def _facts_asked_of(self, lane: CampaignOperation) -> set[Fact]:
         """Return the facts that an operation of a lane's campaign may ask for."""
@@ -241,18 +238,20 @@ class Settlement:
             self._sent_leads.absent(route, mapper.lead_id(source.data))
         self._without_call(route, source, written=True)
 
-    def unchanged(self, record: Record, source: Source, unchanged: Unchanged) -> None:
+    def unchanged(
+        self, route: Route, lane: CampaignOperation, lead_id: str, source: Source, unchanged: Unchanged
+    ) -> None:
         """Note a record that is not sent because SquadStack has it, or has refused it, already."""
         if unchanged.reason is None:
             self._progress.unchanged += 1
-            self._log_sent(record, Verdict.UNCHANGED)
+            self._log(route, lane, lead_id, Verdict.UNCHANGED, number=source.number)
         else:
             reason = f"unchanged since it was rejected: {unchanged.reason}"
             error = RecordError(None, Reason(Cause.OTHER, reason))
-            self._log_sent(record, Verdict.REJECTED, error)
-            operation = record.lane.operation.name
-            self._keep(record.route, record.number, record.line, record.lead_id, error, operation=operation, attempts=0)
-        self._without_call(record.route, source, written=unchanged.reason is None)
+            self._log(route, lane, lead_id, Verdict.REJECTED, error, number=source.number)
+            operation = lane.operation.name
+            self._keep(route, source.number, source.line, lead_id, error, operation=operation, attempts=0)
+        self._without_call(route, source, written=unchanged.reason is None)
 
     def _without_call(self, route: Route, source: Source, *, written: bool) -> None:
         """Note the outcome of a record for which no call is made."""
@@ -425,6 +424,16 @@ class Settlement:
     def close(self) -> None:
         """Delete the temporary files."""
         self._seen_leads.close()
+
+
+def _of_one_stream_and_state(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
+    """Divide records where the next one is of another stream than the one before it, or read after another state."""
+    start, segment, route = 0, records[0].segment, records[0].route
+    for at, record in enumerate(records):
+        if record.segment is not segment or record.route is not route:
+            yield records[start:at]
+            start, segment, route = at, record.segment, record.route
+    yield records[start:]
 
 
 def _has_left(record: Record) -> bool:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any, Protocol
 
+import msgspec
+
 from destination_squadstack.campaigns import CampaignOperation
 from destination_squadstack.routing import Route
 
@@ -65,8 +67,7 @@ class OwnRecord:
     settled: Callable[[bool], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(msgspec.Struct, frozen=True):
     """A record as it came. `number` and `line` are those of its message; `own` is set where there was none."""
 
     number: int

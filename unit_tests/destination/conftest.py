@@ -17,10 +17,10 @@ from destination_squadstack.engine.rate_limiter import RateLimiter
 from destination_squadstack.engine.rejection import Rejection
 from destination_squadstack.engine.seen_leads import SeenLeads
 from destination_squadstack.progress import Progress
-from destination_squadstack.protocol import Message
+from destination_squadstack.protocol import Message, read_messages
 from destination_squadstack.record_rules.suppression import SuppressionList
 from destination_squadstack.routing import plan, record_mapper
-from squadstack_common.lossless_json import dump, load
+from squadstack_common.lossless_json import dump
 
 Json = dict[str, Any]
 
@@ -38,8 +38,9 @@ def a_catalog(*names: str, mode: str = "append_dedup", **more: Any) -> Json:
 
 
 def a_message(content: Mapping[str, Any], number: int = 1) -> Message:
-    line = dump(content)
-    return Message(number, load(line), line)
+    pieces = [dump(content) + b"\n", b""]
+    [message] = [message for messages in read_messages(lambda _size: pieces.pop(0)) for message in messages]
+    return message._replace(number=number)
 
 
 def a_record(

@@ -6,7 +6,8 @@ import orjson
 import pytest
 
 from destination_squadstack.errors import MalformedInput, OutputClosed
-from destination_squadstack.protocol import Emitter, read_messages
+from destination_squadstack.protocol import Emitter, StreamRecord, read_messages
+from squadstack_common.lossless_json import TooLarge, load
 
 RECORD = {"type": "RECORD", "record": {"stream": "s", "data": {"lead_id": "a"}, "emitted_at": 1}}
 STATE = {"type": "STATE", "state": {"data": {}}}
@@ -29,11 +30,8 @@ def line(content):
 def test_messages_are_read_wherever_a_piece_of_the_input_ends(piece):
     text = line(RECORD) + b"\n  \n" + line(STATE) + line({"type": "TRACE", "trace": {}}) + orjson.dumps(RECORD)
     found = messages(text, piece)
-    assert [(message.number, message.content["type"]) for message in found] == [
-        (1, "RECORD"),
-        (4, "STATE"),
-        (6, "RECORD"),
-    ]
+    record = StreamRecord("s", {"lead_id": "a"})
+    assert [(message.number, message.content) for message in found] == [(1, record), (4, STATE), (6, record)]
     assert found[0].line == orjson.dumps(RECORD)
 
 
@@ -89,6 +87,54 @@ def test_a_line_that_cannot_be_understood_is_named_by_its_number_after_all_befor
             found += batch
     assert str(raised.value) == sentence
     assert [message.number for message in found] == [1]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(b"%d" % number for number in (2**63, -(2**63) - 1, 2**64, -(10**30), int("9" * 4_300))),
+        b"1e400",
+        b"9" * 4_301,
+        b"-0.0",
+        b"0.1000000000000000055511151231257827",
+        b"1234567890123456789e3",
+        b'"\\ud83d"',
+        b'"\\ud83d\\ude00 \xe0\xa4\x85 \\u0000"',
+        b'{"a":1,"a":[null,true,{}]}',
+        b"[" * 900 + b"]" * 900,
+    ],
+    ids=[
+        "above-63-bits",
+        "below-63-bits",
+        "above-64-bits",
+        "negative",
+        "4300-digits",
+        "too-large",
+        "4301-digits",
+        "minus-zero",
+        "more-digits-than-a-float-has",
+        "exponent",
+        "half-a-pair",
+        "text",
+        "same-name-twice",
+        "deep",
+    ],
+)
+def test_the_data_of_a_record_is_what_the_exact_parser_reads(value):
+    text = b'{"type":"RECORD","record":{"namespace":"n","stream":"s","emitted_at":' + value + b',"data":{"v":' + value
+    (found,) = messages(text + b"}}}\n")
+    read = load(value)
+    assert (found.content.namespace, found.content.stream) == ("n", "s")
+    if isinstance(read, TooLarge):
+        assert isinstance(found.content.data["v"], TooLarge)
+    else:
+        assert repr(found.content.data) == repr({"v": read})
+
+
+def test_a_byte_that_is_no_text_fails_the_sync_in_a_part_of_a_record_that_nobody_reads():
+    text = line(RECORD) + b'{"type":"RECORD","record":{"stream":"s","meta":"\xff","data":{}}}\n'
+    with pytest.raises(MalformedInput, match=r"^Line 2 of the input is not JSON\.$"):
+        messages(text)
 
 
 @pytest.mark.parametrize("number", [2**63 - 1, -(2**63), 2**64 - 1, 2**64, 10**30, -(10**30)])
