@@ -65,6 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     forget.add_argument("--config", required=True, help="path of the configuration file")
     forget.add_argument("--lead-id", required=True, help="the lead's id, as it is sent to SquadStack")
+    forget.add_argument(
+        "--campaign",
+        action="append",
+        default=[],
+        help="id of a campaign that records name (ref_id_from, campaign_id_from); may be repeated",
+    )
     return parser
 
 

@@ -149,7 +149,7 @@ def forget(options: Namespace, emitter: Emitter) -> int:
     clock = SystemClock()
     try:
         config = _load_config(options.config)
-        places = places_of(config)
+        places = places_of(config, options.campaign)
         if not config.dry_run:
             delete_at_squadstack(places, options.lead_id, ApiRouter(config), clock, emitter.log)
         removed = _removed(config, options.lead_id, clock, emitter)

@@ -57,12 +57,17 @@ class _Place(NamedTuple):
     campaign_field: str
 
 
-def places_of(config: Config) -> list[_Place]:
-    """Return every campaign of the config, once.
+def places_of(config: Config, campaigns: Iterable[str] = ()) -> list[_Place]:
+    """Return every campaign that a lead may be in, once.
+
+    Args:
+        config: The config.
+        campaigns: Those that records name, where the config names the field that holds them.
 
     Raises:
-        ConfigError: Deleting is not allowed, or there is nowhere to delete.
+        ConfigError: Deleting is not allowed, there is nowhere to delete, or nobody says which campaigns records name.
     """
+    campaigns = list(campaigns)
     if not config.allow_delete:
         raise ConfigError("allow_delete is not set: forget purges a lead for ever. Set it to true if that is meant.")
     places: dict[tuple[str, str], _Place] = {}
@@ -71,11 +76,16 @@ def places_of(config: Config) -> list[_Place]:
         named = target.named(operation.target)
         if named is None and config.default is not None:
             named = config.default.named(operation.target)
-        if named is None:
-            continue
-        path = operation.path(named)
         field = f"{target.at}.{operation.target.value}" if operation.target is not Needs.NOTHING else target.at
-        places.setdefault((operation.api, path), _Place(operation, path, target.at, field))
+        by_records = target.campaign_field(operation.target) is not None
+        if by_records and not campaigns:
+            raise ConfigError(
+                f"{field}_from: records name their campaigns, so the config does not say where the lead may be. Name "
+                "each of these campaigns with --campaign."
+            )
+        for each in dict.fromkeys([*([] if named is None else [named]), *(campaigns if by_records else [])]):
+            path = operation.path(each)
+            places.setdefault((operation.api, path), _Place(operation, path, target.at, field))
     if not places:
         raise ConfigError("default and streams name no campaign that a lead could be deleted in.")
     return list(places.values())

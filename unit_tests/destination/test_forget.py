@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from pathlib import Path
 
 import pytest
 
@@ -85,6 +86,20 @@ def test_what_does_not_pass_fails_and_says_so(delete):
         delete(ApiResponse(401, {}))
     with pytest.raises(SyncError, match="refused to delete the lead"):
         delete(ApiResponse(200, {"result": [{"status_code": 400, "data": {"error_msg": "no"}}]}))
+
+
+def test_a_lead_is_deleted_in_the_campaigns_that_records_name_as_well(kit):
+    streams = [{"stream": "a", "operation": "upsert", "ref_id_from": "campaign", "ref_id": "own"}]
+    config = parse_config({**kit.config(allow_delete=True), "streams": streams})
+    paths = [place.path.split("/")[-2] for place in places_of(config, ["east", "west", "own", "east"])]
+    assert paths == ["ref-1", "own", "east", "west"]
+
+
+def test_where_records_name_their_campaigns_somebody_has_to_say_which(kit):
+    streams = [{"stream": "a", "api": "v4", "operation": "create", "campaign_id_from": "campaign"}]
+    config = parse_config({**kit.config(allow_delete=True), "streams": streams})
+    with pytest.raises(ConfigError, match=r"streams\[0\]\.campaign_id_from: records name .* with --campaign"):
+        places_of(config)
 
 
 def test_without_allow_delete_nothing_is_deleted(kit):
@@ -175,6 +190,23 @@ def test_a_look_changes_nothing(storage, kit, tmp_path):
 def test_what_is_left_can_be_replayed(storage, kit, tmp_path):
     removed(storage, kit)
     assert RejectedRows(str(tmp_path), None).look().rows == 3
+
+
+@pytest.mark.parametrize("storage", ["folder"], indirect=True)
+def test_a_kill_while_what_is_left_is_written_leaves_the_file_as_it_was_and_forget_can_be_run_again(
+    storage, kit, tmp_path, monkeypatch
+):
+    before = (tmp_path / REJECTED).read_bytes()
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as moment, pytest.raises(KeyboardInterrupt):
+        moment.setattr(Path, "replace", killed)  # the last step of writing a file
+        removed(storage, kit)
+    assert (tmp_path / REJECTED).read_bytes() == before
+    removed(storage, kit)
+    assert lines(storage, REJECTED, tmp_path) == [(11, ROWS[0]), (12, None), (3, ROWS[2]), (4, ROWS[3])]
 
 
 def test_a_file_that_is_not_whole_is_named(storage, kit, tmp_path):
