@@ -8,7 +8,7 @@ from statistics import median
 NAMES = {
     "seconds": ("wall s", 2),
     "cpu": ("CPU s", 2),
-    "start_cpu": ("of it start", 2),
+    "start_cpu": ("start, CPU s", 2),
     "microseconds": ("CPU µs a record*", 1),
     "rate": ("records/s*", 0),
     "calls_a_minute": ("calls a minute*", 0),
