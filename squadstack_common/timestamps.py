@@ -1,6 +1,7 @@
 """Times in every spelling of the vendors' pages, read once and written as RFC 3339 in UTC."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,11 +13,12 @@ EPOCH_DIGITS = re.compile(r"[0-9]{9,13}")
 # A date alone is no time: midnight would be made up.
 ISO_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:")
 GO_TIME = re.compile(r"(\S+ \S+) ([+-][0-9]{4}) [A-Z]+")  # 2022-10-19 23:31:58 +0000 UTC
-# What `format_time` would only repeat: no need to parse it. Days after the 28th depend on the month and are parsed.
-PLAIN_TIME = re.compile(
-    r"([12][0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
-    r"(?:\.[0-9]{3}(?:[0-9]{3})?(?<!000))?)(?:Z|\+00:00)"
-)
+# What `format_time` would only repeat: no need to parse it. The 29th of February depends on the year and is parsed.
+_DAY = r"(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+_PLAIN = rf"[12][0-9]{{3}}-{_DAY}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{{3}}(?:[0-9]{{3}})?(?<!000))?"
+PLAIN_TIME = re.compile(rf"({_PLAIN})(?:Z|\+00:00)")
+PLAIN_TIMES = re.compile(rf"(?:{_PLAIN}(?:Z|\+00:00)\n)++")
+MICROSECOND = timedelta(microseconds=1)
 
 
 def parse_time(value: Any) -> datetime | None:
@@ -26,10 +28,10 @@ def parse_time(value: Any) -> datetime | None:
     epoch milliseconds, as numbers or as digits. Zero is no time: some systems write it for none.
     """
     try:
-        if isinstance(value, str) and EPOCH_DIGITS.fullmatch(value):
-            value = int(value)
         if isinstance(value, str):
-            return parse_written_time(value)
+            if not EPOCH_DIGITS.fullmatch(value):
+                return parse_written_time(value)
+            value = int(value)
         if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
             return datetime.fromtimestamp(value / 1000 if value >= MILLISECONDS_FROM else value, UTC)
     except (ValueError, OverflowError, OSError):
@@ -45,9 +47,11 @@ def parse_written_time(value: str) -> datetime | None:
     """
     if not ISO_TIME.match(value):
         return None
-    if go_time := GO_TIME.fullmatch(value):
+    if value.count(" ") > 1 and (go_time := GO_TIME.fullmatch(value)):
         value = go_time[1] + go_time[2]
     moment = datetime.fromisoformat(value)
+    if moment.tzinfo is UTC:
+        return moment
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
@@ -67,9 +71,27 @@ def written_time(value: Any) -> str | None:
     return None if moment is None else format_time(moment)
 
 
+def written_times(values: list[Any]) -> Sequence[str | None]:
+    """Spell times as `written_time` does, those of a whole page in one go: one by one they take twice as long."""
+    try:
+        lines = "\n".join([*values, ""])
+    except TypeError:  # one is none, or a number
+        return [written_time(value) for value in values]
+    if PLAIN_TIMES.fullmatch(lines):
+        *written, _ = lines.replace("+00:00", "Z").split("\n")
+        if len(written) == len(values):
+            return written
+    return [written_time(value) for value in values]
+
+
+def parse_times(values: list[Any]) -> list[datetime]:
+    """Read the times among values as `parse_time` does, those of a whole page in one go."""
+    return [datetime.fromisoformat(written) for written in written_times(values) if written is not None]
+
+
 def microseconds(moment: datetime) -> int:
     """Return the whole microseconds since 1970, exactly: a float of seconds is not exact."""
-    return (moment - EPOCH) // timedelta(microseconds=1)
+    return (moment - EPOCH) // MICROSECOND
 
 
 def from_microseconds(count: int) -> datetime:

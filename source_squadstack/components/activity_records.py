@@ -45,7 +45,7 @@ def normalize_activity(row: MutableMapping[str, Any]) -> int | None:
     elif isinstance(row.get("timestamp"), dict | list):
         row["timestamp"] = json.dumps(row["timestamp"])  # the CDK's cursor ends the stream over a value that is no text
     row["activity_id"] = activity_id(row)
-    normalize(row, ("datetime",), ("lead_number", "agent_extension"))
+    normalize([row], ("datetime",), ("lead_number", "agent_extension"))
     return seconds
 
 

@@ -1,6 +1,6 @@
 """Records that are one row each: their types, and the leads that lie within a window."""
 
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from typing import Any
 
@@ -11,24 +11,28 @@ from source_squadstack.components.cursor_times import sort_key
 from source_squadstack.components.log import warn_once
 from source_squadstack.components.privacy import PrivacyFilter
 from source_squadstack.components.v1_leads import add_v4_names
-from squadstack_common.timestamps import written_time
+from squadstack_common.timestamps import written_time, written_times
 
 
-def normalize(row: MutableMapping[str, Any], times: Iterable[str], texts: Iterable[str]) -> str | None:
-    """Convert fields of a row in place: times to RFC 3339 UTC, ids and phone numbers to text.
+def normalize(
+    rows: Sequence[MutableMapping[str, Any]], times: Iterable[str], texts: Iterable[str]
+) -> Sequence[str | None]:
+    """Convert fields of rows in place: times to RFC 3339 UTC, ids and phone numbers to text.
 
-    A value that cannot be converted, and every other field, stays as it came. Returns the last of the times, `None` if
-    it is not a time.
+    A value that cannot be converted, and every other field, stays as it came. Returns the last of each row's times,
+    `None` if it is not a time.
     """
     for name in texts:
-        value = row.get(name)
-        if type(value) is int or type(value) is float:
-            row[name] = str(value)
-    written = None
+        for row in rows:
+            value = row.get(name)
+            if type(value) is int or type(value) is float:
+                row[name] = str(value)
+    written: Sequence[str | None] = [None] * len(rows)
     for name in times:
-        written = written_time(row.get(name))
-        if written is not None:
-            row[name] = written
+        written = written_times([row.get(name) for row in rows])
+        for row, time in zip(rows, written, strict=True):
+            if time is not None:
+                row[name] = time
     return written
 
 
@@ -48,7 +52,7 @@ class TypedRow(RecordTransformation):
         stream_slice: StreamSlice | None = None,
     ) -> None:
         """Convert a record in place."""
-        normalize(record, self.times, self.texts)
+        normalize([record], self.times, self.texts)
         campaign = stream_slice.partition.get("campaign_id") if stream_slice else None
         if campaign is not None and record.get("campaign_id") is None:
             record["campaign_id"] = campaign
@@ -58,16 +62,19 @@ LEAD_TIMES = ("created_at", "latest_called_at", "processed_at")
 LEAD_TEXTS = ("campaign_id", "lead_id", "phone_number", "contact_number")
 
 
-def normalize_lead(row: MutableMapping[str, Any], campaign_id: str, api_version: str = "v4") -> str | None:
-    """Convert a lead in place and complete its key; a v1 lead also gets v4's names.
+def normalize_leads(
+    rows: Sequence[MutableMapping[str, Any]], campaign_id: str, api_version: str = "v4"
+) -> Sequence[str | None]:
+    """Convert leads in place and complete their keys; v1 leads also get v4's names.
 
-    Returns `processed_at`, `None` if it is not a time.
+    Returns each lead's `processed_at`, `None` if it is not a time.
     """
-    if row.get("campaign_id") is None:
-        row["campaign_id"] = campaign_id
-    if api_version == "v1":
-        add_v4_names(row)
-    return normalize(row, LEAD_TIMES, LEAD_TEXTS)
+    for row in rows:
+        if row.get("campaign_id") is None:
+            row["campaign_id"] = campaign_id
+        if api_version == "v1":
+            add_v4_names(row)
+    return normalize(rows, LEAD_TIMES, LEAD_TEXTS)
 
 
 @dataclass
@@ -90,8 +97,8 @@ class LeadFilter(PrivacyFilter):
         campaign_id = stream_slice.partition["campaign_id"]
         start, end = (written_time(stream_slice.cursor_slice.get(name)) for name in ("start_time", "end_time"))
         first, last = (start and sort_key(start), end and sort_key(end))
-        for row in records:
-            written = normalize_lead(row, campaign_id, self._api_version)  # type: ignore[arg-type]  # the extractor's dicts
+        rows: list[Any] = list(records)
+        for row, written in zip(rows, normalize_leads(rows, campaign_id, self._api_version), strict=True):
             if not isinstance(row.get("lead_id"), str):
                 warn_once(
                     f"Campaign {campaign_id} has leads without a `lead_id`: they are read as they come; a warehouse "

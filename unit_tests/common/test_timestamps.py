@@ -12,7 +12,9 @@ from squadstack_common.timestamps import (
     from_microseconds,
     microseconds,
     parse_time,
+    parse_times,
     written_time,
+    written_times,
 )
 
 MOMENT = datetime(2018, 12, 3, 14, 37, 54, tzinfo=UTC)
@@ -94,6 +96,38 @@ def test_a_time_that_is_written_as_it_leaves_stays_as_it_is(plain):
 @pytest.mark.parametrize("odd", ["2018-12-03T14:37:54.000Z", "2018-12-03T14:37:54+00:00", "2018-12-03T20:07:54+05:30"])
 def test_any_other_spelling_leaves_in_the_one_form(odd):
     assert written_time(odd) == "2018-12-03T14:37:54Z"
+
+
+MONTHS_ENDS = [
+    f"2023-{month:02}-{day:02}T00:00:00Z"
+    for month, days in enumerate((28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31), 2)
+    for day in range(28, days + 1)
+]
+
+
+@pytest.mark.parametrize("last", [*MONTHS_ENDS, "2024-02-29T00:00:00Z"])
+def test_every_day_of_a_month_is_a_time(last):
+    assert written_time(last) == last
+
+
+@pytest.mark.parametrize("beyond", ["02-29", "02-30", "04-31", "06-31", "09-31", "11-31", "12-32", "13-01"])
+def test_a_day_that_no_month_has_is_no_time(beyond):
+    assert written_time(f"2023-{beyond}T00:00:00Z") is None
+
+
+TIMES = ["2018-12-03T14:37:54Z", "2018-12-31T14:37:54+00:00", "2024-02-29T00:00:00.413+00:00", *MONTHS_ENDS]
+OTHERS = [None, "", "soon", 1543847874, 0, True, [], {}, "2018-12-03T20:07:54+05:30", "2018-12-03T14:37:54.000Z"]
+
+
+@given(st.lists(st.sampled_from([*TIMES, *OTHERS, f"{TIMES[0]}\n{TIMES[0]}", f"{TIMES[0]}\n", "\n"])))
+def test_times_are_written_together_as_each_alone(values):
+    assert written_times(values) == [written_time(value) for value in values]
+    assert parse_times(values) == [moment for value in values if (moment := parse_time(value)) is not None]
+
+
+@given(st.lists(st.sampled_from(TIMES), min_size=1))
+def test_plain_times_are_written_together_as_each_alone(values):
+    assert written_times(values) == [written_time(value) for value in values]
 
 
 @pytest.mark.parametrize("odd", [None, "soon", "2018-02-30T00:00:00Z"])

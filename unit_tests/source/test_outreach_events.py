@@ -5,7 +5,7 @@ import copy
 import pytest
 
 from source_squadstack.components.outreach_events import outreach_events
-from source_squadstack.components.records import normalize_lead
+from source_squadstack.components.records import normalize_leads
 
 ATTEMPT = {
     "reference_id": "ref-1",
@@ -48,7 +48,7 @@ ROW = {
 
 def normalized():
     row = copy.deepcopy(ROW)
-    normalize_lead(row, "0PT711", "v1")
+    normalize_leads([row], "0PT711", "v1")
     return row
 
 
@@ -118,7 +118,7 @@ def test_an_event_has_the_same_key_in_every_sync():
 
 def test_a_lead_that_nobody_reached_out_to_has_no_events():
     row = {"lead_id": 1, "campaign_id": "0PT711", "call_attempt_keys": [], "last_call_attempt_keys": []}
-    normalize_lead(row, "0PT711", "v1")
+    normalize_leads([row], "0PT711", "v1")
     assert list(outreach_events(row)) == []
 
 
@@ -133,7 +133,7 @@ DONE = {"status": "delivered", "cost": 0.25}
 
 def events_of(**keys):
     row = {"lead_id": 1, "campaign_id": "0PT711", **keys}
-    normalize_lead(row, "0PT711", "v1")
+    normalize_leads([row], "0PT711", "v1")
     return list(outreach_events(row))
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from airbyte_cdk.sources.types import StreamSlice
 
-from source_squadstack.components.records import LeadFilter, normalize_lead
+from source_squadstack.components.records import LeadFilter, normalize_leads
 
 MOMENT = datetime(2018, 12, 3, 14, 37, 54, tzinfo=UTC)
 
@@ -20,7 +20,7 @@ def test_a_row_gets_its_types_and_keeps_all_else():
         "huge": 2**70,
         "lead_responses": {"visit_at": "2018-12-03T14:37:54+00:00"},
     }
-    assert normalize_lead(row, "0PT711") == "2018-12-03T14:37:54Z"
+    assert normalize_leads([row], "0PT711") == ["2018-12-03T14:37:54Z"]
     assert row == {
         "campaign_id": "0PT711",
         "lead_id": "10",
@@ -36,7 +36,7 @@ def test_a_row_gets_its_types_and_keeps_all_else():
 
 def test_the_campaign_a_row_names_is_kept():
     row = {"lead_id": "1", "campaign_id": "0pt711"}
-    normalize_lead(row, "0PT711")
+    normalize_leads([row], "0PT711")
     assert row["campaign_id"] == "0pt711"
 
 

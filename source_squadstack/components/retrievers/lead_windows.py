@@ -11,7 +11,7 @@ from source_squadstack.components.cursor_times import STATE_FORMAT
 from source_squadstack.components.log import warn_once
 from source_squadstack.components.response_body import read_body
 from source_squadstack.components.retrievers.window_sizer import DAY, SECOND
-from squadstack_common.timestamps import EPOCH, format_time, microseconds, parse_time
+from squadstack_common.timestamps import EPOCH, format_time, microseconds, parse_times
 
 MINUTE = 60 * SECOND
 
@@ -31,8 +31,7 @@ class Answer:
         self.count: int = page.parsed["count"]
         self.full = page.parsed.get("next") is not None
         self.whole = is_whole(self.response)
-        moments = [parse_time(row.get("processed_at")) for row in page.rows]
-        times = [microseconds(moment) for moment in moments if moment]
+        times = [microseconds(moment) for moment in parse_times([row.get("processed_at") for row in page.rows])]
         self.times = [time for time in times if self.start <= time < self.end]
         self.rows_outside = len(times) - len(self.times)
         self.ignores_window = any(not self.start - MINUTE < time < self.end + MINUTE for time in times)
