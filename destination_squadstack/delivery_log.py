@@ -105,8 +105,8 @@ class DeliveryLog:
             lead_id: Its lead, if it says which.
             verdict: What became of it.
             number: The line of the input that it stood in, which tells it from what was read after it; 0: in none.
-            status_code: The status of a refusal.
-            reason: The reason of one.
+            status_code: What the API said of it last.
+            reason: The reason of a refusal.
             calls: How many calls held it.
         """
         if self._writer is None or not (self.keeps_all or _withholds(lane, verdict)):

@@ -109,9 +109,13 @@ class RowError:
 
 @dataclass(frozen=True, slots=True)
 class RowResults:
-    """The outcome of each record: None means written. None for the list means that all are written."""
+    """The outcome of each record: None means written. None for the list means that all are written.
+
+    `statuses` is what the API said of them: a code for each, or one for all.
+    """
 
     row_errors: Sequence[RowError | None] | None
+    statuses: Sequence[int] | int = _OK
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +177,7 @@ def about_named_campaign(outcome: "Outcome", records: int, operation: Operation)
     if isinstance(outcome, ConfigProblem) and (error := _of_named_campaign(outcome.problem, operation)) is not None:
         return RowResults([error] * records)
     if isinstance(outcome, RowResults) and outcome.row_errors is not None:
-        return RowResults([_renamed(error, operation) for error in outcome.row_errors])
+        return replace(outcome, row_errors=[_renamed(error, operation) for error in outcome.row_errors])
     return outcome
 
 
@@ -291,7 +295,7 @@ def _classify_whole_call(response: ApiResponse) -> Outcome:
     """Classify a 2xx as success, whatever its body, unless that is a page of somebody else or was cut off."""
     if response.unreadable is not None and str(response.body or "").lstrip().startswith(_BROKEN):
         return OutcomeUnknown(f"HTTP {response.status} with {response.unreadable}", may_be_applied=True, answered=True)
-    return RowResults(None)
+    return RowResults(None, response.status)
 
 
 def _classify_lead_alone(records: Sequence[SentRecord], response: ApiResponse) -> Outcome:
@@ -301,9 +305,11 @@ def _classify_lead_alone(records: Sequence[SentRecord], response: ApiResponse) -
         what = response.unreadable or "a body that is no lead"
         return OutcomeUnknown(f"HTTP {response.status} with {what}", may_be_applied=True, answered=True)
     if "lead_id" in body:
-        return RowResults(None) if _is_of(records[0], body["lead_id"]) else Mismatch()
+        return RowResults(None, response.status) if _is_of(records[0], body["lead_id"]) else Mismatch()
     # An API that takes the lead for a list of one says in its entry, and not in the status, whether it was accepted.
-    return _classify_rows(records, response) if isinstance(body.get("result"), list) else RowResults(None)
+    if isinstance(body.get("result"), list):
+        return _classify_rows(records, response)
+    return RowResults(None, response.status)
 
 
 def _is_of(record: SentRecord, lead_id: object) -> bool:
@@ -348,7 +354,7 @@ def _classify_each_row(
         row_errors.append(None if _OK <= status < _REDIRECTS else _row_error(record, status, data, wait))
     if not _metadata_agrees(body, len(rows), row_errors.count(None)):
         return _CONTRADICTION
-    return RowResults(row_errors)
+    return RowResults(row_errors, [row["status_code"] for row in rows])
 
 
 def _row_error(record: SentRecord, status: int, data: object, wait: float | None) -> RowError:

@@ -73,6 +73,8 @@ class Record(msgspec.Struct, eq=False):
     # How many of its lane's calls had been completed before it failed for the first time.
     completions_before: int | None = None
     last_error: RecordError | None = None
+    # The status that the API gave it last.
+    status: int | None = None
 
     @property
     def field_names(self) -> frozenset[str]:

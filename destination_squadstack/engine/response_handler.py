@@ -7,6 +7,7 @@ record with an outcome in `settlement`.
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import repeat
 
 from destination_squadstack.api.error_text import Reason
 from destination_squadstack.api.fix_messages import fix_message
@@ -109,7 +110,7 @@ class ResponseHandler:
         elif isinstance(call, Probe):
             self._probe_returned(call, outcome, now)
         elif isinstance(outcome, RowResults):
-            self._row_results(call, outcome.row_errors, now)
+            self._row_results(call, outcome, now)
         elif isinstance(outcome, OutcomeUnknown):
             self._outcome_unknown(call, outcome, now)
         elif isinstance(outcome, BatchRejected):
@@ -151,12 +152,16 @@ class ResponseHandler:
         self._usable_response(call)
         self._settlement.written(call, call.records)
 
-    def _row_results(self, call: Call, row_errors: Sequence[RowError | None] | None, now: float) -> None:
-        if row_errors is None:
+    def _row_results(self, call: Call, results: RowResults, now: float) -> None:
+        statuses = results.statuses
+        each = repeat(statuses) if isinstance(statuses, int) else statuses
+        for record, status in zip(call.records, each, strict=False):
+            record.status = status
+        if results.row_errors is None:
             self._all_written(call)
             return
         history = self._history(call)
-        pairs = list(zip(call.records, row_errors, strict=True))
+        pairs = list(zip(call.records, results.row_errors, strict=True))
         later = [(record, error) for record, error in pairs if error is not None and error.retryable]
         if call.tries == 1:
             history.calls.note(1, 0)
@@ -211,7 +216,8 @@ class ResponseHandler:
     def _batch_rejected(self, call: Call, outcome: BatchRejected, now: float) -> None:
         busy = outcome.reason.cause is Cause.BUSY
         if len(call.records) == 1:
-            self._row_results(call, [RowError(outcome.status, outcome.reason, retryable=busy)], now)
+            error = RowError(outcome.status, outcome.reason, retryable=busy)
+            self._row_results(call, RowResults([error], outcome.status), now)
             return
         self._usable_response(call)
         if busy and any(now < record.busy_until for record in call.records):

@@ -266,8 +266,8 @@ class Settlement:
                 self._sent_leads.settled(record.route, record.lane, record.lead_id, record.body, outcome, reason)
 
     def _log_sent(self, record: Record, verdict: Verdict, error: RecordError | RowError | None = None) -> None:
-        number, calls = record.number, record.calls
-        self._log(record.route, record.lane, record.lead_id, verdict, error, number=number, calls=calls)
+        number, calls, status = record.number, record.calls, record.status
+        self._log(record.route, record.lane, record.lead_id, verdict, error, status, number=number, calls=calls)
 
     def _log(
         self,
@@ -276,13 +276,14 @@ class Settlement:
         lead_id: str | None,
         verdict: Verdict,
         error: RecordError | RowError | None = None,
+        status: int | None = None,
         *,
         number: int,
         calls: int = 0,
     ) -> None:
         if self._deliveries is None:
             return
-        status, reason = (None, None) if error is None else (error.status, error.reason.text)
+        status, reason = (status, None) if error is None else (error.status, error.reason.text)
         self._deliveries.add(
             route, lane, lead_id, verdict, number=number, status_code=status, reason=reason, calls=calls
         )

@@ -118,7 +118,7 @@ def test_the_order_of_a_lead_holds_between_lists_and_leads_that_are_sent_alone(b
 
 @pytest.mark.parametrize("status", [200, 201])
 def test_the_lead_as_it_was_sent_says_that_it_was_accepted(status):
-    assert outcome(status, {"lead_id": "x", "stage": "won"}) == RowResults(None)
+    assert outcome(status, {"lead_id": "x", "stage": "won"}) == RowResults(None, status)
 
 
 def test_the_lead_of_a_number_as_id_is_the_same_lead():

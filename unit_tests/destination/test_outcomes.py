@@ -43,7 +43,8 @@ def test_a_list_whose_rows_all_succeeded_is_written():
 
 @pytest.mark.parametrize("status", [200, 201, 202])
 def test_any_2xx_of_a_row_is_written(status):
-    assert classify_response(LEADS, bulk(row("a", status), row("b"))) in (RowResults([None, None]), RowResults(None))
+    each = RowResults([None, None], [status, 200])
+    assert classify_response(LEADS, bulk(row("a", status), row("b"))) in (each, RowResults(None, 200))
 
 
 def test_rows_belong_to_records_by_position():
@@ -56,11 +57,11 @@ def test_rows_belong_to_records_by_position():
 
 
 def test_an_id_that_comes_back_as_a_number_is_the_same_lead():
-    assert classify_response([Lead("7")], bulk(row(7))) == RowResults([None])
+    assert classify_response([Lead("7")], bulk(row(7))) == RowResults([None], [200])
 
 
 def test_a_written_row_that_repeats_no_id_counts_by_its_position():
-    assert classify_response([Lead("7")], bulk({"status_code": 200, "data": None})) == RowResults([None])
+    assert classify_response([Lead("7")], bulk({"status_code": 200, "data": None})) == RowResults([None], [200])
 
 
 def test_an_answer_that_names_another_lead_is_a_mismatch():
@@ -214,7 +215,8 @@ SET_STATUS = OPERATIONS["contact_center", "set_status"]
 )
 def test_any_2xx_for_a_whole_call_is_success(status, body, unreadable):
     for operation in (CREATE, CONVERT, SET_STATUS):
-        assert classify_response(LEADS[:1], ApiResponse(status, body, unreadable), operation) == RowResults(None)
+        outcome = classify_response(LEADS[:1], ApiResponse(status, body, unreadable), operation)
+        assert outcome == RowResults(None, status)
 
 
 @pytest.mark.parametrize("body", ["<html>", ' {"det', "[", '"Suc'])
