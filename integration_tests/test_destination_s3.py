@@ -96,6 +96,22 @@ def test_rejected_rows_are_in_the_bucket_before_the_state_that_covers_them(run, 
     assert len(emulator.leads()) == 294
 
 
+def test_forget_takes_a_lead_out_of_the_bucket_and_leaves_what_is_kept_of_others(run, emulator, s3):
+    settings = {**configs.destination(emulator, s3_store(s3, "forgets")), "allow_delete": True, "delivery_log": True}
+    messages = [lead(0, "12"), lead(1, "12"), lead(2)]
+    assert run("write", config=settings, catalog=CATALOG, messages=[*messages, global_state(1)]).code == 0
+    before = {name: [row["lead_id"] for row in rows] for name, rows in stored(s3, "forgets").items()}
+    assert sorted(before.values(), key=len) == [["canary0", "canary1"], ["canary0", "canary1", "canary2"]]
+
+    assert run("forget", "--lead-id", "canary0", config=settings).code == 0
+
+    bucket = bucket_of(s3)
+    left = {name: gzip.decompress(bucket.cat_file(f"rejected-leads/forgets/{name}")).splitlines() for name in before}
+    assert {name: [line and json.loads(line)["lead_id"] for line in rows] for name, rows in left.items()} == {
+        name: [b"", *others] for name, (_, *others) in before.items()
+    }
+
+
 def test_a_bucket_that_does_not_exist_is_found_out_by_check_and_by_write_before_anything_is_sent(run, emulator, s3):
     settings = configs.destination(emulator, s3_store(s3, "x", bucket="no-such-bucket"))
     done = run("write", config=settings, catalog=CATALOG, messages=[lead(1), global_state(1)])

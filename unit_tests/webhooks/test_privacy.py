@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from test_support import canary
 from test_support.canary_records import records
-from test_support.receiver_in_process import KEY, TOKEN
+from test_support.receiver_in_process import KEY, TOKEN, open_store
 from webhooks_squadstack.cli import main
 from webhooks_squadstack.settings import SettingsError, read_settings
 
@@ -161,6 +161,20 @@ def test_forget_deletes_every_event_of_a_lead_and_no_other(serve, store, forget,
     service.runner.run(service.receiver.close())
     for file in Path(tmp_path).iterdir():
         assert canary.WORDS.search(file.read_bytes().decode("latin-1")) is None
+
+
+def test_forget_deletes_a_leads_events_in_postgresql_and_no_other(serve, postgres_url, monkeypatch, capsys):
+    store = open_store(postgres_url)
+    service = serve(store)
+    for lead_id in ("L1", "L2"):
+        for outcome in ("a", "b"):
+            service.post({**canary.WEBHOOK, "lead_id": lead_id, "call_outcome": outcome})
+    monkeypatch.setenv("WEBHOOKS_DATABASE_URL", postgres_url)
+    assert [main(["forget", "--lead-id", "L1"]) for _ in range(2)] == [0, 0]
+    assert [row["lead_id"] for row in stored(service)] == ["L2", "L2"]
+    printed = "".join(capsys.readouterr())
+    assert not canary.holds_number(printed)
+    store.close()
 
 
 def test_a_reader_goes_on_over_the_hole(serve, store, forget):
