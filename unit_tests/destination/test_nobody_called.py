@@ -18,7 +18,13 @@ from destination_squadstack.record_rules.suppression import read_list
 
 SUPPRESSED = ("9876500001", "9876500002")
 SPELLINGS = ("{}", "+91 {}", "0{}", "0091-{}", "(91) {}", "{} ext 12", "\uff19\uff11{}", "{} / 9876511111")
-CALLING = ("lead-created", "lead-upserted", "lead-updated")
+CALLING = ("lead-created", "lead-upserted", "lead-updated", "leads/create", "leads/update")
+# What may be done to leads in each API, by the stream `first` and by the stream `second`.
+OPERATIONS = {
+    "crm_v2": (["create", "upsert", "update"], "upsert"),
+    "v4": (["create", "update"], "create"),
+    "v1": (["create"], "create"),
+}
 # A contact center's campaign, to which leads are added.
 ADDS = "/api/v2/config/campaigns/c1/lead"
 DELETED = ("2026-01-01T00:00:00Z", True, 1, "true")
@@ -37,13 +43,16 @@ FAULTS = (
 )  # fmt: skip
 
 
-def a_config(operation, on_deleted, on_match, *, named, deleted_field):
+def a_config(kind, on_deleted, on_match, *, named, deleted_field):
     """Return a config of three streams: rows of a CRM, another of the same campaign, and a contact center's."""
-    where = {"ref_id_from": "crm.ref", "ref_id": "own"} if named else {"ref_id": "own"}
+    api, operation = kind
+    target = "ref_id" if api == "crm_v2" else "campaign_id"
+    where = {"api": api, target: "own"} | ({f"{target}_from": "crm.ref"} if named else {})
+    on_deleted = "disable" if (api, on_deleted) == ("v1", "delete") else on_deleted
     rules = {**where, "on_deleted": on_deleted, "deleted_field": deleted_field}
     streams = [
         {"stream": "first", "operation": operation, **rules},
-        {"stream": "second", "operation": "upsert", **rules},
+        {"stream": "second", "operation": OPERATIONS[api][1], **rules},
     ]
     config = {
         "squadstack": {"token": "t"},
@@ -61,7 +70,7 @@ def a_config(operation, on_deleted, on_match, *, named, deleted_field):
 
 def leads_of(bodies):
     """Return the leads of a call to SquadStack; those of a contact center are told apart by their numbers."""
-    return {lead["lead_id"] for lead in map(json.loads, bodies) if lead.get("lead_id")}
+    return {str(lead["lead_id"]) for lead in map(json.loads, bodies) if lead.get("lead_id")}
 
 
 class Wire:
@@ -85,7 +94,7 @@ class Wire:
         assert not any(leads & others for others in self.under_way), "two calls for one lead at once"
         self.under_way.append(leads)
         adds = path == ADDS
-        calling = adds or path.endswith(CALLING)
+        calling = adds or any(name in path for name in CALLING)
         for body in bodies:
             lead = json.loads(body)
             if not calling:
@@ -133,9 +142,11 @@ class Api:
             return whole[fault]
         if call.lane.path == ADDS:
             return ApiResponse(200, {})
-        return ApiResponse(
-            200, {"result": [self.row(record, index, fault) for index, record in enumerate(call.records)]}
-        )
+        rows = [self.row(record, index, fault) for index, record in enumerate(call.records)]
+        if call.lane.operation.has_row_results:
+            return ApiResponse(200, {"result": rows})
+        # Of a list the API says one thing for all leads.
+        return ApiResponse(rows[0]["status_code"], rows[0]["data"])
 
     def row(self, record, index, fault):
         status, said = {
@@ -225,17 +236,19 @@ class Syncs:
 ROW = st.fixed_dictionaries(
     {
         "stream": st.integers(0, 2),
-        "lead": st.sampled_from("abcde"),
+        "lead": st.sampled_from("12345"),
         "ref": st.sampled_from([None, "", "one", "two"]),
         "kind": st.sampled_from(["plain", "plain", "plain", "deleted", "suppressed", "both", "no number"]),
         "number": st.sampled_from(SUPPRESSED),
         "spelling": st.sampled_from(SPELLINGS),
         "deleted": st.sampled_from(DELETED),
+        # Without a name an upsert is sent alone, in the form for one lead.
+        "name": st.sampled_from(["Asha", "Asha", None]),
     }
 )
 CONFIGS = st.builds(
     a_config,
-    st.sampled_from(["create", "upsert", "update"]),
+    st.sampled_from([(api, operation) for api, (operations, _) in OPERATIONS.items() for operation in operations]),
     st.sampled_from(["skip", "disable", "delete"]),
     st.sampled_from(["reject", "disable"]),
     named=st.booleans(),
@@ -252,7 +265,8 @@ def a_message(kit, config, index, row):
     data = {
         "lead_id": row["lead"],
         "note": str(index),
-        "contact_name": "Asha",
+        "contact_name": row["name"],
+        "state_code": "MH",
         "crm": {"ref": row["ref"]},
         "phone_number": None if row["kind"] == "no number" else number,
         "number": number,
