@@ -26,6 +26,7 @@ from destination_squadstack.rejected_records.replay import RejectedRows
 from destination_squadstack.routing import Route, plan, unmatched
 from destination_squadstack.sent_leads.memory_files import MemoryFiles, has_memory
 from destination_squadstack.spec import load_spec
+from destination_squadstack.stream_fields import missing_fields
 from destination_squadstack.sync import Sync
 from squadstack_common.clock import SystemClock
 
@@ -48,12 +49,15 @@ def write(options: Namespace, emitter: Emitter) -> int:
     """Send the records that arrive on stdin."""
     try:
         config = _load_config(options.config)
-        routes = plan(config, read_json(options.catalog, "catalog"))
-        sync = _sync(config, routes, _read_stdin, emitter, _load_suppression(config, emitter))
+        catalog = read_json(options.catalog, "catalog")
+        routes = plan(config, catalog)
+        sync = _sync(config, routes, _read_stdin, emitter, _load_suppression(config, options.config, emitter))
     except SyncError as error:
         emitter.trace(error)
         return FAILED
     _say_what_will_happen(config, routes, emitter)
+    for sentence in missing_fields(config, routes, catalog):
+        emitter.log("WARN", sentence)
     _remove_old(config, SystemClock(), emitter)
     return sync.run()
 
@@ -103,7 +107,7 @@ def replay(options: Namespace, emitter: Emitter) -> int:
         # A few streams' rows at most: an entry that matches none of them is nothing unusual.
         routes = plan(config, catalog, whole=False)
         found.expect({route.key for route in routes})
-        suppression = _load_suppression(config, emitter)
+        suppression = _load_suppression(config, options.config, emitter)
         sync = _sync(config, routes, rejected.reader(), emitter, suppression, is_replay=True)
         left_out = find_left_out(config, routes, rejected, suppression, knows_later=sync.knows_later)
     except SyncError as error:
@@ -204,8 +208,11 @@ def _new_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
 
 
-def _load_suppression(config: Config, emitter: Emitter) -> SuppressionList | None:
+def _load_suppression(config: Config, path: str, emitter: Emitter) -> SuppressionList | None:
     if config.suppression is None:
+        # Airbyte's form leaves the section behind: its user may believe that there is a list.
+        if read_json(path, "config").get("suppression") is not None:
+            emitter.log("INFO", "suppression names no list: no number is held back.")
         return None
     suppression = load_suppression_list(config.suppression.path, config.store)
     emitter.log("INFO", f"The suppression list has {len(suppression):,} numbers.")

@@ -9,15 +9,13 @@ To add a field:
    stands twice, and its rules a third time under `dependencies`; tests of the specification name a place that differs.
 2. Add a line to the class of its section: its name and type, and `| None = None` if it is neither required nor has a
    default in the specification.
-3. Where only code can say that a value contradicts another, add a sentence to `_contradictions`.
+3. Where only code can say that a value contradicts another, add a sentence to `contradictions` in `config_checks.py`.
 4. Run `make docs`, which writes the tables of fields anew, and `make spec-form PICTURES=docs/images`.
 
 Problems are sentences that name the field as a path (squadstack.token, streams[0].ref_id) and never quote its value:
 the CDK's own validation does quote it, which is why it is not used here.
 """
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +24,7 @@ import orjson
 from msgspec.structs import force_setattr
 
 from destination_squadstack.errors import ConfigError
-from destination_squadstack.operations import APIS, CONTACT_CENTER, OPERATIONS, offered_by
+from destination_squadstack.operations import CONTACT_CENTER, OPERATIONS
 from destination_squadstack.operations import Target as Needs
 from destination_squadstack.record_rules.field_map import MappedField
 from destination_squadstack.record_rules.filters import FieldCondition
@@ -38,7 +36,7 @@ from squadstack_common.config_errors import address_problems, problems
 from squadstack_common.config_sections import filled_in, plain_schema, with_defaults
 
 # What an operation says where the connection's sync mode decides: Airbyte's form cannot empty a choice.
-_BY_SYNC_MODE = "by_sync_mode"
+BY_SYNC_MODE = "by_sync_mode"
 # What an entry that leaves it empty takes from the default; campaigns are found by routing.
 _INHERITED = ("api", "send_fields", "filter", "on_deleted", "deleted_field", "send", "when_gone")
 _ADDRESSES = {"squadstack": "base_url", "contact_center": "portal_url"}
@@ -232,14 +230,17 @@ def parse_config(raw: Any) -> Config:
     Raises:
         ConfigError: It cannot be used; all problems are named.
     """
+    # It needs the types of this module.
+    from destination_squadstack import config_checks as checks  # noqa: PLC0415
+
     if not isinstance(raw, dict):
         raise ConfigError("The config must be a JSON object.")
     published = load_spec()["connectionSpecification"]
     schema, given = plain_schema(published), filled_in(raw, published)
-    if found := problems(given, schema):
+    if found := [*checks.blank_suppression(raw), *problems(given, schema)]:
         raise ConfigError(" ".join(found))
     config = _typed(given, schema)
-    if found := [*address_problems(given, _ADDRESSES), *_missing_sections(config), *_contradictions(config)]:
+    if found := [*address_problems(given, _ADDRESSES), *checks.contradictions(config)]:
         raise ConfigError(" ".join(found))
     return config
 
@@ -277,124 +278,3 @@ def campaign_field_by(config: Config, target: Target, needs: Needs) -> Target | 
     default = config.default
     inherits = default is not None and target.named(needs) is None and default.campaign_field(needs) is not None
     return default if inherits else None
-
-
-def _missing_sections(config: Config) -> Iterator[str]:
-    """Yield a problem for each section that a target uses and that is not filled in."""
-    used = {target.api for target in config.targets}
-    for api in APIS:
-        if api in used and (section := config.missing_section(api)):
-            yield f"{section} is missing: the api {api} needs it."
-
-
-def _contradictions(config: Config) -> Iterator[str]:
-    """Yield the problems that a JSON schema for Airbyte's form cannot express."""
-    if config.default is None and not config.streams:
-        yield "default and streams are both empty: fill in one of them, so that records have somewhere to go."
-    for target in config.targets:
-        yield from _wrong_target(config, target)
-    seen: set[tuple[str, str | None]] = set()
-    for entry in config.streams:
-        at = entry.at
-        if (entry.stream, entry.namespace) in seen:
-            yield f"{at}.stream names a stream that an earlier entry names already."
-        seen.add((entry.stream, entry.namespace))
-        yield from _wrong_field_map(entry)
-        targets = [field.to for field in entry.field_map]
-        if len(set(targets)) < len(targets):
-            yield f"{at}.field_map fills one field twice."
-    for target in config.targets:
-        yield from _wrong_filter(target)
-        yield from _wrong_on_deleted(config, target)
-        yield from _wrong_on_match(config, target)
-        yield from _wrong_when_gone(config, target)
-    if config.store is None:
-        yield from _needs_a_store(config)
-    if isinstance(config.store, LocalStore) and os.environ.get("DEPLOYMENT_MODE", "").lower() == "cloud":
-        yield "object_storage_config.storage_type Local keeps nothing on Airbyte Cloud: choose another store."
-
-
-def _wrong_field_map(entry: StreamEntry) -> Iterator[str]:
-    for index, field in enumerate(entry.field_map):
-        at = f"{entry.at}.field_map[{index}]"
-        if field.source is not None and field.value is not None:
-            yield f"{at} has both from and value: leave one out."
-        elif field.source is None and field.value is None:
-            yield f"{at}.from is missing."
-        elif field.source is not None and not field.sources:
-            yield f"{at}.from names no field."
-
-
-def _wrong_filter(target: Target) -> Iterator[str]:
-    for index, each in enumerate(target.filter):
-        if not each.field.strip():
-            # No record has such a field: a test of it would silently keep all of them back, or none.
-            yield f"{target.at}.filter[{index}].field names no field."
-        if each.test.needs_value and not each.value.strip():
-            yield f"{target.at}.filter[{index}].value is missing: {each.test} needs one."
-
-
-def _wrong_on_deleted(config: Config, target: Target) -> Iterator[str]:
-    at, action = f"{target.at}.on_deleted", target.on_deleted
-    if action is OnDeleted.SKIP:
-        return
-    if (target.api, action) not in OPERATIONS:
-        offered = " or ".join(each for each in OnDeleted if (target.api, each) in OPERATIONS or each is OnDeleted.SKIP)
-        yield f"{at} is {action}, which the api {target.api} does not have: choose {offered}."
-    elif action is OnDeleted.DELETE and not config.allow_delete:
-        yield f"{at} is {action}, which purges leads for ever: set allow_delete to true if that is meant."
-
-
-def _wrong_on_match(config: Config, target: Target) -> Iterator[str]:
-    if config.suppression is None or config.suppression.on_match is not OnMatch.DISABLE:
-        return
-    if target.api == CONTACT_CENTER and operation_of(config, target) == "add_lead":
-        yield (
-            f"suppression.on_match is disable, but {target.at}.operation is add_lead, and the contact center disables "
-            "no leads: choose reject."
-        )
-
-
-def _wrong_when_gone(config: Config, target: Target) -> Iterator[str]:
-    if target.when_gone == "keep":
-        return
-    if (target.api, target.when_gone) not in OPERATIONS:
-        yield f"{target.at}.when_gone is {target.when_gone}, which the api {target.api} does not have: choose another."
-    elif target.when_gone == "delete" and not config.allow_delete:
-        yield (
-            f"{target.at}.when_gone is delete, which purges leads for ever: set allow_delete to true if that is meant."
-        )
-
-
-def _needs_a_store(config: Config) -> Iterator[str]:
-    """What keeps something from sync to sync needs a place to keep it."""
-    users = [f"{target.at}.send" for target in config.targets if target.send == "changed"]
-    users += [f"{target.at}.when_gone" for target in config.targets if target.when_gone != "keep"]
-    users += ["retry_rejected"] * config.retry_rejected + ["delivery_log"] * config.delivery_log
-    if users:
-        yield (
-            f"object_storage_config.storage_type is None, but {users[0]} needs a store to keep things from one sync to "
-            "the next: choose Local or S3."
-        )
-
-
-def _wrong_target(config: Config, target: Target) -> Iterator[str]:
-    at, offered = target.at, offered_by(target.api)
-    if target.operation not in (_BY_SYNC_MODE, *offered):
-        yield f"{at}.operation must be one of these with the api {target.api}: {', '.join(offered)}."
-        return
-    name = operation_of(config, target)
-    if name is None and target.api == CONTACT_CENTER:
-        yield f"{at}.operation is missing: with the api {target.api} it must be one of {', '.join(offered)}."
-        return
-    operation = OPERATIONS[target.api, name or offered[0]]
-    needs = operation.target
-    named = target.named(needs) is not None or (config.default is not None and config.default.named(needs) is not None)
-    if not named and campaign_field_by(config, target, needs) is None:
-        who = operation.name if target.api == CONTACT_CENTER else target.api
-        yield f"{at}.{needs.value} is missing: {who} needs it."
-    if operation.needs_allow_delete and target.operation == operation.name and not config.allow_delete:
-        yield (
-            f"{at}.operation is {target.operation}, which purges leads for ever: "
-            "set allow_delete to true if that is meant."
-        )

@@ -18,7 +18,7 @@ from destination_squadstack.lead_schema import RecordValidator, SchemaField, fie
 from destination_squadstack.operations import CONTACT_CENTER, Body, Operation
 from destination_squadstack.record_rules.custom_values import convert_custom_values
 from destination_squadstack.record_rules.field_map import MappedField, field_mapper, hidden_names
-from destination_squadstack.record_rules.field_paths import field_reader
+from destination_squadstack.record_rules.field_paths import field_reader, is_key
 from destination_squadstack.record_rules.filters import FieldCondition, record_filter
 from destination_squadstack.record_rules.long_names import cut_name
 from destination_squadstack.record_rules.phone_numbers import PhoneNumbers, is_not_indian, normalize
@@ -149,7 +149,7 @@ class RecordMapper:
         self._passes = record_filter(rules.filter)
         self._deleted_field = rules.deleted_field
         # At the top of a record it is looked up where that is faster than a call.
-        self._deleted_at = field_reader(rules.deleted_field) if "." in rules.deleted_field else None
+        self._deleted_at = None if is_key(rules.deleted_field) else field_reader(rules.deleted_field)
         self._number = number_field(operation)
         cleaning = Cleaning() if operation.api == CONTACT_CENTER else rules.cleaning
         self._values_as_text = cleaning.custom_values_as_text

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from destination_squadstack.record_rules.custom_values import as_text
-from destination_squadstack.record_rules.field_paths import MISSING, Reader, field_reader
+from destination_squadstack.record_rules.field_paths import MISSING, Reader, field_reader, is_key
 
 
 class MappedField(msgspec.Struct, frozen=True):
@@ -27,7 +27,7 @@ class MappedField(msgspec.Struct, frozen=True):
     @property
     def is_plain(self) -> bool:
         """Return whether it is another name of one field at the top of the record."""
-        return self.source is not None and "," not in self.source and "." not in self.source
+        return self.source is not None and "," not in self.source and is_key(self.source)
 
 
 def field_mapper(fields: Sequence[MappedField]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:

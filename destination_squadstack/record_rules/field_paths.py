@@ -3,6 +3,8 @@
 A record's own key always wins: where a record has the key `properties.phone`, that is the field of this name in the
 catalog that the user sees, whatever object `properties` may be beside it. The same holds further down, and the longest
 key that leads to a value is taken. A path leads through objects only, not into lists.
+
+White space around a name is left out where no key has it: a blank that nobody sees in the config would hide the field.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,6 +26,18 @@ Reader = Callable[[Mapping[str, Any]], Any]
 
 def field_reader(name: str) -> Reader:
     """Return a function that finds a field in a record, or `MISSING`."""
+    if (bare := name.strip()) != name:
+        as_written, trimmed = _reader(name), _reader(bare)
+        return lambda record: found if (found := as_written(record)) is not MISSING else trimmed(record)
+    return _reader(name)
+
+
+def is_key(name: str) -> bool:
+    """Tell whether a name can be looked up as it is, as the key of a record."""
+    return "." not in name and name == name.strip()
+
+
+def _reader(name: str) -> Reader:
     if "." not in name:
         return lambda record: record.get(name, MISSING)
     return lambda record: _find(record, name)

@@ -34,6 +34,15 @@ class Comparison(StrEnum):
         """Return whether it compares with a value."""
         return self not in {Comparison.IS_FILLED, Comparison.IS_EMPTY}
 
+    @property
+    def takes_list(self) -> bool:
+        """Return whether its value is several, separated by commas."""
+        return self in {Comparison.ONE_OF, Comparison.NONE_OF}
+
+    def is_blank(self, value: str) -> bool:
+        """Return whether a value says nothing."""
+        return not (_listed(value) if self.takes_list else value.strip())
+
 
 class FieldCondition(msgspec.Struct, frozen=True):
     """One test of a filter."""
@@ -63,7 +72,8 @@ def _text(value: Any) -> str:
 
 
 def _listed(wanted: str) -> frozenset[str]:
-    return frozenset(part.strip() for part in wanted.split(","))
+    """Return the texts of a list. What is between two commas, or behind the last one, is no text: not the empty one."""
+    return frozenset(text for part in wanted.split(",") if (text := part.strip()))
 
 
 def _equals(wanted: str) -> Test:

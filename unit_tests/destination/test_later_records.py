@@ -71,7 +71,7 @@ class Store:
         lines = [record.line for record in records]
         return self.run(config, plan(config, catalog), iter([b"".join(line + b"\n" for line in lines)]))
 
-    def run(self, config, routes, pieces, left_out=None, suppressed=None, **more):
+    def run(self, config, routes, pieces, left_out=None, suppressed=None, printed=None, **more):
         self.runs += 1
         self.clock.now += 3600.0
         run_id = f"20231114T{self.runs:06d}Z-{self.runs:08x}"
@@ -80,7 +80,7 @@ class Store:
             routes,
             api=self.server,
             read=lambda _: next(pieces, b""),
-            emitter=Emitter(lambda _: None),
+            emitter=Emitter(printed or (lambda _: None)),
             clock=self.clock,
             run_id=run_id,
             suppression=suppressed,
@@ -235,6 +235,33 @@ def test_a_row_that_a_replay_withheld_is_no_news_of_its_lead(store, kit):
     store.replay(old, config=config)
     assert store.replay(new, config=config) == (0, 0)
     assert store.server.sent() == [("upsert", "L1", 2)]
+
+
+def test_a_retried_row_goes_through_the_rules_of_its_stream(store, kit):
+    store.rejected(kit.record("L1", stage="customer"), kit.record("L2", number=2, stage="lead"))
+    rows = [*(store.folder).rglob("*.jsonl.gz")]
+    for file in rows:
+        text = gzip.decompress(file.read_bytes()).replace(b'"retryable":false', b'"retryable":true')
+        file.write_bytes(pack([line + b"\n" for line in text.splitlines()], [1, 2]))
+    store.server.sent()
+    only_leads = {"filter": [{"field": "stage", "test": "equals", "value": "lead"}]}
+    store.sync(config=store.config(default=only_leads, **MEMORY))
+    assert store.server.sent() == [("upsert", "L2", None)]
+
+
+def test_a_state_leaves_after_the_rows_of_whom_its_records_withhold(store, kit):
+    seen = []
+
+    def printed(line):
+        if b'"STATE"' in line:
+            seen.append(store.rows_kept("withheld"))
+
+    config = store.config(default=CALLABLE)
+    lines = [kit.record("L1", dnc=True).line, kit.state(1).line]
+    store.run(
+        config, plan(config, kit.catalog("leads")), iter([b"".join(line + b"\n" for line in lines)]), printed=printed
+    )
+    assert seen == [["L1"]]
 
 
 def test_rows_that_call_nobody_are_sent_whatever_came_later(store, kit):

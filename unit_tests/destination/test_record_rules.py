@@ -259,9 +259,68 @@ def test_the_rules_are_applied_in_their_order(mapped):
     ]
 
 
+def test_a_number_that_cleaning_refuses_is_told_as_such_and_not_as_a_suppressed_one(mapped):
+    with pytest.raises(InvalidRecord) as raised:
+        mapped(
+            {**LEAD, "phone_number": "98765 43210 / 91234 56780"},
+            suppressed=["9123456780"],
+            cleaning={"phone_numbers": "strict"},
+        )
+    assert raised.value.reason == "phone_number: not a valid Indian number"
+
+
+@pytest.mark.parametrize("name", ["IsDeleted ", " IsDeleted", " meta.deleted "])
+def test_white_space_around_a_name_hides_no_deleted_row(mapped, name):
+    with pytest.raises(Deleted):
+        mapped({**LEAD, "IsDeleted": True, "meta": {"deleted": True}}, streams=stream(deleted_field=name))
+
+
+def test_white_space_around_a_name_hides_no_field_and_a_key_that_has_it_wins(mapped):
+    streams = stream(field_map=[{"to": "lead_id", "from": " id "}, {"to": "contact_name", "from": " Name"}])
+    lead = {"lead_id": "5", "phone_number": "9876543210", "contact_name": "Asha"}
+    assert mapped({"id": 5, "phone_number": "9876543210", "Name": "Asha"}, streams=streams) == lead
+    assert mapped({"id": 5, "phone_number": "9876543210", " Name": "Asha", "Name": "x"}, streams=streams) == lead
+
+
+def test_what_is_behind_the_last_comma_of_a_list_is_not_the_empty_text(mapped):
+    for test, value in (("one_of", "lead, opportunity,"), ("one_of", "lead,,opportunity")):
+        with pytest.raises(Filtered):
+            mapped(LEAD, streams=stream(filter=[{"field": "stage", "test": test, "value": value}]))
+    assert mapped(LEAD, streams=stream(filter=[{"field": "stage", "test": "none_of", "value": "customer,"}]))
+
+
+@pytest.mark.parametrize(
+    ("suppression", "sentence"),
+    [
+        ({"path": ""}, "path is blank: name the list, or leave the field out if no number is to be held back."),
+        ({"path": " ", "on_match": "reject"}, "path is blank: name the list, or leave"),
+        ({"on_match": "disable"}, "path is missing: suppression.on_match says what to do about the numbers of a list."),
+    ],
+)
+def test_a_list_that_is_meant_and_not_named_is_a_config_error(kit, suppression, sentence):
+    with pytest.raises(ConfigError) as raised:
+        parse_config(kit.config(suppression=suppression))
+    assert str(raised.value).startswith(f"suppression.{sentence}")
+
+
+@pytest.mark.parametrize("suppression", [None, {}, {"on_match": "reject"}, {"path": None}])
+def test_a_section_that_a_form_leaves_behind_is_no_list(kit, suppression):
+    assert parse_config(kit.config(suppression=suppression)).suppression is None
+
+
 @pytest.mark.parametrize(
     ("entry", "sentence"),
     [
+        ({"deleted_field": " "}, "deleted_field names no field."),
+        ({"ref_id_from": " "}, "ref_id_from names no field."),
+        (
+            {"filter": [{"field": "a", "test": "none_of", "value": " , "}]},
+            "filter[0].value is missing: none_of needs one.",
+        ),
+        (
+            {"field_map": [{"to": "phone_number ", "from": "phone"}]},
+            "field_map[0].to has white space around it, which no field of a lead has: remove it.",
+        ),
         (
             {"field_map": [{"to": "a", "from": "b", "value": "c"}]},
             "field_map[0] has both from and value: leave one out.",

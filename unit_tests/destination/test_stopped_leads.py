@@ -97,6 +97,20 @@ def test_a_suppressed_lead_is_disabled_where_the_config_says_so(kit, b):
     assert not engine.rejected_records.rejections
 
 
+@pytest.mark.parametrize("operation", ["create", "upsert", "update"])
+@pytest.mark.parametrize("api", ["crm_v2", "v4", "v1"])
+def test_a_suppressed_lead_is_disabled_through_the_api_of_its_stream(kit, b, api, operation):
+    if (api, operation) not in OPERATIONS:
+        return
+    ids = {"ref_id": "r", "campaign_id": "c"}
+    engine = b(on_match="disable", default={"operation": operation, "api": api, **ids})
+    engine.feed(kit.record("1", phone_number=SUPPRESSED, state_code="MH"))
+    engine.end()
+    (call,), what = sent(engine)
+    assert [(name, [str(lead["lead_id"]) for lead in leads]) for name, leads in what] == [("disable", ["1"])]
+    assert call.lane.operation.api == api
+
+
 def test_an_update_without_a_number_passes_the_suppression_list(kit, b):
     engine = b(on_match="disable", default=default(operation="update"))
     engine.feed(kit.record("L1", phone_number=None))
