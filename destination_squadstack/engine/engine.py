@@ -5,8 +5,8 @@ This module only wires. What it hands things to:
 * `batcher`: records become batches, the order of each lead is kept
 * `scheduler`: which call goes out when; `rate_limiter`: the allowance, and pauses after a 429
 * `response_handler`: what follows from a response; `retry`: when a call without an outcome is sent again
-* `settlement`: written and rejected records, and the states that may leave; `checkpoint`: the ledger that says which
-* `circuit_breaker`: stops a sync whose config cannot be right; `seen_leads`: what this run knows of leads
+* `settlement`: written and rejected records; `state_release`: states that may leave, by the ledger of `checkpoint`
+* `circuit_breaker`: stops a sync whose config cannot be right; `lead_facts`, `seen_leads`: what this run knows of leads
 
 One thread owns it, so nothing in it is locked, and a test drives it through any order of events with a clock that it
 makes up. Every record ends in exactly one way: written, rejected, or unresolved when the sync fails.
@@ -272,7 +272,7 @@ class Engine:
         """Return the time at which there is something to do even if nothing happens."""
         breaker = self._settlement.breaker
         moments = [self._batcher.next_deadline(), breaker.held_until() if breaker.holds(now) else None]
-        moments += [self._scheduler.wake_at(now), self._settlement.waits_for_log_until()]
+        moments += [self._scheduler.wake_at(now), self._settlement.states.wait_for_log_until()]
         return min((moment for moment in moments if moment not in (None, math.inf, -math.inf)), default=None)
 
     def handle_response(self, call: ApiCall, response: Response, now: float) -> None:
@@ -298,7 +298,7 @@ class Engine:
         Raises:
             ConfigError: More records were rejected than the config allows.
         """
-        return self._settlement.take_states(now, finished=self.finished)
+        return self._settlement.states.take(now, finished=self.finished)
 
     def close(self) -> None:
         """Delete the engine's temporary files."""

@@ -1,8 +1,6 @@
-"""The outcomes of records, written or rejected, and the states that may leave because of them.
+"""The outcomes of records, written or rejected, and what this run learns of leads from them.
 
-A state leaves when all records before it have an outcome and the rejected ones among them are safe. Why one has not
-left: `Settlement.take_states` waits for a record before it without an outcome (`checkpoint`), or for the circuit
-breaker, or more was rejected than `max_rejected_percent` allows.
+Which states may leave because of them is in `state_release`.
 """
 
 import sys
@@ -11,13 +9,15 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from destination_squadstack.api.error_text import Reason
 from destination_squadstack.api.outcomes import RowError
-from destination_squadstack.campaigns import CampaignOperation, LeadNamespace
+from destination_squadstack.campaigns import CampaignOperation
 from destination_squadstack.engine.batcher import Batcher, Record, RecordError
 from destination_squadstack.engine.calls import Call
-from destination_squadstack.engine.checkpoint import Ledger, ReleasableState, Segment
+from destination_squadstack.engine.checkpoint import Ledger, Segment
 from destination_squadstack.engine.circuit_breaker import TRIP_AT, CircuitBreaker
+from destination_squadstack.engine.lead_facts import LeadFacts, namespaces_of
 from destination_squadstack.engine.rejection import RejectedRecords, Rejection
 from destination_squadstack.engine.seen_leads import SeenLeads
+from destination_squadstack.engine.state_release import StateRelease
 from destination_squadstack.engine.tracking import (
     Deliveries,
     Origin,
@@ -27,13 +27,11 @@ from destination_squadstack.engine.tracking import (
     Unchanged,
     Verdict,
 )
-from destination_squadstack.errors import ConfigError
 from destination_squadstack.mapping import SUPPRESSED, InvalidRecord, RecordMapper, StopReason
 from destination_squadstack.operations import FACT_OF_CAUSE, Cause, Fact
 from destination_squadstack.progress import Progress
 from destination_squadstack.routing import Route
 
-MIN_RECORDS_FOR_PERCENT = 1_000
 _AS_THE_API_WOULD_SAY = 400
 _NO_SUCH_LEAD = frozenset({Cause.UNKNOWN_LEAD, Cause.DELETED})
 _OF_A_LEAD_THAT_IS_GONE = frozenset({400, 404, 410})
@@ -72,17 +70,9 @@ class Settlement:
         self._rejected_records = rejected_records
         self._progress = progress
         self._ignore_duplicates = ignore_duplicates
-        self._max_rejected_percent = None if tolerate_rejections else max_rejected_percent
         self.breaker = CircuitBreaker(sys.maxsize if tolerate_rejections else TRIP_AT)
-        self._seen_leads = seen_leads
-        self._lanes = {route.key: route.lane for route in routes}
         lanes = [lane for route in routes for lane in route.lanes]
-        # Only what an operation of the same campaign may ask for is remembered.
-        self._facts_asked_for: dict[LeadNamespace, set[Fact]] = {lane.lead_namespace: set() for lane in lanes}
-        for lane in lanes:
-            self._facts_asked_for[lane.lead_namespace] |= {
-                FACT_OF_CAUSE[cause] for cause in lane.operation.done_after_unknown_outcome
-            }
+        self._facts = LeadFacts(lanes, seen_leads)
         # After a crash and a restart their records meet leads that they have ended themselves.
         # A namespace without a campaign stands for those that records name.
         self._namespaces_with_endings = {lane.lead_namespace for lane in lanes if lane.operation.ends_leads}
@@ -90,8 +80,17 @@ class Settlement:
         self._ahead_of_responses: defaultdict[int, deque[int]] = defaultdict(deque)
         self._outcomes: Counter[int] = Counter()
         self._accepting_lanes: set[int] = set()
-        self._tolerate_rejections = tolerate_rejections
-        self._over_limit = False
+        self.states = StateRelease(
+            routes,
+            ledger=ledger,
+            breaker=self.breaker,
+            rejected_records=rejected_records,
+            progress=progress,
+            deliveries=deliveries,
+            outcomes={} if tolerate_rejections else self._outcomes,
+            ahead_of_responses=self._ahead_of_responses,
+            max_rejected_percent=None if tolerate_rejections else max_rejected_percent,
+        )
 
     # --- outcomes
 
@@ -105,12 +104,7 @@ class Settlement:
         if not records:
             return
         lane = call.lane
-        if asked_for := self._facts_asked_of(lane):
-            ids = [record.lead_id for record in records]
-            for fact in asked_for & lane.operation.establishes:
-                self._seen_leads.add(lane.lead_namespace, fact, ids)
-            for fact in asked_for & lane.operation.ends:
-                self._seen_leads.discard(lane.lead_namespace, fact, ids)
+        self._facts.written(lane, [record.lead_id for record in records])
         self.breaker.accepted(lane)
         self._accepting_lanes.add(lane.index)
         self._remember(records, Outcome.ENDED if lane.operation.stops_calls else Outcome.ACCEPTED)
@@ -120,10 +114,6 @@ class Settlement:
         # Most calls carry records of one stream, read between two states: their outcomes are noted together.
         for together in _of_one_stream_and_state(records):
             self._resolve(call, together[0].segment, together, written=True)
-
-    def _facts_asked_of(self, lane: CampaignOperation) -> set[Fact]:
-        """Return the facts that an operation of a lane's campaign may ask for."""
-        return set().union(*(self._facts_asked_for.get(namespace, ()) for namespace in _namespaces(lane)))
 
     def has_accepted(self, lane: CampaignOperation) -> bool:
         """Tell whether a record of a lane was accepted."""
@@ -144,7 +134,7 @@ class Settlement:
                 written.append(record)
                 claimed += 1
                 continue
-            self._learn_from(call.lane, record, cause)
+            self._facts.refused(call.lane, record.lead_id, cause)
             if cause is Cause.DUPLICATE_LEAD and self._ignore_duplicates:
                 self._progress.already_there += 1
                 # The lead exists, but not as this record says.
@@ -176,24 +166,12 @@ class Settlement:
             cause = row_error.reason.cause
             if record.maybe_applied and cause in lane.operation.done_after_unknown_outcome:
                 doubtful.setdefault(FACT_OF_CAUSE[cause], []).append(record.lead_id)
-        return {fact: self._seen_leads.among(lane.lead_namespace, fact, ids) for fact, ids in doubtful.items()}
-
-    def _learn_from(self, lane: CampaignOperation, record: Record, cause: Cause) -> None:
-        """Remember what a refusal says about a lead."""
-        fact = FACT_OF_CAUSE.get(cause)
-        if fact is Fact.GONE and not lane.operation.removes_leads:
-            # The API also answers "does not exist" to an update of a lead that has been processed.
-            return
-        if fact in self._facts_asked_of(lane):
-            self._seen_leads.add(lane.lead_namespace, fact, [record.lead_id])
+        return self._facts.known(lane, doubtful)
 
     def give_up(self, call: Call, record: Record, error: RecordError, now: float) -> None:
         """Reject a record about which the API gave no final answer."""
-        lane = call.lane
         if record.maybe_applied:
-            # The call may have been carried out; then the next record of the lead would take that for its own effect.
-            for fact in self._facts_asked_of(lane) & lane.operation.establishes:
-                self._seen_leads.add(lane.lead_namespace, fact, [record.lead_id])
+            self._facts.maybe_written(call.lane, record.lead_id)
         self.reject(call, record, error, now)
 
     def reject(self, call: Call, record: Record, error: RecordError, now: float) -> None:
@@ -310,7 +288,7 @@ class Settlement:
     def _looks_like_a_restart(self, lane: CampaignOperation, error: RecordError) -> bool:
         if lane.operation.removes_leads and error.status in _OF_A_LEAD_THAT_IS_GONE:
             return True
-        return not self._namespaces_with_endings.isdisjoint(_namespaces(lane)) and error.reason.cause in _NO_SUCH_LEAD
+        return not self._namespaces_with_endings.isdisjoint(namespaces_of(lane)) and error.reason.cause in _NO_SUCH_LEAD
 
     def _keep(
         self,
@@ -365,66 +343,9 @@ class Settlement:
             ahead.popleft()
         self.breaker.check(lane, oldest)
 
-    # --- states
-
-    def waits_for_log_until(self) -> float | None:
-        """Return when the states leave that wait for the next commit of the delivery log; None if none do."""
-        if self._deliveries is None or not self._ledger.has_releasable_state:
-            return None
-        return self._deliveries.due_at
-
-    def take_states(self, now: float, *, finished: bool) -> list[bytes]:
-        """Return the states that may leave now, as messages; none if there are no more.
-
-        What was rejected before them is safe.
-
-        Raises:
-            ConfigError: More records were rejected than the config allows, or all of them for what the config says.
-        """
-        if self._deliveries is not None and self._ledger.has_releasable_state:
-            if now < self._deliveries.due_at and not finished:
-                return []
-            self._deliveries.commit()
-        # No rejected record is before these: neither storage, breaker nor limit holds them back.
-        if written := self._ledger.take_releasable(all_written=True):
-            return self._release(written)
-        if finished:
-            self.breaker.end({} if self._tolerate_rejections else self._outcomes)
-        if self._over_limit or self.breaker.holds(now):
-            return []
-        self._check_limit(finished=finished)
-        if not self._ledger.has_releasable_state:
-            return []
-        # First, since a state that has been taken and cannot leave would be missing for ever.
-        self._rejected_records.commit()
-        return self._release(self._ledger.take_releasable())
-
-    def _release(self, released: Sequence[ReleasableState]) -> list[bytes]:
-        for state in released:
-            self._progress.state(state.difference)
-            for stream, count in state.rejected.items():
-                self.breaker.acknowledged(self._lanes[stream], count)
-        return [state.line for state in released]
-
-    def _check_limit(self, *, finished: bool) -> None:
-        """Compare the rejected records with those that have an outcome, both only up to the API's responses."""
-        percent = self._max_rejected_percent
-        if percent is None or not self._progress.rejected_total:
-            return
-        rejected = self._progress.rejected_total - sum(len(ahead) for ahead in self._ahead_of_responses.values())
-        total = rejected + self._progress.written
-        if total < MIN_RECORDS_FOR_PERCENT and not finished:
-            return
-        if rejected * 100 > percent * total:
-            self._over_limit = True
-            raise ConfigError(
-                f"{rejected} of {total} records were rejected, more than the {percent} % of max_rejected_percent. "
-                "The states that cover the last of them have not been acknowledged."
-            )
-
     def close(self) -> None:
         """Delete the temporary files."""
-        self._seen_leads.close()
+        self._facts.close()
 
 
 def _of_one_stream_and_state(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
@@ -454,9 +375,3 @@ def _outcome_of(error: RecordError) -> Outcome:
     if error.retryable:
         return Outcome.UNKNOWN
     return Outcome.NOT_APPLIED if error.reason.cause in _PASSING else Outcome.REJECTED
-
-
-def _namespaces(lane: CampaignOperation) -> tuple[LeadNamespace, LeadNamespace]:
-    """Return the namespace of a lane's leads, and the one that stands for the campaigns that records name."""
-    kind, _ = lane.lead_namespace
-    return lane.lead_namespace, (kind, "")
