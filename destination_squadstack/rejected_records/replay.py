@@ -12,8 +12,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, cast
 
-import fsspec  # type: ignore[import-untyped]  # it has no stubs
-
 from destination_squadstack.config import S3Store, Store
 from destination_squadstack.errors import ConfigError, SyncError, TransientError
 from destination_squadstack.protocol import StreamKey
@@ -190,6 +188,8 @@ _Open = Callable[[str], AbstractContextManager[Readable]]
 
 
 def _on_file_system(address: str) -> tuple[_Open, list[str]]:
+    import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415 - it has no stubs; only this command pays for it
+
     files, root = fsspec.core.url_to_fs(address, skip_instance_cache=True)
     names = [root] if files.isfile(root) else files.find(root)
     return (lambda name: cast("AbstractContextManager[Readable]", files.open(name, "rb"))), [*map(str, names)]

@@ -10,9 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-import fsspec  # type: ignore[import-untyped]  # it has no stubs
-from fsspec.asyn import sync  # type: ignore[import-untyped]
-
 from destination_squadstack.config import LocalStore, S3Store, Store
 from destination_squadstack.errors import ConfigError, SyncError, TransientError
 from squadstack_common.clock import Clock
@@ -155,6 +152,11 @@ class ObjectStorage:
     """Anything that fsspec reaches and that replaces whole objects, such as S3. Each call is one try, and bounded."""
 
     def __init__(self, url: str, *, seconds: float = ATTEMPT_SECONDS, **options: Any) -> None:
+        # Imported here, since it takes a sixth of a sync's start, and a folder needs none of it.
+        import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415 - it has no stubs
+        from fsspec.asyn import sync  # type: ignore[import-untyped]  # noqa: PLC0415
+
+        self._sync = sync
         self._files, root = fsspec.core.url_to_fs(url, skip_instance_cache=True, **options)
         self._root = cast("str", root).rstrip("/")
         self._seconds = seconds
@@ -185,7 +187,8 @@ class ObjectStorage:
     def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
         with _as_os_error(self._seconds):
             if self._files.async_impl:
-                return sync(self._files.loop, getattr(self._files, f"_{name}"), *args, timeout=self._seconds, **kwargs)
+                call = getattr(self._files, f"_{name}")
+                return self._sync(self._files.loop, call, *args, timeout=self._seconds, **kwargs)
             return getattr(self._files, name)(*args, **kwargs)
 
     def pieces(self, path: str) -> Iterator[bytes]:
