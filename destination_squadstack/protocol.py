@@ -15,7 +15,7 @@ import msgspec
 import orjson
 
 from destination_squadstack.errors import MalformedInput, OutputClosed, SyncError
-from squadstack_common.lossless_json import NotReadable, dump, load
+from squadstack_common.lossless_json import NotReadable, dump, is_unicode, load
 from squadstack_common.secrets import mask_only, masked, secrets_of
 
 STDOUT = 1
@@ -76,16 +76,9 @@ def read_messages(read: Callable[[int], bytes]) -> Iterator[list[Message]]:
         text, _, rest = (b"".join(unfinished) + piece).rpartition(b"\n")
         unfinished = [rest]
         lines = text.split(b"\n")
-        yield from _parse_all(lines, number, quick=_is_unicode(text))
+        yield from _parse_all(lines, number, quick=is_unicode(text))
         number += len(lines)
     yield from _parse_all([b"".join(unfinished)], number, quick=False)
-
-
-def _is_unicode(text: bytes) -> bool:
-    try:
-        return text.isascii() or bool(text.decode())
-    except UnicodeDecodeError:
-        return False
 
 
 def _parse_all(lines: Iterable[bytes], number: int, *, quick: bool) -> Iterator[list[Message]]:

@@ -90,6 +90,14 @@ def has_long_number(text: bytes) -> bool:
     return _LONG_NUMBER in text.translate(_DIGITS_TO_NINES)
 
 
+def is_unicode(text: bytes) -> bool:
+    """Tell whether a text is UTF-8 throughout: a parser that passes over parts of it does not look at these."""
+    try:
+        return text.isascii() or bool(text.decode())
+    except UnicodeDecodeError:
+        return False
+
+
 def dump(value: Any) -> bytes:
     """Return compact JSON."""
     try:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import requests
 
+from destination_squadstack.api.bulk_answer import lead_id_of
 from destination_squadstack.api.client import CallTarget
 from destination_squadstack.api.outcomes import ApiResponse, Response
-from squadstack_common.lossless_json import load
 
 
 class DryRun:
@@ -18,8 +18,7 @@ class DryRun:
         """Respond as if the API had accepted every lead."""
         if not lane.operation.has_row_results:
             return ApiResponse(status=requests.codes.ok, body={})
-        rows = [{"status_code": requests.codes.ok, "data": {"lead_id": load(body)["lead_id"]}} for body in bodies]
-        return ApiResponse(status=requests.codes.ok, body={"result": rows})
+        return ApiResponse(status=requests.codes.ok, body=None, accepted=[lead_id_of(body) for body in bodies])
 
     def close(self) -> None:
         """Do nothing: there is no connection."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from destination_squadstack.api.bulk_answer import metadata_agrees
 from destination_squadstack.api.error_text import UNREPEATED, Reason, read_reason, seconds_said
 from destination_squadstack.operations import CONTACT_CENTER, CRM_V2, OPERATIONS, Body, Cause, Operation
 from squadstack_common.api_limits import TOO_MANY_REQUESTS
@@ -44,12 +45,16 @@ _OF_NAMED_CAMPAIGN = {
 
 @dataclass(frozen=True, slots=True)
 class ApiResponse:
-    """A response of the API. `body` is parsed JSON; `unreadable` says why there is none."""
+    """A response of the API. `body` is parsed JSON; `unreadable` says why there is none.
+
+    `accepted`: the ids in an answer that accepts every lead of a bulk call; its body is not built then.
+    """
 
     status: int
     body: Any
     unreadable: str | None = None
     retry_after: float | None = None
+    accepted: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +322,8 @@ def _is_of(record: SentRecord, lead_id: object) -> bool:
 
 
 def _classify_rows(records: Sequence[SentRecord], response: ApiResponse) -> Outcome:
+    if response.accepted is not None:
+        return _classify_accepted(records, response.accepted)
     body = response.body
     rows = body.get("result") if isinstance(body, dict) else None
     if response.unreadable is not None or not isinstance(rows, list):
@@ -331,7 +338,17 @@ def _classify_rows(records: Sequence[SentRecord], response: ApiResponse) -> Outc
                 return _classify_each_row(records, rows, body, response.retry_after)
     except (KeyError, TypeError):
         return _classify_each_row(records, rows, body, response.retry_after)
-    return RowResults(None) if _metadata_agrees(body, len(rows), len(rows)) else _CONTRADICTION
+    return RowResults(None) if metadata_agrees(body.get("metadata"), len(rows), len(rows)) else _CONTRADICTION
+
+
+def _classify_accepted(records: Sequence[SentRecord], accepted: Sequence[str]) -> Outcome:
+    if len(accepted) != len(records):
+        what = "HTTP 200 with a result of another length than was sent"
+        return OutcomeUnknown(what, may_be_applied=True, answered=True)
+    same = all(
+        lead_id == record.lead_id or _is_of(record, lead_id) for record, lead_id in zip(records, accepted, strict=True)
+    )
+    return RowResults(None) if same else Mismatch()
 
 
 _CONTRADICTION = OutcomeUnknown(
@@ -352,7 +369,7 @@ def _classify_each_row(
         if echoed is not None and not _is_of(record, echoed):
             return Mismatch()
         row_errors.append(None if _OK <= status < _REDIRECTS else _row_error(record, status, data, wait))
-    if not _metadata_agrees(body, len(rows), row_errors.count(None)):
+    if not metadata_agrees(body.get("metadata"), len(rows), row_errors.count(None)):
         return _CONTRADICTION
     return RowResults(row_errors, [row["status_code"] for row in rows])
 
@@ -375,11 +392,3 @@ def _reason_of(status: int, text: object, record: SentRecord) -> Reason:
     """Return why a lead was refused: the status alone if no word of the API's text may be repeated."""
     reason = read_reason(text, record.field_names)
     return replace(reason, text=f"Refused (HTTP {status}): {UNREPEATED}") if reason.text == UNREPEATED else reason
-
-
-def _metadata_agrees(body: dict[str, Any], total: int, written: int) -> bool:
-    metadata = body.get("metadata")
-    if not isinstance(metadata, dict):
-        return metadata is None
-    expected = {"total_leads": total, "success": written, "failed": total - written}
-    return all(metadata.get(name, number) == number for name, number in expected.items())

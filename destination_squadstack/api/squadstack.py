@@ -31,7 +31,13 @@ class SquadStackClient:
 
     def send(self, lane: CallTarget, bodies: Sequence[bytes]) -> Response:
         """Send leads (JSON texts); return the response, or why there is none."""
-        return self._transport.send(lane.operation.request(lane.path, bodies), self._headers, leads=len(bodies))
+        operation = lane.operation
+        return self._transport.send(
+            operation.request(lane.path, bodies),
+            self._headers,
+            leads=len(bodies),
+            has_row_results=operation.has_row_results,
+        )
 
     def close(self) -> None:
         """Close the connection of the calling thread."""

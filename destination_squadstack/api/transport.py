@@ -19,6 +19,7 @@ from urllib3.exceptions import (
     ReadTimeoutError,
 )
 
+from destination_squadstack.api.bulk_answer import accepted_ids
 from destination_squadstack.api.outcomes import ApiResponse, NoResponse, NotLoggedIn
 from destination_squadstack.api.timeouts import CONNECT_SECONDS, READ_SECONDS, read_timeout_for
 from destination_squadstack.operations import Request
@@ -82,10 +83,11 @@ class Transport:
         headers: Mapping[str, str],
         leads: int = 1,
         *,
+        has_row_results: bool = False,
         once: bool = False,
         at_most: float = math.inf,
     ) -> ApiResponse | NoResponse | NotLoggedIn:
-        """Make a call with so many leads; the headers say who is calling.
+        """Make a call with so many leads; the headers say who is calling, `has_row_results` that it is a bulk call.
 
         A call that cannot be repeated (`once`) gets a new connection: the server may have closed the kept one, and then
         nobody could tell whether it took the call before that. Its answer is waited for `at_most` so many seconds.
@@ -112,7 +114,7 @@ class Transport:
                 preload_content=False,
             )
             try:
-                return self._read(response)
+                return self._read(response, has_row_results=has_row_results)
             finally:
                 # After a response that was not read to its end the connection cannot be used again.
                 response.close()
@@ -132,7 +134,7 @@ class Transport:
             connection = self._own.connection = _connect(self._base_url, self._clock)
         return connection
 
-    def _read(self, response: BaseHTTPResponse) -> ApiResponse | NoResponse | NotLoggedIn:
+    def _read(self, response: BaseHTTPResponse, *, has_row_results: bool) -> ApiResponse | NoResponse | NotLoggedIn:
         body = bytearray()
         for chunk in response.stream(_CHUNK, decode_content=True):
             body += chunk
@@ -140,7 +142,10 @@ class Transport:
                 return NoResponse("an answer without an end", may_be_applied=True, timed_out=True)
         if response.status == PROXY_LOGIN:
             return NotLoggedIn("proxy")
-        return read_reply(response.status, response.headers, bytes(body), self._clock.wall())
+        text = bytes(body)
+        if has_row_results and response.status == requests.codes.ok and (ids := accepted_ids(text)) is not None:
+            return ApiResponse(response.status, None, accepted=ids)
+        return read_reply(response.status, response.headers, text, self._clock.wall())
 
 
 def _connect(base_url: str, clock: Clock) -> _Connection:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from destination_squadstack.api.bulk_answer import accepted_ids
 from destination_squadstack.api.fix_messages import FixContext, fix_message
 from destination_squadstack.api.outcomes import (
     ApiResponse,
@@ -18,6 +19,7 @@ from destination_squadstack.api.outcomes import (
     classify_response,
 )
 from destination_squadstack.operations import OPERATIONS, Cause
+from squadstack_common.lossless_json import dump
 
 
 @dataclass
@@ -274,3 +276,57 @@ def test_a_429_is_a_pause():
 def test_a_refusal_of_which_no_word_can_be_repeated_tells_its_status(operation):
     outcome = classify_response(LEADS[:1], ApiResponse(400, {"error": "quux"}), operation)
     assert outcome.reason.text == "Refused (HTTP 400): … (words that may be a lead's are not repeated)"
+
+
+ANSWERS = {
+    "all": bulk(row("a"), row("b")),
+    "all-with-metadata": bulk(row("a"), row("b"), total_leads=2, success=2, failed=0),
+    "metadata-that-contradict": bulk(row("a"), row("b"), total_leads=2, success=1, failed=1),
+    "metadata-of-nulls": bulk(row("a"), row("b"), total_leads=None),
+    "white-space": bulk(row(" a "), row("b")),
+    "another-id": bulk(row("a"), row("c")),
+    "another-order": bulk(row("b"), row("a")),
+    "too-few": bulk(row("a")),
+    "too-many": bulk(row("a"), row("b"), row("c")),
+    "none": bulk(),
+    "a-number-for-an-id": bulk(row("a"), row(2)),
+    "no-id": bulk(row("a"), {"status_code": 200, "data": {}}),
+    "no-data": bulk(row("a"), {"status_code": 200}),
+    "another-2xx": bulk(row("a"), row("b", 201)),
+    "a-flag-for-a-status": bulk(row("a"), row("b", True)),
+    "a-fraction-for-a-status": bulk(row("a"), row("b", 200.0)),
+    "refused": bulk(row("a"), row(status=400, said="phone_number: Invalid value provided.")),
+    "no-list": ApiResponse(200, {"result": {}}),
+    "no-object": ApiResponse(200, []),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer_that_is_read_without_being_built_means_what_it_means_when_it_is(name):
+    whole = ANSWERS[name]
+    ids = accepted_ids(dump(whole.body))
+    assert (ids is not None) == (
+        name
+        in {
+            "all",
+            "all-with-metadata",
+            "white-space",
+            "another-id",
+            "another-order",
+            "too-few",
+            "too-many",
+        }
+    )
+    if ids is not None:
+        found = classify_response(LEADS, ApiResponse(200, None, accepted=ids))
+        expected = classify_response(LEADS, whole)
+        assert found == (RowResults(None) if expected == RowResults([None, None], [200, 200]) else expected)
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b'{"result":[{"status_code":200,"data":{"lead_id":"a"}}]', b"\xff"])
+def test_an_answer_that_is_cut_off_accepts_nothing(body):
+    assert accepted_ids(body) is None
+
+
+def test_an_answer_with_a_byte_that_is_no_text_accepts_nothing():
+    assert accepted_ids(b'{"message":"\xff","result":[{"status_code":200,"data":{"lead_id":"a"}}]}') is None
