@@ -8,24 +8,20 @@ from typing import Any
 
 from destination_squadstack.campaigns import (
     TRIAL_ID,
-    Campaign,
-    CampaignField,
     CampaignOperation,
     CampaignOperations,
     RecordCampaigns,
 )
-from destination_squadstack.config import Config, StreamEntry, Target, campaign_field_by, operation_of
+from destination_squadstack.config import Config, StreamEntry, Target, operation_of
 from destination_squadstack.errors import ConfigError
 from destination_squadstack.mapping import Change, Cleaning, Lead, RecordMapper, RecordRules, StopReason
+from destination_squadstack.operation_choice import Choice, choice_of, choose, entry_for, mapped_fields
 from destination_squadstack.operations import CRM_V2, OPERATIONS, V1, V4, Operation, in_place_of
-from destination_squadstack.operations import Target as Needs
 from destination_squadstack.protocol import StreamKey
 from destination_squadstack.record_rules.field_map import MappedField
 from destination_squadstack.record_rules.suppression import OnMatch, SuppressionList
 from destination_squadstack.record_rules.tombstones import OnDeleted
 
-# With no operation in the config the sync mode decides; append says nothing about what is meant.
-_BY_SYNC_MODE = {"append_dedup": "upsert", "overwrite": "upsert", "update": "update", "soft_delete": "disable"}
 # With no operation and no sync mode either, another one of the API proves token and campaign as well.
 _WITHOUT_CATALOG = {CRM_V2: "upsert", V4: "disable", V1: "disable"}
 
@@ -77,16 +73,6 @@ class Route:
         return self.entry.field_map if self.entry and self.mapped is None else ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    operation: Operation
-    # The config's campaign, or what stands for all that records name.
-    campaign: Campaign
-    # Where records name theirs, and the config's for those that name none.
-    field: CampaignField | None = None
-    own: Campaign | None = None
-
-
 def plan(config: Config, catalog: Any, *, whole: bool = True) -> list[Route]:
     """Find the route of every stream in a configured catalog.
 
@@ -103,8 +89,8 @@ def plan(config: Config, catalog: Any, *, whole: bool = True) -> list[Route]:
         raise ConfigError(
             "The catalog file is not a configured catalog: a list 'streams' of objects with a 'stream' each."
         )
-    entries = [_entry(config.streams, *_stream_of(configured)) for configured in streams]
-    choices = [_choose(config, entry, configured) for entry, configured in zip(entries, streams, strict=True)]
+    entries = [entry_for(config.streams, *_stream_of(configured)) for configured in streams]
+    choices = [choose(config, entry, configured) for entry, configured in zip(entries, streams, strict=True)]
     lanes = CampaignOperations({choice.operation.lead_namespace for choice in choices if choice.field is not None})
     routes = [
         _route(config, configured, index, entry, choice, lanes)
@@ -199,7 +185,7 @@ def _may_mean(entry: StreamEntry, route: Route) -> bool:
 def _goes_elsewhere(config: Config, entry: StreamEntry, route: Route, configured: Mapping[str, Any]) -> bool:
     """Tell whether a stream's records would be sent otherwise if the entry were theirs."""
     try:
-        choice = _choose(config, entry, configured)
+        choice = choose(config, entry, configured)
     except ConfigError:
         return True
     field_map = entry.field_map if route.mapped is None else ()
@@ -244,7 +230,7 @@ def campaign_operations(config: Config) -> list[CampaignOperation]:
     lanes = CampaignOperations()
     for target in config.targets:
         name = operation_of(config, target) or _WITHOUT_CATALOG[target.api]
-        choice = _choice(config, target, OPERATIONS[target.api, name])
+        choice = choice_of(config, target, OPERATIONS[target.api, name])
         campaign = choice.own or (choice.campaign if choice.field is None else choice.field.campaign(TRIAL_ID))
         for operation in (choice.operation, *_instead(config, target, choice.operation).values()):
             lanes.get(operation, campaign)
@@ -268,7 +254,7 @@ def _route(
     configured: Mapping[str, Any],
     index: int,
     entry: StreamEntry | None,
-    choice: _Choice,
+    choice: Choice,
     lanes: CampaignOperations,
 ) -> Route:
     name, namespace = _stream_of(configured)
@@ -281,7 +267,7 @@ def _route(
         lane=lanes.get(choice.operation, choice.campaign),
         entry=entry,
         key=(namespace, name),
-        mapped=_mapped_fields(configured) if configured.get("destination_object_name") else None,
+        mapped=mapped_fields(configured) if configured.get("destination_object_name") else None,
         instead={
             reason: lanes.get(operation, choice.campaign)
             for reason, operation in _instead(config, entry or config.default, choice.operation).items()
@@ -312,7 +298,7 @@ def _instead(config: Config, target: Target | None, operation: Operation) -> dic
 
 def _gone(
     target: Target | None,
-    choice: _Choice,
+    choice: Choice,
     configured: Mapping[str, Any],
     lanes: CampaignOperations,
 ) -> CampaignOperation | None:
@@ -337,83 +323,3 @@ def _gone(
             "stream."
         )
     return lanes.get(operation, choice.campaign)
-
-
-def _entry(entries: Sequence[StreamEntry], name: str, namespace: str | None) -> StreamEntry | None:
-    """Return the entry for a stream; one that names the namespace takes precedence."""
-    named = [entry for entry in entries if entry.stream == name]
-    exact = (entry for entry in named if entry.namespace is not None and entry.namespace == namespace)
-    return next(exact, None) or next((entry for entry in named if entry.namespace is None), None)
-
-
-def _choose(config: Config, entry: StreamEntry | None, configured: Mapping[str, Any]) -> _Choice:
-    name, sync_mode = configured["stream"]["name"], configured.get("destination_sync_mode")
-    target = entry or config.default
-    if sync_mode == "overwrite" and (target is None or target.when_gone == "keep"):
-        raise ConfigError(
-            f"The stream '{name}' is set to overwrite, but leads cannot be replaced as a whole: "
-            "choose append or append + deduped for it, or say with when_gone what happens to leads that are gone."
-        )
-    named = _operation_of_the_catalog(config, configured)
-    if named is not None and target is None and named.target is Needs.NOTHING:
-        return _Choice(named, Campaign("", "default", "default"))
-    if target is None:
-        raise ConfigError(
-            f"The stream '{name}' has no entry in streams and there is no default: add one, or leave the stream out."
-        )
-    if named is not None:
-        return _choice(config, target, named)
-    operation = operation_of(config, target, _BY_SYNC_MODE.get(str(sync_mode)))
-    if operation is None:
-        mode = "append + deduped" if sync_mode == "append_dedup" else str(sync_mode)
-        raise ConfigError(
-            f"{target.at}.operation is missing: the stream '{name}' is in {mode} mode, "
-            f"which does not say what {target.api} is to do with its records."
-        )
-    return _choice(config, target, OPERATIONS[target.api, operation])
-
-
-def _operation_of_the_catalog(config: Config, configured: Mapping[str, Any]) -> Operation | None:
-    """Return the operation that the platform's mapping form chose for a stream; it overrides the config's."""
-    chosen = configured.get("destination_object_name")
-    if not chosen:
-        return None
-    named = f"The stream '{configured['stream']['name']}' is mapped to '{chosen}'"
-    operation = next((row for row in OPERATIONS.values() if row.object_name == chosen), None)
-    if operation is None:
-        raise ConfigError(f"{named}, which is no operation of this destination: choose another in the connection.")
-    if section := config.missing_section(operation.api):
-        raise ConfigError(f"{named}, but {section} is missing: the api {operation.api} needs it.")
-    if operation.needs_allow_delete and not config.allow_delete:
-        raise ConfigError(f"{named}, which purges leads for ever: set allow_delete to true if that is meant.")
-    if (mode := configured.get("destination_sync_mode")) != operation.sync_mode:
-        raise ConfigError(f"{named} in {mode} mode, but that is an operation of {operation.sync_mode} mode: choose it.")
-    keys = [part for path in configured.get("primary_key") or [] for part in path]
-    if keys and keys != [operation.key]:
-        raise ConfigError(f"{named} and matched by {', '.join(keys)}, but it can be matched by {operation.key} only.")
-    if missing := [field for field in operation.schema["required"] if field not in _mapped_fields(configured)]:
-        raise ConfigError(f"{named}, but no field is mapped to {', '.join(missing)}: map one.")
-    return operation
-
-
-def _mapped_fields(configured: Mapping[str, Any]) -> frozenset[str]:
-    """Return the names that the platform's form has mapped fields to: its catalog lists no others."""
-    schema = configured["stream"].get("json_schema")
-    return frozenset(schema.get("properties") or ()) if isinstance(schema, dict) else frozenset()
-
-
-def _choice(config: Config, target: Target, operation: Operation) -> _Choice:
-    """Find the campaign: the entry's own or the default's, or the field in which records name theirs."""
-    needs, default = operation.target, config.default
-    named_by = next((each for each in (target, default) if each is not None and each.named(needs) is not None), None)
-    own = None
-    if named_by is not None:
-        own = Campaign(named_by.named(needs) or "", target.at, f"{named_by.at}.{needs.value}")
-    field_by = campaign_field_by(config, target, needs)
-    if field_by is None:
-        if own is None:
-            raise ConfigError(f"{target.at}.{needs.value} is missing: {operation.endpoint} needs it.")
-        return _Choice(operation, own)
-    name = field_by.campaign_field(needs) or ""
-    field_of_records = CampaignField(name, field_by.at, f"{field_by.at}.{needs.value}_from")
-    return _Choice(operation, field_of_records.campaign(), field_of_records, own)
