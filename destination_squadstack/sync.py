@@ -27,7 +27,7 @@ from destination_squadstack.engine.seen_leads import SeenLeads
 from destination_squadstack.engine.tracking import Origin, OwnRecord
 from destination_squadstack.errors import OutputClosed, SyncError, unexpected
 from destination_squadstack.progress import Progress
-from destination_squadstack.protocol import Emitter, Message
+from destination_squadstack.protocol import Emitter
 from destination_squadstack.record_rules.suppression import SuppressionList
 from destination_squadstack.routing import Route, record_mapper
 from destination_squadstack.sync_storage import SyncStorage
@@ -116,7 +116,7 @@ class Sync:
         self._reader = InputReader(read, self._events.put)
         self._workers = CallWorkers(api, self._events.put, count=self._engine.max_calls_under_way)
         self._pieces: deque[ReaderEvent] = deque()
-        self._piece: Iterator[Message] = iter(())
+        self._piece = iter(InputPiece([]).messages)
         self._more_to_feed = False
         self._watchdogs: list[threading.Timer] = []
 

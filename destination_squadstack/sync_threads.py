@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from destination_squadstack.api.client import ApiClient
 from destination_squadstack.api.outcomes import Response
 from destination_squadstack.engine.calls import ApiCall
-from destination_squadstack.protocol import Message, read_messages
+from destination_squadstack.input_messages import Message, read_messages
 
 PIECES_AHEAD = 4
 

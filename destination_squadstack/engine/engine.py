@@ -31,10 +31,10 @@ from destination_squadstack.engine.seen_leads import SeenLeads
 from destination_squadstack.engine.settlement import Settlement
 from destination_squadstack.engine.tracking import Deliveries, Origin, OwnRecord, SentLeadsTracker, Source, Verdict
 from destination_squadstack.errors import MalformedInput, SyncError
+from destination_squadstack.input_messages import Message, stream_status
 from destination_squadstack.mapping import Deleted, Filtered, InvalidRecord, Lead, RecordMapper
 from destination_squadstack.operations import CONTACT_CENTER
 from destination_squadstack.progress import Progress
-from destination_squadstack.protocol import Message, stream_status
 from destination_squadstack.routing import Route
 from squadstack_common.lossless_json import dump
 

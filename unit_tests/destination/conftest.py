@@ -16,8 +16,8 @@ from destination_squadstack.engine.engine import Engine, EngineSettings
 from destination_squadstack.engine.rate_limiter import RateLimiter
 from destination_squadstack.engine.rejection import Rejection
 from destination_squadstack.engine.seen_leads import SeenLeads
+from destination_squadstack.input_messages import Message, read_messages
 from destination_squadstack.progress import Progress
-from destination_squadstack.protocol import Message, read_messages
 from destination_squadstack.record_rules.suppression import SuppressionList
 from destination_squadstack.routing import plan, record_mapper
 from squadstack_common.lossless_json import dump

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from destination_squadstack.protocol import read_messages
+from destination_squadstack.input_messages import read_messages
 
 
 def everything(b, kit):

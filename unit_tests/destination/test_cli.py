@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from destination_squadstack import cli, protocol
+from destination_squadstack.errors import MalformedInput
 from destination_squadstack.operations import APIS, NAMES, OPERATIONS, SCHEMAS
 from destination_squadstack.spec import load_spec
 
@@ -76,7 +77,7 @@ def test_a_token_is_masked_wherever_it_is_said():
     emitter = protocol.Emitter(written.append)
     emitter.log("INFO", "x canary-token x")
     emitter.connection_status("x canary-token x")
-    emitter.trace(protocol.MalformedInput("x canary-token x"))
+    emitter.trace(MalformedInput("x canary-token x"))
     assert len(written) == 3
     assert b"canary-token" not in b"".join(written)
     assert b"x **** x" in written[0]

@@ -6,7 +6,8 @@ import orjson
 import pytest
 
 from destination_squadstack.errors import MalformedInput, OutputClosed
-from destination_squadstack.protocol import Emitter, StreamRecord, read_messages
+from destination_squadstack.input_messages import StreamRecord, read_messages
+from destination_squadstack.protocol import Emitter
 from squadstack_common.lossless_json import TooLarge, load
 
 RECORD = {"type": "RECORD", "record": {"stream": "s", "data": {"lead_id": "a"}, "emitted_at": 1}}

@@ -10,7 +10,7 @@ import pytest
 from destination_squadstack.config import S3Store, parse_config
 from destination_squadstack.engine.rejection import Rejection
 from destination_squadstack.errors import ConfigError, SyncError, TransientError
-from destination_squadstack.protocol import read_messages
+from destination_squadstack.input_messages import read_messages
 from destination_squadstack.rejected_records import replay
 from destination_squadstack.rejected_records.replay import RejectedRows
 from destination_squadstack.rejected_records.row_file import pack
