@@ -102,7 +102,7 @@ def test_a_replay_without_a_store_says_what_it_cannot_know(command, kit):
         "stream": "leads",
         "operation": "upsert",
         "lead_id": "L1",
-        "data": kit.record("L1").content["record"]["data"],
+        "data": json.loads(kit.record("L1").line)["record"]["data"],
     }
     (folder / "a.jsonl.gz").write_bytes(pack([json.dumps(row).encode() + b"\n"], [1]))
     code, sent, log = command("replay", "--from", str(folder), object_storage_config={"storage_type": "None"})

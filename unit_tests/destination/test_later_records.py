@@ -128,7 +128,7 @@ class Store:
 
     def rejected(self, *records, **options):
         """Sync records that SquadStack refuses."""
-        self.server.refuses = {record.content["record"]["data"]["lead_id"] for record in records}
+        self.server.refuses = {json.loads(record.line)["record"]["data"]["lead_id"] for record in records}
         run_id = self.sync(*records, **options)
         self.server.refuses = set()
         return run_id
