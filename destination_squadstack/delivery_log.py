@@ -17,6 +17,7 @@ import orjson
 
 from destination_squadstack.campaigns import CampaignOperation
 from destination_squadstack.engine.tracking import Verdict
+from destination_squadstack.rejected_records.file_names import ENDING, WITHHELD_ENDING
 from destination_squadstack.rejected_records.part_files import PartFile, StorageWriter
 from destination_squadstack.rejected_records.row_file import pack
 from destination_squadstack.rejected_records.writer import as_folder
@@ -25,9 +26,6 @@ from squadstack_common.clock import Clock
 
 FOLDER = ".squadstack/deliveries"
 WITHHELD_FOLDER = ".squadstack/withheld"
-ENDING = ".jsonl.gz"
-# Of its own: whoever reads every .jsonl.gz below the folder of rejected records must not take these for such.
-WITHHELD_ENDING = ".withheld.gz"
 WITHHELD = frozenset({Verdict.FILTERED, Verdict.DELETED_AT_SOURCE, Verdict.SUPPRESSED, Verdict.DISABLED_GONE})
 # The size of the rows that may wait for the next commit.
 BUFFER_BYTES = 4 * 1024 * 1024

@@ -14,36 +14,31 @@ Everything waits in a temporary database: neither the rejected rows nor what cam
 """
 
 import io
-import re
 import sqlite3
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
 
 import orjson
 
 from destination_squadstack.config import Config
-from destination_squadstack.delivery_log import FOLDER, WITHHELD, WITHHELD_ENDING, WITHHELD_FOLDER
+from destination_squadstack.delivery_log import FOLDER, WITHHELD, WITHHELD_FOLDER
 from destination_squadstack.engine.tracking import Verdict
 from destination_squadstack.errors import ConfigError, SyncError, TransientError
 from destination_squadstack.mapping import SUPPRESSED, Deleted, Filtered, InvalidRecord, RecordMapper
 from destination_squadstack.record_rules.suppression import SuppressionList
-from destination_squadstack.rejected_records.replay import ENDING, RejectedRow, RejectedRows, read_row
+from destination_squadstack.rejected_records.file_names import LONGEST_SYNC, OWN_FOLDER, began_at
+from destination_squadstack.rejected_records.replay import RejectedRow, RejectedRows, read_row
 from destination_squadstack.rejected_records.row_file import unpack
 from destination_squadstack.rejected_records.storage import RejectedRecordStorage, is_final, open_storage
 from destination_squadstack.routing import Route, record_mapper
 
 _LOGS = (f"{FOLDER}/", f"{WITHHELD_FOLDER}/")
-_OWN_FILES = ".squadstack/"
 _STOPS = frozenset({"disable", "delete", "delete_lead", "convert"})
 _ACCEPTED = frozenset({Verdict.WRITTEN, Verdict.UNCHANGED})
-# No sync lasts longer: what one that began earlier has read is older than a row that was rejected later.
-_LONGEST_SYNC = timedelta(days=7)
-_RUN_BEGAN = re.compile(r"(\d{8}T\d{6}Z)-")
 _MS = 1000
 # The target of what may be about any campaign.
 _ANY = ""
@@ -132,11 +127,7 @@ class LaterRecords:
             return  # none of the rows would call anybody
         for name in storage.names(""):
             is_log = name.startswith(_LOGS)
-            if (
-                name.endswith((ENDING, WITHHELD_ENDING))
-                and (is_log or not name.startswith(_OWN_FILES))
-                and not self._is_older(name)
-            ):
+            if (is_log or not name.startswith(OWN_FOLDER)) and self._may_be_later(name):
                 self._read_file(storage, name, self._take_logged if is_log else self._take_rejected)
 
     def left_out(self) -> LeftOut:
@@ -164,13 +155,10 @@ class LaterRecords:
                 "from being called. Nothing was sent. Move it elsewhere if that is known."
             ) from None
 
-    def _is_older(self, name: str) -> bool:
-        """Tell whether all that a file holds was read before the oldest of the rows was rejected."""
-        began = _RUN_BEGAN.match(name.rpartition("/")[2])
-        if began is None:
-            return False
-        over = datetime.strptime(began[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) + _LONGEST_SYNC
-        return over.timestamp() * _MS < self._oldest
+    def _may_be_later(self, name: str) -> bool:
+        """Tell whether a sync has kept a file, and may have read some of it after the oldest row was rejected."""
+        began = began_at(name)
+        return began is not None and (began + LONGEST_SYNC).timestamp() * _MS >= self._oldest
 
     def _take_logged(self, line: int | None, text: bytes) -> None:
         row = orjson.loads(text)

@@ -6,16 +6,16 @@ their place is still about them. A file that holds nothing any more is removed.
 
 import gzip
 import io
-import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from destination_squadstack.delivery_log import FOLDER, WITHHELD_FOLDER
 from destination_squadstack.errors import SyncError, TransientError
+from destination_squadstack.rejected_records.file_names import ENDING, OWN_FOLDER, WITHHELD_ENDING, began_at
 from destination_squadstack.rejected_records.part_files import StorageWriter
-from destination_squadstack.rejected_records.replay import ENDING
 from destination_squadstack.rejected_records.row_file import pack, unpack
 from destination_squadstack.rejected_records.storage import RejectedRecordStorage
 from squadstack_common.clock import Clock
@@ -23,11 +23,9 @@ from squadstack_common.lossless_json import load
 
 Log = Callable[[str, str], None]
 
-_WITHHELD = ".squadstack/withheld/"
-_LOGS = (".squadstack/deliveries/", _WITHHELD)
-_OWN_FILES = ".squadstack/"
-_ENDINGS = (ENDING, ".withheld.gz")
-_RUN_FILE = re.compile(r"([0-9]{8}T[0-9]{6}Z)-[0-9a-f]+-[0-9]+\.(?:jsonl|withheld)\.gz")
+_WITHHELD = f"{WITHHELD_FOLDER}/"
+_LOGS = (f"{FOLDER}/", _WITHHELD)
+_ENDINGS = (ENDING, WITHHELD_ENDING)
 
 
 class Removed(NamedTuple):
@@ -61,7 +59,7 @@ def remove_rows(
     try:
         for path in storage.names(""):
             is_log = path.startswith(_LOGS)
-            if not path.endswith(_ENDINGS) or (path.startswith(_OWN_FILES) and not is_log):
+            if not path.endswith(_ENDINGS) or (path.startswith(OWN_FOLDER) and not is_log):
                 continue
             lines = list(_lines(path, storage.read(path)))
             found = [_holds(line, lead_id, names) for _, line in lines]
@@ -96,10 +94,9 @@ def remove_old(storage: RejectedRecordStorage, *, now: float, days: int) -> int:
     before = datetime.fromtimestamp(now, UTC) - timedelta(days=days)
     old = 0
     for path in storage.names(""):
-        name = _RUN_FILE.fullmatch(path.rpartition("/")[2])
-        is_kept = path.startswith(_OWN_FILES) and not path.startswith(_WITHHELD)
-        # As text: both are spelled so that the earlier one is the smaller.
-        if name is not None and not is_kept and name[1] < f"{before:%Y%m%dT%H%M%SZ}":
+        began = began_at(path)
+        is_kept = path.startswith(OWN_FOLDER) and not path.startswith(_WITHHELD)
+        if began is not None and not is_kept and began < before:
             storage.remove(path)
             old += 1
     return old

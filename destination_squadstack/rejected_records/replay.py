@@ -16,13 +16,11 @@ from destination_squadstack.config import S3Store, Store
 from destination_squadstack.errors import ConfigError, SyncError, TransientError
 from destination_squadstack.protocol import StreamKey
 from destination_squadstack.rejected_records.external_sort import ExternalSort
+from destination_squadstack.rejected_records.file_names import ENDING, OWN_FOLDER
 from destination_squadstack.rejected_records.row_file import Readable, unpack
 from destination_squadstack.rejected_records.storage import ObjectStorage, is_final
 from squadstack_common.lossless_json import dump, load, member
 
-ENDING = ".jsonl.gz"
-# The connector's other files in the same place, which hold no rejected records.
-_OTHER_FILES = "/.squadstack/"
 _PIECE_BYTES = 1 << 16
 _S3 = "s3://"
 # For a list of all names, or four megabytes of a file.
@@ -102,7 +100,7 @@ class RejectedRows:
             raise
         except Exception as error:  # noqa: BLE001 - each kind of storage raises what its own library raises
             raise _unreadable("--from", error) from None
-        self._names = sorted(name for name in names if name.endswith(ENDING) and _OTHER_FILES not in f"/{name}")
+        self._names = sorted(name for name in names if name.endswith(ENDING) and f"/{OWN_FOLDER}" not in f"/{name}")
         self._sorted = ExternalSort()
         self._is_one_run = True
         self._left_out: Collection[int] = frozenset()

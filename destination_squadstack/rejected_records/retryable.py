@@ -5,12 +5,11 @@ Marks lie at {bucket_path}/.squadstack/retried/, a file for each run; the reject
 
 import gzip
 import io
-import re
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -19,8 +18,9 @@ import orjson
 
 from destination_squadstack.engine.tracking import Origin, OwnRecord
 from destination_squadstack.protocol import StreamKey
+from destination_squadstack.rejected_records.file_names import ENDING, LONGEST_SYNC, OWN_FOLDER, began_at
 from destination_squadstack.rejected_records.part_files import StorageWriter
-from destination_squadstack.rejected_records.replay import ENDING, as_message, read_row
+from destination_squadstack.rejected_records.replay import as_message, read_row
 from destination_squadstack.rejected_records.row_file import unpack
 from destination_squadstack.routing import Route
 from squadstack_common.clock import Clock
@@ -28,10 +28,6 @@ from squadstack_common.lossless_json import load
 
 MOST_ROWS = 10_000
 FOLDER = ".squadstack/retried"
-_OTHER_FILES = ".squadstack/"
-# The file of a run that is not over may still grow.
-_RUN_IS_OVER_AFTER = timedelta(days=7)
-_RUN_BEGAN = re.compile(r"^(\d{8}T\d{6}Z)-")
 
 # Where a row stands: its run, the line of the input it stood in, file and place in it.
 _Place = tuple[str, int, str, int]
@@ -93,7 +89,7 @@ class RetryableRows:
         """
         self._read_marks()
         names = self._storage.names("")
-        files = [name for name in names if name.endswith(ENDING) and not name.startswith(_OTHER_FILES)]
+        files = [name for name in names if name.endswith(ENDING) and not name.startswith(OWN_FOLDER)]
         chosen = self._choose([name for name in files if name not in self._done_files])
         by_file: defaultdict[str, set[int]] = defaultdict(set)
         for _, _, name, index in chosen:
@@ -155,11 +151,9 @@ class RetryableRows:
             self._log("WARN", "A file of rejected rows is not whole or holds other lines; what follows is passed over.")
 
     def _is_over(self, name: str) -> bool:
-        began = _RUN_BEGAN.match(name.rpartition("/")[2])
-        if began is None:
-            return False
-        moment = datetime.strptime(began[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-        return datetime.fromtimestamp(self._clock.wall(), UTC) - moment > _RUN_IS_OVER_AFTER
+        """Tell whether the run that kept a file has ended: else the file may still grow."""
+        began = began_at(name)
+        return began is not None and datetime.fromtimestamp(self._clock.wall(), UTC) - began > LONGEST_SYNC
 
     # --- marks
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from destination_squadstack.engine.rejection import Rejection
+from destination_squadstack.rejected_records.file_names import ENDING
 from destination_squadstack.rejected_records.part_files import PartFile, StorageWriter
 from destination_squadstack.rejected_records.row_file import pack
 from destination_squadstack.rejected_records.storage import RejectedRecordStorage
@@ -47,7 +48,7 @@ class RejectedRecordWriter:
         row = self._row(rejection) + b"\n"
         folder = self._folder(rejection.route)
         if (file := self._files.get(folder)) is None:
-            file = _File(PartFile(self._storage, f"{folder}/{self._run_id}-", ".jsonl.gz"))
+            file = _File(PartFile(self._storage, f"{folder}/{self._run_id}-", ENDING))
             self._files[folder] = file
         file.rows.append(row)
         file.numbers.append(rejection.number)

@@ -313,6 +313,15 @@ def test_what_cannot_be_read_of_later_syncs_ends_the_replay_before_anything_is_s
     assert store.replay(run) == (0, 0)
 
 
+def test_files_that_no_sync_has_kept_are_not_read(store, kit):
+    run = store.rejected(kit.record("L1"))
+    (store.folder / "others").mkdir()
+    for name in ("export.jsonl.gz", "20231114T000009Z-export-0.jsonl.gz", "99999999T999999Z-0-0.jsonl.gz"):
+        (store.folder / "others" / name).write_bytes(b"of another program")
+    assert store.replay(run) == (0, 0)
+    assert store.server.sent() == [("upsert", "L1", None)]
+
+
 def test_a_store_that_may_not_be_listed_ends_the_replay(store, kit, monkeypatch):
     def refused(*_):
         raise PermissionError(13, "Permission denied")
