@@ -139,7 +139,7 @@ def sync(server, folder, store, model, kill_at=None, kill_after=False):
     command = [str(SCRIPT), "write", "--config", str(folder / "config.json"), "--catalog", str(folder / "catalog.json")]
     with (folder / "input.jsonl").open("rb") as stdin, (folder / "output.jsonl").open("wb") as stdout:
         books.kill_at = None
-        # Nothing is sent before the client is known: it takes longer to start than to be noted here.
+        # Its first call waits for the lock, so the client is known by then.
         with books.lock:
             books.client = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stdout)
             books.kill_at = kill_at
