@@ -30,6 +30,8 @@ def header_wait(headers: Mapping[str, str], now: float) -> float | None:
     header = headers.get("Retry-After", "").strip()
     if HEADER_SECONDS.fullmatch(header):
         return float(header)
+    if not header:
+        return None  # as in nearly every answer: to look for a date in nothing takes longer than the rest
     try:
         return parsedate_to_datetime(header).timestamp() - now
     except (ValueError, OverflowError):

@@ -3,6 +3,7 @@
 from source_squadstack.components.activity_records import ActivityFilter
 from source_squadstack.components.contact_center_auth import ContactCenterAuthenticator
 from source_squadstack.components.error_handler import ApiErrorHandler
+from source_squadstack.components.lead_requester import LeadWindowRequester
 from source_squadstack.components.outreach_events import OutreachEventFilter
 from source_squadstack.components.pagination import NextPageNumber, NextStartKey
 from source_squadstack.components.privacy import PrivacyFilter
@@ -25,6 +26,7 @@ __all__ = [
     "ContactCenterAuthenticator",
     "KeyedRetriever",
     "LeadFilter",
+    "LeadWindowRequester",
     "NextPageNumber",
     "NextStartKey",
     "OutreachEventFilter",

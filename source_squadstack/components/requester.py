@@ -1,6 +1,7 @@
 """The requester of all streams."""
 
 import functools
+import re
 import threading
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
@@ -43,8 +44,11 @@ class ApiRequester(HttpRequester):
         self._connections = limit_answers(session_of(self))
         self._connections.max_redirects = 0
         self._evaluated: dict[tuple[str, int], tuple[Any, Any]] = {}
-        templates = [self.url, *(self.request_parameters or {}).values(), *(self.request_headers or {}).values()]
-        self._varies_by_page = any("next_page_token" in str(template) for template in templates)
+        self._templates = {
+            "url": str(self.url),
+            "parameters": str(self.request_parameters),
+            "headers": str(self.request_headers),
+        }
 
     def send_request(self, *given: Any, **context: Any) -> requests.Response | None:
         """Send a request, once its error handler knows to which address, and has nothing against it.
@@ -65,32 +69,33 @@ class ApiRequester(HttpRequester):
                 raise environment_error() from None  # requests looks for the file before it sends anything
 
     def get_url(self, **context: Any) -> str:
-        """Return the address, evaluated once a slice."""
-        return str(self._once_a_slice("url", super().get_url, context))
+        """Return the address."""
+        return str(self._evaluate_once("url", super().get_url, context))
 
     def get_request_params(self, **context: Any) -> MutableMapping[str, Any]:
-        """Return the manifest's parameters, evaluated once a slice, or those that the slice brings along."""
+        """Return the manifest's parameters, or those that the slice brings along."""
         stream_slice = context.get("stream_slice")
         if stream_slice is not None and REQUEST_PARAMETERS in stream_slice.extra_fields:
             return dict(stream_slice.extra_fields[REQUEST_PARAMETERS])
-        return dict(self._once_a_slice("parameters", super().get_request_params, context))
+        return dict(self._evaluate_once("parameters", super().get_request_params, context))
 
     def get_request_headers(self, **context: Any) -> Mapping[str, Any]:
-        """Return the manifest's headers, evaluated once a slice."""
-        return dict(self._once_a_slice("headers", super().get_request_headers, context))
+        """Return the manifest's headers."""
+        return dict(self._evaluate_once("headers", super().get_request_headers, context))
 
-    def _once_a_slice(self, name: str, evaluate: Callable[..., Any], context: Mapping[str, Any]) -> Any:
-        """Evaluate a template for the first page of a slice: for each page it took a third of a call's time."""
-        stream_slice = context.get("stream_slice")
-        if stream_slice is None or self._varies_by_page:
+    def _evaluate_once(self, name: str, evaluate: Callable[..., Any], context: Mapping[str, Any]) -> Any:
+        """Evaluate templates once for each campaign, or each slice: for each page it took a third of a call's time."""
+        stream_slice, templates = context.get("stream_slice"), self._templates[name]
+        if stream_slice is None or "next_page_token" in templates:
             return evaluate(**context)
-        # By identity, because a slice's hash is that of its JSON; the slice is kept, so that no other gets its id.
-        key = (name, id(stream_slice))
+        part = stream_slice if OF_A_SLICE.search(templates) else stream_slice.partition
+        # By identity, because a slice's hash is that of its JSON; the part is kept, so that no other gets its id.
+        key = (name, id(part))
         found = self._evaluated.get(key)
         if found is None:
             if len(self._evaluated) >= MAX_EVALUATED:
                 self._evaluated.clear()
-            found = self._evaluated[key] = (stream_slice, evaluate(**context))
+            found = self._evaluated[key] = (part, evaluate(**context))
         return found[1]
 
     def _remember_environment(self, url: str) -> None:
@@ -109,4 +114,6 @@ def requests_under_way(limit: int) -> threading.Semaphore:
 
 
 MAX_EVALUATED = 1_000
+# Names of a template whose value is not that of the whole campaign.
+OF_A_SLICE = re.compile(r"stream_(?!partition\b)|\b(?:now_|today_)")
 REQUEST_PARAMETERS = "request_parameters"
