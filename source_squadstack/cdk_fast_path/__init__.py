@@ -4,6 +4,7 @@ A name without a leading underscore is a promise of the CDK; any other may chang
 of the package to public names, and hold each private name that is used here to what the installed CDK has.
 
 What it is for: pages go to stdout whole, where the CDK takes each record through its queue (`page`, `page_reading`,
-`cursor_tracking`, `page_queue`); a pool of one thread (`one_thread_pool`); half of the CDK's import (`light_import`,
+`cursor_tracking`, `page_queue`); requests are copies of earlier ones, and the CDK sends what does not succeed at once
+(`first_attempt`, `http_session`); a pool of one thread (`one_thread_pool`); half of the CDK's import (`light_import`,
 `deferred_modules`, `deferred_models`, `lazy_serializer`, `unvalidated_manifest`).
 """

@@ -12,6 +12,7 @@ from airbyte_cdk.sources.declarative.requesters.http_requester import HttpReques
 from airbyte_cdk.sources.declarative.requesters.request_options import InterpolatedRequestOptionsProvider
 from airbyte_cdk.sources.streams.call_rate import APIBudget
 
+from source_squadstack.cdk_fast_path.first_attempt import FirstAttempt
 from source_squadstack.cdk_fast_path.http_session import session_of
 from source_squadstack.cdk_fast_path.literal_evaluation import evaluate_one_literal_at_a_time
 from source_squadstack.components.call_budget import LoggedBudget
@@ -43,6 +44,7 @@ class ApiRequester(HttpRequester):
         super().__post_init__(parameters)
         self._connections = limit_answers(session_of(self))
         self._connections.max_redirects = 0
+        self._first_attempt = FirstAttempt(self)
         self._evaluated: dict[tuple[str, int], tuple[Any, Any]] = {}
         self._templates = {
             "url": str(self.url),
@@ -55,18 +57,29 @@ class ApiRequester(HttpRequester):
 
         It waits until fewer than `num_workers` are under way: the pool has a thread more than one worker.
         """
-        names = ("stream_state", "stream_slice", "next_page_token")
         with requests_under_way(int(self.config.get("num_workers", 10))):
-            url = self.get_url(**{name: context.get(name) for name in names})
+            url = self.get_url(**{name: context.get(name) for name in OF_A_TEMPLATE})
             self._remember_environment(url)
             if isinstance(self.error_handler, ApiErrorHandler):
                 self.error_handler.begin(url)
             try:
-                return super().send_request(*given, **context)
+                send_by_cdk = functools.partial(super().send_request, *given, **context)
+                parameters = None if given else self._parameters_alone(context)
+                if parameters is None:
+                    return send_by_cdk()
+                return self._first_attempt.send(url, parameters, send_by_cdk)
             except OSError as error:
                 if isinstance(error, requests.RequestException):
                     raise
                 raise environment_error() from None  # requests looks for the file before it sends anything
+
+    def _parameters_alone(self, context: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Return the parameters of a request that has nothing else of its own; `None` where it has more."""
+        of_page = context.get("request_params") or {}
+        if self.request_headers or any(map(context.get, MORE_THAN_PARAMETERS)):
+            return None
+        of_slice = self.get_request_params(**{name: context.get(name) for name in OF_A_TEMPLATE})
+        return None if of_slice.keys() & of_page.keys() else {**of_slice, **of_page}
 
     def get_url(self, **context: Any) -> str:
         """Return the address."""
@@ -114,6 +127,8 @@ def requests_under_way(limit: int) -> threading.Semaphore:
 
 
 MAX_EVALUATED = 1_000
+OF_A_TEMPLATE = ("stream_state", "stream_slice", "next_page_token")
+MORE_THAN_PARAMETERS = ("path", "request_headers", "request_body_data", "request_body_json", "log_formatter")
 # Names of a template whose value is not that of the whole campaign.
 OF_A_SLICE = re.compile(r"stream_(?!partition\b)|\b(?:now_|today_)")
 REQUEST_PARAMETERS = "request_parameters"
