@@ -107,13 +107,13 @@ def quiet(setup: Setup) -> list[Contender]:
     ]
 
 
-def privacy(setup: Setup) -> list[Contender]:
+def privacy(setup: Setup, *, page_size: int) -> list[Contender]:
     """Return our source with each setting of `privacy`."""
     setup.serve(records=setup.records)
 
     def with_setting(setting: str) -> Contender:
         section = {"phone_numbers": setting, "names": setting, "salt": "a salt of the benchmark"}
-        commands = (Command(read(setup, [of], 1000, privacy=section)) for of in (campaign(0), SMALL))
+        commands = (Command(read(setup, [of], page_size, privacy=section)) for of in (campaign(0), SMALL))
         return Contender(setting, next(commands), setup.records, next(commands))
 
     return [with_setting(setting) for setting in ("keep", "hash", "drop")]
@@ -156,6 +156,7 @@ _MESSAGES = (
     "`source-squadstack` and the singer-sdk tap write messages with states; dlt extracts into files, which it has yet "
     "to normalize and to load; the bare floor writes a line a row and does nothing else."
 )
+_PRIVACY_GOALS = tuple(Goal("microseconds", setting, "≤", 1.25, to="keep") for setting in ("hash", "drop"))
 
 SCENARIOS = (
     Scenario(
@@ -218,13 +219,22 @@ SCENARIOS = (
         by="seconds",
     ),
     Scenario(
-        "source-privacy",
+        "source-privacy-page-1000",
         "`privacy`: one campaign, {records} rows, 1,000 a page, no latency",
         100_000,
-        privacy,
+        partial(privacy, page_size=1000),
         "Phone numbers and names are kept, hashed or dropped.",
-        tuple(Goal("microseconds", setting, "≤", 1.25, to="keep") for setting in ("hash", "drop")),
+        _PRIVACY_GOALS,
         unit=1000,
+    ),
+    Scenario(
+        "source-privacy-page-100",
+        "`privacy`: one campaign, {records} rows, 100 a page, no latency",
+        100_000,
+        partial(privacy, page_size=100),
+        "The same at the page size that a config without `page_size` has.",
+        _PRIVACY_GOALS,
+        unit=100,
     ),
     Scenario(
         "source-recordings",
