@@ -27,7 +27,8 @@ class FirstAttempt:
         self._requester = requester
         self._logger = requester.logger
         self._timeouts = (requester.connect_timeout_in_seconds, requester.read_timeout_in_seconds)
-        self._prepared: dict[str, requests.PreparedRequest] = {}
+        self._prepared: requests.PreparedRequest | None = None
+        self._addresses: dict[str, str] = {}
         self._attempted = Attempted()
         self._session = session_of(requester)
         self._prepare, self._send = self._session.prepare_request, self._session.send
@@ -73,15 +74,20 @@ class FirstAttempt:
 
     def _copy_for(self, url: str) -> requests.PreparedRequest:
         """Return a signed request, without a query."""
-        prepared = self._prepared.get(url)
+        prepared = self._prepared
         if prepared is None:
             headers = self._requester.get_authenticator().get_auth_header()
             prepared = self._prepare(requests.Request("GET", url, headers=headers))
             prepared.headers.pop("Cookie", None)
-            if len(self._prepared) >= MAX_PREPARED:
-                self._prepared.clear()
-            self._prepared[url] = prepared
+            self._prepared = prepared
         request = prepared.copy()
+        address = self._addresses.get(url)
+        if address is None:
+            request.prepare_url(url, None)
+            if len(self._addresses) >= MAX_ADDRESSES:
+                self._addresses.clear()
+            address = self._addresses[url] = str(request.url)
+        request.url = address
         if self._session.cookies:
             cookies = RequestsCookieJar()
             cookies.update(self._session.cookies)
@@ -107,4 +113,4 @@ class Attempted(threading.local):
     outcome: requests.Response | Exception | None = None
 
 
-MAX_PREPARED = 100
+MAX_ADDRESSES = 1_000
