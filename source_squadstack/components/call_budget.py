@@ -21,16 +21,22 @@ class LoggedBudget(APIBudget):
         self._sleep = sleep
         self._lock = threading.Lock()
         self._said_at = float("-inf")
+        self.is_used_up = False  # the latest call had to wait
 
     def acquire_call(self, request: Any, block: bool = True, timeout: float | None = None) -> None:  # noqa: ARG002
         """Take a call from the budget, waiting until there is one."""
+        waited = False
         while True:
             try:
-                return self._budget.acquire_call(request, block=False)
+                self._budget.acquire_call(request, block=False)
             except CallRateLimitHit as hit:
                 wait = max(hit.time_to_wait.total_seconds(), 0.01)
+                waited = self.is_used_up = True
                 self._say(wait)
                 self._sleep(wait)
+            else:
+                self.is_used_up = waited
+                return
 
     def _say(self, wait: float) -> None:
         with self._lock:

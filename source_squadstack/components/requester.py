@@ -2,8 +2,8 @@
 
 import functools
 import re
-import threading
 from collections.abc import Callable, Mapping, MutableMapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from source_squadstack.components.call_budget import LoggedBudget
 from source_squadstack.components.connection_errors import environment_error
 from source_squadstack.components.connections import limit_answers
 from source_squadstack.components.error_handler import ApiErrorHandler
+from source_squadstack.components.request_slots import Result, request_slots
 
 evaluate_one_literal_at_a_time()
 
@@ -45,6 +46,7 @@ class ApiRequester(HttpRequester):
         self._connections = limit_answers(session_of(self))
         self._connections.max_redirects = 0
         self._first_attempt = FirstAttempt(self)
+        self._slots = request_slots(int(self.config.get("num_workers", 10)))
         self._evaluated: dict[tuple[str, int], tuple[Any, Any]] = {}
         self._templates = {
             "url": str(self.url),
@@ -57,7 +59,7 @@ class ApiRequester(HttpRequester):
 
         It waits until fewer than `num_workers` are under way: the pool has a thread more than one worker.
         """
-        with requests_under_way(int(self.config.get("num_workers", 10))):
+        with self._slots.one():
             url = self.get_url(**{name: context.get(name) for name in OF_A_TEMPLATE})
             self._remember_environment(url)
             if isinstance(self.error_handler, ApiErrorHandler):
@@ -72,6 +74,13 @@ class ApiRequester(HttpRequester):
                 if isinstance(error, requests.RequestException):
                     raise
                 raise environment_error() from None  # requests looks for the file before it sends anything
+
+    def send_ahead(self, send: Callable[[], Result]) -> Future[Result] | None:
+        """Let a thread send a request ahead of its turn; returns `None` where it would only have to wait."""
+        budget = self.api_budget
+        if isinstance(budget, LoggedBudget) and budget.is_used_up:
+            return None
+        return self._slots.send_ahead(send)
 
     def _parameters_alone(self, context: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Return the parameters of a request that has nothing else of its own; `None` where it has more."""
@@ -118,12 +127,6 @@ class ApiRequester(HttpRequester):
             found = session.merge_environment_settings(url, {}, None, None, None)
             session.proxies, session.verify = found["proxies"], found["verify"]
             session.trust_env = False
-
-
-@functools.cache
-def requests_under_way(limit: int) -> threading.Semaphore:
-    """Return the process's one count of requests that may be under way: the CDK makes a requester for each stream."""
-    return threading.Semaphore(limit)
 
 
 MAX_EVALUATED = 1_000

@@ -1,11 +1,13 @@
 """A model-based test of `lead_responses` and `leads`.
 
 The source is run against a server that is written from the vendor's page alone. Between its syncs, and between any two
-calls of a sync, leads are processed anew, appear late and disappear. What counts at the end is the server's books:
+calls of a sync, leads are processed anew, appear late and disappear. Requests ahead of their turn, of which up to ten
+are under way, are sent in an order that is drawn, too. What counts at the end is the server's books:
 every lead has to be in the warehouse at its latest state, or the last sync has to have failed.
 """
 
 import json
+import random
 import re
 import tempfile
 import time
@@ -34,6 +36,7 @@ from test_support.lead_api import (
     LeadCall,
     shown,
 )
+from test_support.sent_ahead import SentInAnyOrder
 
 NOW = 1_700_000_000 * SECOND
 ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
@@ -94,6 +97,8 @@ class LeadsOfCampaigns(RuleBasedStateMachine):
         window_days=st.sampled_from([1, 7, 30]),
         days=st.sampled_from([2, 20, 90]),
         campaigns=st.lists(st.tuples(behaviours, histories), min_size=1, max_size=6),
+        at_once=st.sampled_from([1, 2, 10, 10]),
+        seed=st.integers(0, 10_000),
     )
     def begin(
         self,
@@ -104,7 +109,11 @@ class LeadsOfCampaigns(RuleBasedStateMachine):
         window_days: int,
         days: int,
         campaigns: list[tuple[Behaviour, list[tuple[int, int, int, int]]]],
+        at_once: int,
+        seed: int,
     ) -> None:
+        self.at_once = at_once
+        self.sent_ahead = SentInAnyOrder(random.Random(seed))
         self.folder = tempfile.TemporaryDirectory()
         self.api = LeadApi(NOW, clock_error * SECOND)
         self.start = NOW - days * DAY
@@ -184,28 +193,30 @@ class LeadsOfCampaigns(RuleBasedStateMachine):
         shift = int(time.time()) * SECOND - self.api.now // SECOND * SECOND
         answered_before = self.api.answered
         self.api.begin_sync(shift, between)
-        sync = read(
-            Path(self.folder.name),
-            config={
-                "squadstack": {
-                    "token": TOKEN,
-                    "campaign_ids": self.configured,
-                    "start_date": datetime.fromtimestamp((self.start + shift) // SECOND, UTC).strftime(
-                        "%Y-%m-%dT%H:%M:%SZ"
-                    ),
-                    "base_url": "http://127.0.0.1:1",
-                    "timestamp_unit": self.unit,
-                    "page_size": self.page_size,
-                    "calls_per_minute": 1_000_000,
-                    "lookback_minutes": self.lookback,
-                    "window_days": self.window_days,
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            self.sent_ahead.install(monkeypatch, self.at_once)
+            sync = read(
+                Path(self.folder.name),
+                config={
+                    "squadstack": {
+                        "token": TOKEN,
+                        "campaign_ids": self.configured,
+                        "start_date": datetime.fromtimestamp((self.start + shift) // SECOND, UTC).strftime(
+                            "%Y-%m-%dT%H:%M:%SZ"
+                        ),
+                        "base_url": "http://127.0.0.1:1",
+                        "timestamp_unit": self.unit,
+                        "page_size": self.page_size,
+                        "calls_per_minute": 1_000_000,
+                        "lookback_minutes": self.lookback,
+                        "window_days": self.window_days,
+                    },
+                    "num_workers": 1,
                 },
-                "num_workers": 1,
-            },
-            streams=STREAMS,
-            state=moved(self.state, shift - self.state_shift),
-            server=self.api,
-        )
+                streams=STREAMS,
+                state=moved(self.state, shift - self.state_shift),
+                server=self.api,
+            )
         self.judge(lambda: self.load(sync, shift, answered_before, killed_after))
         self.judge(self.count_calls)
         return sync

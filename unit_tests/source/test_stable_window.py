@@ -163,6 +163,15 @@ def test_a_server_that_ignores_the_filter_is_read_whole_and_named(monkeypatch, c
     assert len(server.asked) <= 10
 
 
+def test_leads_just_before_the_first_window_that_its_request_brings_too_do_not_make_it_cut_for_ever(monkeypatch):
+    before = leads(3, timedelta(0), START - timedelta(milliseconds=1))
+    within = {f"W{index}": START + index * HOUR for index in range(8)}
+    server = LeadsServer({"C": {**before, **within}}).install(monkeypatch)
+    found = sync(["C"], page_size=10, window_days=3650)
+    assert (found.error, ids(found)) == (None, list(within))
+    assert len(server.asked) <= 4
+
+
 def test_leads_without_a_time_that_every_window_brings_do_not_make_it_cut_for_ever(monkeypatch):
     server = LeadsServer({"C": {**leads(300), **{f"N{index}": None for index in range(150)}}})
     within = server._within

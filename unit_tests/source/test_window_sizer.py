@@ -80,7 +80,7 @@ def calls(times, order, page=100):
     times, seed = sorted(times), random.Random(7)
     sizer, read, made = WindowSizer(0, YEAR, page, MILLISECOND), [], 0
     while sizer.start < YEAR:
-        if look := sizer.page_to_look_at():
+        for look in sizer.pages_to_look_at():
             made += 1
             found = times[bisect_left(times, sizer.start - MILLISECOND) :]
             rows = ORDERS[order](found, seed)[(look - 1) * page : look * page]

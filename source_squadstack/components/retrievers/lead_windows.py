@@ -34,6 +34,7 @@ class Answer:
         times = [microseconds(moment) for moment in parse_times([row.get("processed_at") for row in page.rows])]
         self.times = [time for time in times if self.start <= time < self.end]
         self.rows_outside = len(times) - len(self.times)
+        self.rows_before = sum([time < self.start for time in times])
         self.ignores_window = any(not self.start - MINUTE < time < self.end + MINUTE for time in times)
 
 

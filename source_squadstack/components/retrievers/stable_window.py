@@ -1,9 +1,12 @@
 """The retriever of SquadStack's leads."""
 
 import threading
+from collections import deque
 from collections.abc import Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import requests
@@ -13,7 +16,8 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_squadstack.components.errors import WindowChangedError
 from source_squadstack.components.log import LOGGER, warn_once
-from source_squadstack.components.requester import REQUEST_PARAMETERS
+from source_squadstack.components.requester import REQUEST_PARAMETERS, ApiRequester
+from source_squadstack.components.response_body import read_body
 from source_squadstack.components.retrievers.lead_windows import (
     Answer,
     bounds_of,
@@ -25,11 +29,15 @@ from source_squadstack.components.retrievers.lead_windows import (
 from source_squadstack.components.retrievers.paged import PagewiseRetriever, Select
 from source_squadstack.components.retrievers.passes import Passes
 from source_squadstack.components.retrievers.window_sizer import SECOND, WindowSizer, first_true
+from source_squadstack.components.retrievers.windows_ahead import WindowsAhead
 from squadstack_common.timestamps import EPOCH, microseconds, parse_time
 
 PAGES_A_SEGMENT = 80  # about a minute's calls, cuts included: what a killed sync may have to read again
 MAX_PASSES = 10
+SIDE_BY_SIDE = 2
 MAX_REPEATED_CALLS = 100
+# One thread makes 1,200 calls a minute of so many seconds each; threads beside it would only cost CPU time.
+SLOW_ANSWER = 0.05
 WAIT_FOR_FIRST = 60  # seconds
 
 
@@ -71,6 +79,7 @@ class StableWindowRetriever(PagewiseRetriever):
 
     bounded: bool = True
     _campaigns: dict[str, CampaignProgress] = field(init=False, repr=False, default_factory=dict)
+    _delay: float = field(init=False, repr=False, default=0.0)  # seconds until an answer begins
 
     def read_slice(self, select: Select, stream_slice: StreamSlice) -> Iterable[Any]:
         """Yield what `select` makes of each page that is read for a slice; it is told the piece to cut the rows to."""
@@ -151,10 +160,13 @@ class StableWindowRetriever(PagewiseRetriever):
         """Read a segment from start to end; each window starts where the last complete response ended."""
         sizer, answer = segment.sizer, segment.answer
         window, calls = answer.window, 0
+        ahead = WindowsAhead(sizer, partial(self._ask, window), self._api_requester.send_ahead, self._at_once)
         # Cutting needs half as many calls as there are pages. If it needs three times as many, something fills every
         # window, such as leads without a time that the API returns for each: cutting would go on down to each second.
         max_calls = 60 + 3 * (answer.count // max(answer.rows, 1))
         while True:
+            if answer.ignores_window:
+                self._name_the_filter(window)
             if answer.whole:
                 end = min(answer.end, sizer.end)
                 yield from select(answer.response, part_of(window, sizer.start, end))
@@ -164,27 +176,24 @@ class StableWindowRetriever(PagewiseRetriever):
                 sizer.note_whole(answer.end, [], answer.count - answer.rows_outside)
             elif answer.ignores_window or calls > max_calls:
                 self._name_the_filter(window)
+                ahead.forget()
                 yield from self._read_in_passes(select, part_of(window, sizer.start, sizer.end))
                 sizer.note_whole(sizer.end, [])
             elif calls:
                 self._note_overflow(sizer, answer)
             if sizer.start >= sizer.end:
                 return
-            if page := sizer.page_to_look_at():
-                sizer.note_look(page, self._look_at(page, part_of(window, sizer.start, sizer.counted_to)))
-                calls += 1
-            answer, calls = self._ask(window, sizer.start, sizer.next_end()), calls + 1
+            if not ahead.are_asked:
+                calls += self._look(window, sizer)
+            answer, calls = ahead.next(), calls + 1
 
     def _note_overflow(self, sizer: WindowSizer, answer: Answer) -> None:
         page_rows = answer.rows if answer.full else 0
-        sizer.note_overflow(answer.end, answer.count - answer.rows_outside, answer.times, page_rows)
+        sizer.note_overflow(answer.end, answer.count - answer.rows_outside, answer.times, page_rows, answer.rows_before)
 
     def _ask(self, window: StreamSlice, start: int, end: int) -> Answer:
         piece = part_of(window, start, end)
-        answer = Answer(piece, start, end, self.fetch_first(piece))
-        if answer.ignores_window:
-            self._name_the_filter(window)
-        return answer
+        return Answer(piece, start, end, self.fetch_first(piece))
 
     @staticmethod
     def _name_the_filter(window: StreamSlice) -> None:
@@ -193,6 +202,19 @@ class StableWindowRetriever(PagewiseRetriever):
             "after the time asked for, as if it did not know the time filter. Test the connection to verify "
             "`squadstack.timestamp_unit`. The leads that were not asked for are left out."
         )
+
+    def _look(self, window: StreamSlice, sizer: WindowSizer) -> int:
+        """Show a sizer the times on pages that it wants to look at; return how many these are."""
+        pages = sizer.pages_to_look_at(max(self._at_once() // 2, 1))
+        if not pages:
+            return 0
+        piece = part_of(window, sizer.start, sizer.counted_to)
+        sent = [(page, self._api_requester.send_ahead(partial(self._look_at, page, piece))) for page in pages[1:]]
+        looks = [(pages[0], self._look_at(pages[0], piece))]
+        looks += [(page, answer.result()) for page, answer in sent if answer]
+        for page, times in reversed(looks):
+            sizer.note_look(page, times)
+        return len(looks)
 
     def _look_at(self, page: int, piece: StreamSlice) -> list[int]:
         """Return the times that a later page shows; its rows are not read."""
@@ -229,6 +251,41 @@ class StableWindowRetriever(PagewiseRetriever):
                 failure_type=FailureType.config_error,
             )
 
+    def _pages(self, piece: StreamSlice, first: requests.Response | None) -> Iterable[requests.Response]:
+        """Yield the pages of a pass in their order; the first tells how many may be asked for at once."""
+        response, number = self.fetch_first(piece) if first is None else first, 1
+        page = read_body(response, "lead_page")
+        last = -(-page.parsed["count"] // max(len(page.rows), 1))
+        asked = deque[Future[requests.Response]]()
+        while True:
+            while number + len(asked) < last and len(asked) + 1 < self._at_once():
+                answer = self._api_requester.send_ahead(partial(self.fetch, piece, number + len(asked) + 1))
+                if answer is None:
+                    break
+                asked.append(answer)
+            yield response
+            if self._pages_by.next_page_token(response, 0, None, number) is None:
+                return
+            number += 1
+            response = asked.popleft().result() if asked else self.fetch(piece, number)
+
+    @property
+    def _api_requester(self) -> ApiRequester:
+        assert isinstance(self.requester, ApiRequester)  # noqa: S101  # by the manifest
+        return self.requester
+
+    def fetch(self, stream_slice: StreamSlice, token: Any) -> requests.Response:
+        """Request a page, and note how long the API takes to answer."""
+        response = super().fetch(stream_slice, token)
+        # Up slowly, down at once: what else this process and its machine do makes quick answers slow, none quicker.
+        took, before = response.elapsed.total_seconds(), self._delay
+        self._delay = before + (took - before) / 8 if 0 < before < took else took
+        return response
+
+    def _at_once(self) -> int:
+        """Return how many requests of a campaign may be under way: one, unless answers are slow."""
+        return int(self.config.get("num_workers", 10)) if self._delay >= SLOW_ANSWER else 1
+
     def _read_in_passes(
         self,
         select: Select,
@@ -242,7 +299,8 @@ class StableWindowRetriever(PagewiseRetriever):
         for number in range(1, MAX_PASSES + 1):
             passes.start()
             try:
-                for response in self.pages(piece, first):
+                # Whatever moved in two passes is left to passes that are read a page at a time.
+                for response in self._pages(piece, first) if number <= SIDE_BY_SIDE else self.pages(piece, first):
                     repeated_calls += number > 1
                     passes.note_page(response)
                     yield from select(response, piece)

@@ -1,5 +1,6 @@
 """The sizes of windows of time that a single page answers."""
 
+import copy
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
@@ -29,6 +30,7 @@ class WindowSizer:
     NEARLY_ALL = 4  # shown rows stand for the others if they are at least one in four
     FULL_ENOUGH = 0.6  # the share of a page below which the guess counts as wrong
     MAX_LOOKS = 32
+    MAX_AT_ONCE = 32
 
     def __init__(self, start: int, end: int, page_rows: int, finest_unit: int = SECOND) -> None:
         self.start = start
@@ -42,7 +44,6 @@ class WindowSizer:
         self._order = 0  # of the rows in a page: 1 ascending by time, -1 descending, 0 none
         self._edge = 0  # rows just before the start, which the wider bounds of the request include
         self._longest: int | None = None  # the last possible end: one further was too far
-        self._expected: tuple[float, float] | None = None
         self._pace = (0.0, 0.0)  # rows, and the time that they span
         self._paced_to = start
         self._surprised = True
@@ -52,6 +53,7 @@ class WindowSizer:
         self._windows_to_look = 0  # how many more windows are found by looks instead of guesses
         self._patience = 2  # how many that will be after the next failure
         self._page_began: int | None = None  # where a window is to end, so that the next pages looked at begin one
+        self._at_once = 1  # how many windows may be guessed before the first of them is answered
 
     @property
     def shortest_end(self) -> int:
@@ -78,23 +80,44 @@ class WindowSizer:
                 end = even * unit
         if self._page_began is not None and self.start < self._page_began < end:
             end = self._page_began
-        end = max(end, self.shortest_end)
-        self._expected = self.rows_before(end) if self._counted else None
-        return end
+        return max(end, self.shortest_end)
+
+    def part(self, start: int, end: int) -> "WindowSizer":
+        """Return a sizer of what lies between two times that knows what this one knows."""
+        other = copy.copy(self)  # no list is ever changed in place
+        if start > self.start:
+            other.skip_to(start)
+        other.end = end
+        return other
+
+    def skip_to(self, start: int) -> None:
+        """Move the start behind windows that were not read yet, as if they held the rows that are expected."""
+        self._move(start, round(self.rows_before(start)[0]))
+        self._edge = 0
+
+    def may_guess(self, windows: int) -> bool:
+        """Tell whether the next window may be asked for while so many before it are not answered.
+
+        As a sender of packets does, it doubles their number while guesses are right, and halves it when one is wrong.
+        """
+        guesses = 1 if self._windows_to_look else self._at_once
+        return windows < guesses or (bool(self._counted) and self.rows_before(self.next_end())[1] < 1)
 
     @property
     def counted_to(self) -> int:
         """Return the end of all that is counted."""
         return self._counted[-1][0]
 
-    def page_to_look_at(self) -> int | None:
-        """Return the page whose first row begins the window after the next, `None` where a guess is as good."""
+    def pages_to_look_at(self, most: int = 1) -> list[int]:
+        """Return pages whose first rows begin the window after the next, and after two more; none if a guess does."""
         left = self._counted[-1][1] if self._counted else 0
         if not self._windows_to_look or not self._order or left <= 2 * self._page_rows:
-            return None
+            return []
         if self.rows_before(self.next_end())[1] < 1:
-            return None  # nothing is to be guessed
-        return 2 if self._order > 0 else -(-(left + self._edge - self._page_rows) // self._page_rows)
+            return []  # nothing is to be guessed
+        number = max(min(most, left // (2 * self._page_rows)), 1)
+        first = 2 if self._order > 0 else -(-(left + self._edge - self._page_rows) // self._page_rows)
+        return [page for page in range(first, first + 2 * self._order * number, 2 * self._order) if page > 1]
 
     def note_look(self, page: int, times: list[int]) -> None:
         """Record the times that a later page showed."""
@@ -123,27 +146,33 @@ class WindowSizer:
     def note_whole(self, end: int, times: list[int], rows: int | None = None) -> None:
         """Move the start behind a window that was read; the next one's wider bounds include its last rows again."""
         times, rows = sorted(times), len(times) if rows is None else rows
+        expected = self._expected_before(end)
         self._windows_to_look = max(self._windows_to_look - 1, 0)
         if end < self.end:
-            self._note_guess(wrong=rows < self.FULL_ENOUGH * self._page_rows)
-        self._compare(rows, end, times)
-        self._thin = self._expected is not None and rows < self._expected[0] / 4
-        self._counted = [(at, max(count - rows, 0)) for at, count in self._counted if at > end]
-        self._shown = self._shown[bisect_left(self._shown, end) :]
+            self._note_guess(expected, wrong=rows < self.FULL_ENOUGH * self._page_rows)
+        self._compare(expected, rows, end, times)
+        self._thin = expected is not None and rows < expected[0] / 4
+        self._move(end, rows)
         self._learn_unit(times)
         self._edge = len(times) - bisect_left(times, end - self._finest_unit)
+
+    def _move(self, end: int, rows: int) -> None:
+        self._counted = [(at, max(count - rows, 0)) for at, count in self._counted if at > end]
+        self._shown = self._shown[bisect_left(self._shown, end) :]
         self.start, self._longest = end, None
         if self._page_began is not None and self._page_began <= end:
             self._page_began = None
 
-    def note_overflow(self, end: int, count: int, times: list[int], page_rows: int) -> None:
+    def note_overflow(self, end: int, count: int, times: list[int], page_rows: int, edge: int = 0) -> None:
         """Record a window with more rows than a page: `times` are those shown, in the order in which they came."""
+        self._edge = max(self._edge, edge)
         if page_rows:
             self._full_page = self._page_rows = max(self._full_page, page_rows)
+        expected = self._expected_before(end)
         self._learn_unit(times)
-        self._note_guess(wrong=True)
+        self._note_guess(expected, wrong=expected is not None)
         # The window of a whole history says nothing about the pace at its start.
-        self._compare(count, end if count <= 2 * page_rows else self._paced_to, [])
+        self._compare(expected, count, end if count <= 2 * page_rows else self._paced_to, [])
         self._thin = False
         self._order = 1 if times == (ordered := sorted(times)) else -1 if times == ordered[::-1] else 0
         self._shown = [*ordered, *self._shown[bisect_left(self._shown, end) :]]
@@ -152,9 +181,13 @@ class WindowSizer:
             self._place(ordered, 0 if self._order > 0 else max(count - len(times), 0))
         self._longest = max(end - 1, self.start + 1)
 
-    def _note_guess(self, wrong: bool) -> None:
+    def _expected_before(self, end: int) -> tuple[float, float] | None:
+        return self.rows_before(end) if self._counted else None
+
+    def _note_guess(self, expected: tuple[float, float] | None, wrong: bool) -> None:
         """Replace guesses by looks for a while after they failed, longer each time they fail again."""
-        if self._expected is None or self._expected[1] < 1:
+        self._at_once = max(self._at_once // 2, 1) if wrong else min(2 * self._at_once, self.MAX_AT_ONCE)
+        if expected is None or expected[1] < 1:
             return  # nothing was guessed
         self._failures = self._failures / 2 + wrong / 2
         if not wrong:
@@ -216,11 +249,11 @@ class WindowSizer:
         unforeseen = variance >= 1 and self._page_rows >= 20  # noqa: PLR2004  # one may be
         return rows + self.MARGIN * math.sqrt(variance) > max(self._page_rows - self._edge - beyond - unforeseen, 1)
 
-    def _compare(self, rows: int, end: int, times: list[int]) -> None:
+    def _compare(self, guess: tuple[float, float] | None, rows: int, end: int, times: list[int]) -> None:
         """Learn from the difference to what was expected: how even the times are, and their pace."""
         self._surprised = True  # by what was not guessed, too
-        if self._expected is not None and self._expected[1] >= 1:
-            expected, variance = self._expected
+        if guess is not None and guess[1] >= 1:
+            expected, variance = guess
             error = (rows - expected) ** 2
             self._surprised = error > self.SURPRISE**2 * max(variance, expected)
             self._unevenness = 0.5 * self._unevenness + 0.5 * min(error / max(expected, 1.0), 1000.0)
