@@ -26,7 +26,11 @@ class FirstAttempt:
     def __init__(self, requester: HttpRequester) -> None:
         self._requester = requester
         self._logger = requester.logger
-        self._timeouts = (requester.connect_timeout_in_seconds, requester.read_timeout_in_seconds)
+        # The CDK of the Connector Builder has none; there each request is the CDK's from the start.
+        self._timeouts: tuple[float | None, float | None] = (
+            getattr(requester, "connect_timeout_in_seconds", None),
+            getattr(requester, "read_timeout_in_seconds", None),
+        )
         self._prepared: requests.PreparedRequest | None = None
         self._addresses: dict[str, str] = {}
         self._attempted = Attempted()

@@ -18,6 +18,7 @@ from airbyte_cdk.sources.types import StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from requests.adapters import BaseAdapter
 
+from source_squadstack.cdk_fast_path.first_attempt import FirstAttempt
 from source_squadstack.cdk_fast_path.http_session import session_of
 from source_squadstack.components.call_budget import LoggedBudget
 from source_squadstack.components.error_handler import ApiErrorHandler
@@ -118,11 +119,11 @@ def by_cdk(monkeypatch):
     return asked
 
 
-def requester_of(server, stream="lead_responses", **section):
-    config = {**CONFIG, "squadstack": {**CONFIG["squadstack"], **section}}
+def requester_of(server, stream="lead_responses", without=()):
     factory = ModelToComponentFactory()
-    factory.set_api_budget(SOURCE.resolved_manifest["api_budget"], config)
-    requester = factory.create_component(CustomRequester, REQUESTERS[stream], config, name=stream)
+    factory.set_api_budget(SOURCE.resolved_manifest["api_budget"], CONFIG)
+    definition = {name: value for name, value in REQUESTERS[stream].items() if name not in without}
+    requester = factory.create_component(CustomRequester, definition, CONFIG, name=stream)
     session_of(requester).mount("https://", server)
     return requester
 
@@ -238,6 +239,26 @@ def test_a_request_with_headers_of_its_own_is_left_to_the_cdk(by_cdk):
     requester = requester_of(Server([(200, events)]), "webhook_events")
     requester.send_request(stream_slice=StreamSlice(partition={}, cursor_slice={}), request_params={"limit": 1})
     assert by_cdk == ["https://webhooks.example.com/events"]
+
+
+@pytest.mark.parametrize("timeout", ["connect_timeout_in_seconds", "read_timeout_in_seconds"])
+def test_a_request_without_a_timeout_is_left_to_the_cdk(timeout, by_cdk):
+    ask(requester_of(Server([(200, PAGE)]), without=(timeout,)))
+    assert len(by_cdk) == 1
+
+
+def test_a_request_is_left_to_a_cdk_that_knows_no_timeouts():
+    requester = requester_of(Server([(200, PAGE)]))
+    older = SimpleNamespace(
+        logger=requester.logger,
+        error_handler=requester.error_handler,
+        get_method=requester.get_method,
+        get_authenticator=requester.get_authenticator,
+        stream_response=False,
+        _http_client=SimpleNamespace(_session=requests.Session()),
+    )
+    sent = FirstAttempt(older).send("https://leads.example.com/", {"page": 1}, lambda: "by the CDK")
+    assert sent == "by the CDK"
 
 
 def test_a_request_without_a_fixed_token_is_left_to_the_cdk(by_cdk):
