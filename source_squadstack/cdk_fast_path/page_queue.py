@@ -1,6 +1,7 @@
 """The queue of pages from the reading threads to stdout, with the CDK's threads and order of events."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from threading import Semaphore
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,9 @@ from airbyte_cdk.models import AirbyteMessage
 from airbyte_cdk.models import Type as MessageType
 from airbyte_cdk.sources.concurrent_source.concurrent_read_processor import ConcurrentReadProcessor
 from airbyte_cdk.sources.concurrent_source.concurrent_source import ConcurrentSource
+from airbyte_cdk.sources.concurrent_source.partition_generation_completed_sentinel import (
+    PartitionGenerationCompletedSentinel,
+)
 from airbyte_cdk.sources.concurrent_source.stream_thread_exception import StreamThreadException
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
 
 # Pages between the threads that read and the one that writes: enough that nobody waits, few enough to be no memory.
 PAGES_IN_FLIGHT = 2
+MOST_LATER = 1_000  # windows of a stream; one more campaign of ten years has 120
 
 
 def read_pages(source: ConcurrentDeclarativeSource) -> None:
@@ -92,10 +97,31 @@ class PagedConcurrentSource(ConcurrentSource):
 class PageProcessor(ConcurrentReadProcessor):
     """Turns queue items into messages."""
 
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._later: defaultdict[str, list[Partition]] = defaultdict(list)
+
     def on_partition(self, partition: Partition) -> None:
-        """Have a partition read, in the order in which partitions are generated."""
-        announce(partition)
-        super().on_partition(partition)
+        """Have a partition read, the first windows of other campaigns before the later ones of its own.
+
+        Later windows have to wait for the first answer to their campaign: all threads would, one campaign at a time.
+        """
+        if announce(partition):
+            super().on_partition(partition)
+            return
+        stream = partition.stream_name()
+        self._later[stream].append(partition)
+        if len(self._later[stream]) >= MOST_LATER:
+            self._read_later(stream)
+
+    def on_partition_generation_completed(self, sentinel: PartitionGenerationCompletedSentinel) -> Iterable[Any]:
+        """Have the later windows of a stream read, whose campaigns have all begun."""
+        self._read_later(sentinel.stream.name)
+        yield from super().on_partition_generation_completed(sentinel)
+
+    def _read_later(self, stream: str) -> None:
+        for partition in self._later.pop(stream, []):
+            super().on_partition(partition)
 
     def on_page(self, page: Page) -> Iterator[AirbyteMessage | Page]:
         """Yield a page, with all that the CDK yields before and behind a record."""

@@ -29,11 +29,12 @@ def rows_of(partition: Partition) -> Iterator[list[Row]]:
     return groups(partition.read())
 
 
-def announce(partition: Partition) -> None:
-    """Tell the retriever of a window that it will be read, before any thread can begin a later one."""
+def announce(partition: Partition) -> bool:
+    """Tell the retriever of a window that it will be read; return whether nothing else has to begin before it."""
     retriever, stream_slice = retriever_of(partition), partition.to_slice()
     if isinstance(retriever, StableWindowRetriever) and isinstance(stream_slice, StreamSlice):
-        retriever.announce(stream_slice)
+        return retriever.announce(stream_slice)
+    return True
 
 
 def retriever_of(partition: Partition) -> Retriever | None:

@@ -262,3 +262,16 @@ def test_leads_without_a_key_are_spoken_of_once(monkeypatch, caplog, lead_id):
     found = sync(["C"])
     assert (found.error, len(found.records)) == (None, 3)
     assert caplog.text.count("leads without a `lead_id`") == 1
+
+
+def test_no_campaign_waits_for_the_first_answer_to_another_while_threads_are_free(monkeypatch):
+    begun, all_begun = set(), threading.Barrier(3)
+
+    def together(_, asked):
+        if asked["campaign"] not in begun:
+            begun.add(asked["campaign"])
+            all_begun.wait(60)
+
+    LeadsServer({name: leads(20) for name in "CDE"}, before_answer=together).install(monkeypatch)
+    found = sync(list("CDE"), kind=PagedSource, window_days=30, num_workers=3)
+    assert (found.error, len(found.records)) == (None, 60)

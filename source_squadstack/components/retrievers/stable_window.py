@@ -103,11 +103,17 @@ class StableWindowRetriever(PagewiseRetriever):
             campaign.failed = error
             raise
 
-    def announce(self, stream_slice: StreamSlice) -> None:
-        """Take note of a window before any thread may read it: later ones of its campaign leave the first to begin."""
+    def announce(self, stream_slice: StreamSlice) -> bool:
+        """Take note of a window before any thread may read it; return whether it is the first of its campaign.
+
+        Later ones leave the first to begin.
+        """
         campaign = self._progress(stream_slice)
-        if self.bounded and not campaign.announced:
+        if self.bounded and campaign.announced:
+            return False
+        if self.bounded:
             campaign.announced, campaign.first = True, stream_slice
+        return True
 
     def give_up(self, stream_slice: StreamSlice, error: AirbyteTracedException) -> None:
         """Leave the rest of a campaign to the next sync: the state cannot pass what failed."""
