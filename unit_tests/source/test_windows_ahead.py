@@ -389,7 +389,17 @@ def test_no_more_requests_ahead_are_under_way_than_there_are_slots():
     assert [answer is None for answer in answers] == [False, False, False, True, True]
     gate.set()
     assert [answer.result(60) for answer in answers[:3]] == [True, True, True]
-    assert slots.send_ahead(lambda: "free again").result(60) == "free again"
+
+
+def test_an_answer_counts_as_a_page_in_memory_until_its_future_is_dropped():
+    slots = RequestSlots(2)
+    answers = [slots.send_ahead(lambda: "page") for _ in range(2)]
+    assert [answer.result(60) for answer in answers] == ["page", "page"]
+    for thread in [thread for thread in threading.enumerate() if thread.name == "ahead"]:
+        thread.join(60)  # it holds the future until it ends
+    assert slots.send_ahead(lambda: "page") is None
+    answers.pop()
+    assert slots.send_ahead(lambda: "another").result(60) == "another"
 
 
 def test_an_error_of_a_request_ahead_is_raised_where_its_answer_is_wanted_and_frees_the_slot():
