@@ -30,7 +30,7 @@ from squadstack_common.privacy_rules import (
 from squadstack_common.privacy_settings import PrivacySettings
 
 # What is noted of a record: what it says of its person, numbers and names; the texts that may repeat them, each as what
-# holds it and where in that; and the texts of JSON, with what they held.
+# holds it and where in that; and the texts of JSON, with what they held and what makes a text of that again.
 Noted: TypeAlias = tuple[list[Any], list[Any], list[Any], list[Any]]
 _TEXTS: Final = 2
 _JSON_TEXTS: Final = 3
@@ -42,9 +42,13 @@ _CONTAINERS: Final[frozenset[type[Any]]] = frozenset({dict, list})
 # How the texts begin that tell more than their field's name: JSON, and the addresses of calls. Many others begin with a
 # letter of an address: to look at their second character takes a tenth of what the patterns below take.
 _LETTERS: Final = frozenset("sStTcC")
-_TELLING: Final = frozenset('{["< \t\r\n') | _LETTERS
+# What may stand before JSON and says nothing: white space, and marks that nobody sees.
+_BLANKS: Final = " \t\r\n\v\f\u00a0\u200b\u2060\ufeff"
+_TELLING: Final = frozenset('{["<' + _BLANKS) | _LETTERS
 _ADDRESSES: Final = frozenset(map("".join, product(_LETTERS, "iIeEaA\u0130\u0131")))  # the last two: other cases of i
-_JSON_TEXT = re.compile(r"\s*[{\[]")
+# JSON may be quoted: a text of JSON that is itself a text of JSON, once or more.
+_JSON_TEXT = re.compile(rf'[{_BLANKS}"\\]*[{{\[]')
+_QUOTED_TEXT = re.compile(rf'[{_BLANKS}]*".*"[{_BLANKS}]*\Z', re.DOTALL)
 _CALL_SCHEME = re.compile(r"\s*(?:\"[^\"]*\"\s*)?<?(?:sips?|tel|callto):", re.IGNORECASE)
 _MAX_DEPTH = 100
 
@@ -98,9 +102,9 @@ class Masker:
             for holder, at in noted[_TEXTS]:
                 if holder[at].__class__ is str:  # else it was masked by another field's word
                     holder[at] = person.taken_out_of(holder[at])
-        for holder, at, text, held in noted[_JSON_TEXTS]:
+        for holder, at, text, held, written in noted[_JSON_TEXTS]:
             if holder[at].__class__ in _CONTAINERS:
-                holder[at] = text if holder[at] == held else dump(holder[at]).decode()
+                holder[at] = text if holder[at] == held else written(holder[at]).decode()
         return masked
 
     def _object(self, record: dict[str, Any], of: int, noted: Noted) -> dict[str, Any]:
@@ -161,10 +165,10 @@ class Masker:
         """Put into an object or a list what is left of a text that is not masked as a whole."""
         may_repeat = rule.plan is not _KEEP
         if text[:1] in _TELLING and not rule.is_key:
-            if _JSON_TEXT.match(text):
-                if self._is_json_text(holder, at, text, rule, noted):
-                    return
-                may_repeat = any(self.rules.cleans)
+            seems_json = _JSON_TEXT.match(text) is not None
+            if (seems_json or _QUOTED_TEXT.match(text)) and self._is_json_text(holder, at, text, rule, noted):
+                return
+            may_repeat = may_repeat or (seems_json and any(self.rules.cleans))
             address = self.rules.of_call_address
             if address.plan is _MASK and _CALL_SCHEME.match(text) and _reads_like_a_number(text):
                 self._field(holder, at, text, address, noted)
@@ -175,10 +179,15 @@ class Masker:
     def _is_json_text(self, holder: Any, at: Any, text: str, rule: FieldRule, noted: Noted) -> bool:
         """Mask what a text holds if it is JSON; `_masked` makes a text of it again, of one within another first."""
         try:
-            held = load(text.encode("utf-8", "surrogatepass"), constant=dropped, beyond=str)
+            held = load(text.strip(_BLANKS).encode("utf-8", "surrogatepass"), constant=dropped, beyond=str)
+            if held.__class__ is str:
+                holder[at] = quoted = [held]  # a list, which tells that no other field's word has masked it since
+                self._text(quoted, 0, held, rule, noted)
+                noted[_JSON_TEXTS].append((holder, at, text, [held], _dump_quoted))
+                return True
             if not _is_deeper_than(held, _MAX_DEPTH):
                 self._container(holder, at, held, rule, noted)
-                noted[_JSON_TEXTS].append((holder, at, text, held))
+                noted[_JSON_TEXTS].append((holder, at, text, held, dump))
                 return True
         except (TooDeep, RecursionError):
             pass
@@ -215,6 +224,10 @@ class Masker:
         for name in VALUES:
             if record.get(name) is not None and not self.rules.names(name):
                 self._field(masked, name, record[name], rule, noted)
+
+
+def _dump_quoted(quoted: list[Any]) -> bytes:
+    return dump(quoted[0])
 
 
 def _all_masked(value: Any, rule: FieldRule) -> Any:

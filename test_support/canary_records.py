@@ -57,6 +57,15 @@ NUMBERS = (
 )
 
 
+BLANKS = st.sampled_from(("", " ", "\ufeff", "\u200b"))
+
+
+def _text_of(times: int, blank: str, value: Any) -> str:
+    """Return a value as a text of JSON that is quoted some times, behind what nobody sees."""
+    text = blank + json.dumps(value)
+    return text if times == 0 else _text_of(times - 1, blank, text)
+
+
 def _members(inner: Strategy) -> Strategy:
     several = st.sampled_from
     labelled = st.fixed_dictionaries({"question": several(NUMBER_FIELDS[:4]), "answer": NUMBERS | inner})
@@ -67,7 +76,8 @@ def _members(inner: Strategy) -> Strategy:
         st.tuples(several(PLAIN_FIELDS), HARMLESS | inner | st.lists(inner | labelled, max_size=2)),
         st.tuples(several(PLAIN_FIELDS), st.lists(labelled, min_size=1, max_size=2)),
         st.tuples(several(PLAIN_FIELDS), st.builds(str.format, several(WHOLE[1:]), spellings())),
-        st.tuples(several((*PLAIN_FIELDS, *TEXT_FIELDS)), inner.map(json.dumps)),
+        st.tuples(several((*PLAIN_FIELDS, *TEXT_FIELDS)), st.builds(_text_of, several(range(4)), BLANKS, inner)),
+        st.tuples(several(TEXT_FIELDS), texts().map(json.dumps)),
     )
 
 

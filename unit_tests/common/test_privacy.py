@@ -211,6 +211,43 @@ def test_a_text_that_holds_json_is_looked_into_like_the_object_that_it_is():
     assert left["n"] == "{}"
 
 
+def quoted(text: str, times: int) -> str:
+    return text if times == 0 else quoted(json.dumps(text), times - 1)
+
+
+@pytest.mark.parametrize("field", ["details", "notes", "answer"])
+@pytest.mark.parametrize("before", ["", "\ufeff", "\u200b\u00a0 \n"], ids=["nothing", "mark", "blanks"])
+@pytest.mark.parametrize("times", [0, 1, 2, 3])
+def test_json_is_found_however_often_it_is_quoted_and_behind_what_nobody_sees(times, before, field):
+    inner = json.dumps({"phone_number": "9876543210", "contact_name": "Asha", "n": 1})
+    text = before + quoted(before + inner, times) + before
+    assert masked({field: text, "list": [text]}, phone_numbers="drop", names="drop") == {
+        field: (left := quoted('{"phone_number":null,"contact_name":null,"n":1}', times)),
+        "list": [left],
+    }
+
+
+def test_a_quoted_text_is_what_it_holds_and_keeps_its_letters_where_nothing_is_masked():
+    own = {"phone_number": "9876543210", "contact_name": "Asha"}
+    record = {
+        "notes": '"\\u0041sha: \\u00399876543210 "',
+        "endpoint": '"tel:9876543210"',
+        "kept": ' "\\u0041sha"',
+        "details": '"\\u007b\\"b\\": 1}"',
+        "remark": '"a" or "b"',
+        "answer": '"9876543210"',
+        "question": "phone",
+    }
+    left = masked({**own, **record}, phone_numbers="drop", names="drop")
+    changed = {"notes": '"[name]: [phone number] "', "endpoint": "null", "answer": None}
+    assert left == {**record, **dict.fromkeys(own), **changed}
+
+
+def test_what_begins_like_quoted_json_and_is_cut_off_is_a_text():
+    record = {"contact_name": "Asha", "details": '"{\\"agent\\": \\"Asha'}
+    assert masked(record, names="drop")["details"] == '"{\\"agent\\": \\"[name]'
+
+
 def test_a_text_of_json_in_which_nothing_is_masked_keeps_its_letters():
     text = '{"b" : 1.50, "a":[1e2,"\u00e9"] , "name_of_queue": "Sales"}'
     record = {"details": text, "notes": text, "list": [text], "answers": [{"question": "q", "answer": text}]}
