@@ -10,6 +10,7 @@ from destination_squadstack.errors import OutputClosed, unexpected
 from destination_squadstack.operations import OPERATIONS
 from destination_squadstack.protocol import Emitter, spec_message, write_stdout
 from destination_squadstack.spec import load_spec
+from squadstack_common.arguments import not_blank
 
 FAILED = 1
 REJECTED_AGAIN = 3
@@ -64,9 +65,10 @@ def _parser() -> argparse.ArgumentParser:
         f"it says what would be removed. Exit code 0: done, or there was nothing; {FAILED}: it failed, run it again.",
     )
     forget.add_argument("--config", required=True, help="path of the configuration file")
-    forget.add_argument("--lead-id", required=True, help="the lead's id, as it is sent to SquadStack")
+    forget.add_argument("--lead-id", type=not_blank, required=True, help="the lead's id, as it is sent to SquadStack")
     forget.add_argument(
         "--campaign",
+        type=not_blank,
         action="append",
         default=[],
         help="id of a campaign that records name (ref_id_from, campaign_id_from); may be repeated",

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import orjson
 
+from squadstack_common.arguments import not_blank
 from squadstack_common.privacy_settings import SHORTEST_SALT
 from webhooks_squadstack import openapi
 from webhooks_squadstack.app import Receiver
@@ -59,8 +60,14 @@ def _parser() -> argparse.ArgumentParser:
         help="delete every event of a lead",
         description="Deletes every stored event of a lead, however old, read or not. It may run beside the receiver.",
     )
-    forgetting_lead.add_argument("--lead-id", required=True, help="the lead's id, as SquadStack posts it")
-    forgetting_lead.add_argument("--campaign-id", help="of this campaign alone; ids are unique within one")
+    forgetting_lead.add_argument(
+        "--lead-id", type=not_blank, required=True, help="the lead's id, as SquadStack posts it"
+    )
+    forgetting_lead.add_argument(
+        "--campaign-id",
+        type=not_blank,
+        help="leave events that name another campaign: ids are unique within one. Those that name none are deleted",
+    )
     commands.add_parser("openapi", help="print the OpenAPI document")
     return parser
 
@@ -98,10 +105,14 @@ def _forget_consumer(name: str) -> int:
 
 def _forget_lead(lead_id: str, campaign_id: str | None) -> int:
     privacy = read_privacy(os.environ)
-    # As it came, too: what is stored may be older than the settings.
-    masked = lead_id if privacy is None else privacy.lead_id(lead_id)
-    stored_as = {lead_id, masked or lead_id}
-    deleted = _in_store(lambda store: sum(store.forget_lead(each, campaign_id=campaign_id) for each in stored_as))
+
+    def stored_as(field: str, value: str) -> set[str]:
+        # As it came, too: what is stored may be older than the settings.
+        return {value, (privacy and privacy.stored_as(field, value)) or value}
+
+    lead_ids = stored_as("lead_id", lead_id)
+    campaign_ids = set() if campaign_id is None else stored_as("campaign_id", campaign_id)
+    deleted = _in_store(lambda store: store.forget_lead(lead_ids, campaign_ids))
     if deleted is None:
         return 1
     sys.stderr.write(f"Deleted {deleted} events of this lead\n" if deleted else "No event of this lead is stored\n")

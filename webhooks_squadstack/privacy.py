@@ -36,9 +36,9 @@ class EventPrivacy:
         """Return the JSON text of what is stored: numbers as they were spelled, of a repeated key the last value."""
         return orjson.dumps(_storable(document), default=_spelled, option=orjson.OPT_PASSTHROUGH_SUBCLASS).decode()
 
-    def lead_id(self, lead_id: str) -> str | None:
-        """Return how a lead's id is stored."""
-        stored = self._masker.masked({"lead_id": lead_id})["lead_id"]
+    def stored_as(self, field: str, value: str) -> str | None:
+        """Return how an id under a field's name is stored."""
+        stored = self._masker.masked({field: value})[field]
         return None if stored is None else str(stored)
 
 

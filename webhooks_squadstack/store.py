@@ -7,21 +7,21 @@ the database), so that numbers are given in the order of the commits: who sees a
 that commits follow one another, which group commit makes cheap: a commit takes hundreds of events.
 """
 
-import json
 import logging
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, text, update
+from sqlalchemy import Column, ColumnElement, Connection, delete, func, select, text, update
 
 from webhooks_squadstack import consumers
-from webhooks_squadstack.body import TEXT_KEY
 from webhooks_squadstack.consumers import Consumer
 from webhooks_squadstack.database import Database, reconnecting
 from webhooks_squadstack.events import Event
 from webhooks_squadstack.logs import log
+from webhooks_squadstack.named_ids import named_ids
 from webhooks_squadstack.tables import DAY, EVENTS, METADATA, MINUTE, MINUTES, STORE, VERSION, insert
 
 # What an answer may hold, lest a thousand events of a megabyte each be read into memory at once.
@@ -221,31 +221,46 @@ class Store:
                 connection.execute(delete(EVENTS).where(EVENTS.c.sequence <= old[-1]))
         return len(old)
 
-    def forget_lead(self, lead_id: str, *, campaign_id: str | None = None) -> int:
+    def forget_lead(self, lead_ids: AbstractSet[str], campaign_ids: AbstractSet[str] = frozenset()) -> int:
         """Delete every event of a lead; return how many there were.
 
-        An event without a `lead_id` of its own is looked into: the sender's format may have it further down. What is
-        kept has a hole then, which no reader minds: sequences are followed, not counted.
+        An event without an id at its top is looked into: the sender's format may have it further down. What is kept
+        has a hole then, which no reader minds: sequences are followed, not counted.
+
+        Args:
+            lead_ids: How the lead's id may be stored.
+            campaign_ids: How its campaign's id may be stored: an event that names no campaign may be of any. Without
+                it, the events of every campaign.
         """
-        deleted = self._forget_lead(lead_id, campaign_id)
+        deleted = self._forget_lead(lead_ids, campaign_ids)
         self._clear_log()
         return deleted
 
     @reconnecting
-    def _forget_lead(self, lead_id: str, campaign_id: str | None) -> int:
+    def _forget_lead(self, lead_ids: AbstractSet[str], campaign_ids: AbstractSet[str]) -> int:
         self.prepare()
         with self._database.writing.begin() as connection:
-            of_lead = EVENTS.c.lead_id == lead_id
-            if campaign_id is not None:
-                of_lead &= EVENTS.c.campaign_id == campaign_id
-            deleted = connection.execute(delete(EVENTS).where(of_lead)).rowcount
-            without = select(EVENTS.c.sequence, EVENTS.c.payload).where(EVENTS.c.lead_id.is_(None))
-            with connection.execution_options(yield_per=_ROWS_AT_A_TIME).execute(without) as rows:
-                found = [sequence for sequence, payload in rows if names_lead(payload, lead_id)]
+            query = select(EVENTS.c.sequence, EVENTS.c.lead_id, EVENTS.c.campaign_id, EVENTS.c.payload)
+            query = query.where(EVENTS.c.lead_id.in_(lead_ids) | _is_blank(EVENTS.c.lead_id))
+            if campaign_ids:
+                query = query.where(EVENTS.c.campaign_id.in_(campaign_ids) | _is_blank(EVENTS.c.campaign_id))
+            # Said of this statement alone: of the connection, PostgreSQL would be asked for a cursor to delete with.
+            with connection.execute(query, execution_options={"yield_per": _ROWS_AT_A_TIME}) as rows:
+                found = [
+                    sequence
+                    for sequence, lead_id, campaign_id, payload in rows
+                    if (lead_id in lead_ids or not lead_ids.isdisjoint(named_ids(payload, "lead_id")))
+                    and (
+                        not campaign_ids
+                        or campaign_id in campaign_ids
+                        or not (named := named_ids(payload, "campaign_id"))
+                        or not campaign_ids.isdisjoint(named)
+                    )
+                ]
             for start in range(0, len(found), _DELETED_AT_A_TIME):
                 part = found[start : start + _DELETED_AT_A_TIME]
                 connection.execute(delete(EVENTS).where(EVENTS.c.sequence.in_(part)))
-        return deleted + len(found)
+        return len(found)
 
     def _clear_log(self) -> None:
         """Empty SQLite's log of what was written, where what is deleted may stand until it is written over."""
@@ -269,18 +284,8 @@ class Store:
             )
 
 
-def names_lead(payload: str, lead_id: str) -> bool:
-    """Tell whether a payload has a lead's id under the name `lead_id`, at any depth."""
-    waiting = [json.loads(payload, parse_int=str, parse_float=str)]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, dict):
-            text = value.get(TEXT_KEY)
-            # Too deep to be read: whether it is this lead's is told by its text.
-            if str(value.get("lead_id")) == lead_id or (isinstance(text, str) and json.dumps(lead_id) in text):
-                return True
-        waiting += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return False
+def _is_blank(column: Column[str | None]) -> ColumnElement[bool]:
+    return column.is_(None) | (func.trim(column, " \t\r\n") == "")
 
 
 def _last_sequence(connection: Connection) -> int:

@@ -230,6 +230,15 @@ def test_the_command_says_what_it_would_do_in_a_dry_run_and_names_nobody(storage
     assert b"9876501234" not in out + err
 
 
+@pytest.mark.parametrize("blank", ["", " \t"])
+@pytest.mark.parametrize("option", ["--lead-id", "--campaign"])
+def test_a_blank_id_is_refused(capsys, option, blank):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["forget", "--config", "none", "--lead-id", "L1", option, blank])
+    assert ended.value.code == 2
+    assert f"argument {option}: is blank, so it names nothing." in capsys.readouterr().err
+
+
 # ── retention ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

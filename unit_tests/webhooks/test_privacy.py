@@ -169,9 +169,10 @@ def test_forget_deletes_a_leads_events_in_postgresql_and_no_other(serve, postgre
     for lead_id in ("L1", "L2"):
         for outcome in ("a", "b"):
             service.post({**canary.WEBHOOK, "lead_id": lead_id, "call_outcome": outcome})
+            service.post({"lead_id": " \t", "data": {"lead_id": lead_id}, "call_outcome": outcome})
     monkeypatch.setenv("WEBHOOKS_DATABASE_URL", postgres_url)
     assert [main(["forget", "--lead-id", "L1"]) for _ in range(2)] == [0, 0]
-    assert [row["lead_id"] for row in stored(service)] == ["L2", "L2"]
+    assert [row["lead_id"] for row in stored(service)] == ["L2", " \t"] * 2
     printed = "".join(capsys.readouterr())
     assert not canary.holds_number(printed)
     store.close()
@@ -200,6 +201,80 @@ def test_forget_finds_a_lead_whose_id_is_stored_hashed(serve, store, forget, mon
     assert len(stored(service)) == 1
     assert forget("--lead-id", "L1", "--campaign-id", "C1") == 0
     assert stored(service) == []
+
+
+LEAD = {"lead_id": "L1"}
+NAMED_IN = {
+    "blank at the top": {"lead_id": "", "data": LEAD},
+    "white space at the top": {"lead_id": " \t\n", "data": [LEAD]},
+    "null at the top": {"lead_id": None, "data": LEAD},
+    "an object at the top": {"lead_id": LEAD},
+    "a text of JSON": {"data": json.dumps(LEAD)},
+    "quoted JSON behind a mark": {"lead_id": "", "data": ["\ufeff" + json.dumps(json.dumps({"a": [LEAD]}))]},
+    "JSON that is cut off": {"data": json.dumps({"a": LEAD, "b": 1})[:-1]},
+    "quoted JSON that is cut off": {"data": json.dumps(json.dumps({"a": LEAD, "b": 1}))[:-1]},
+    "depth": json.loads('{"a":' * 120 + '{"lead_id":"L1"}' + "}" * 120),
+    "great depth": '{"a":' * 20_000 + '{"lead_id" : "\\u004c1"}' + "}" * 20_000,
+}
+
+
+@pytest.mark.parametrize("body", NAMED_IN.values(), ids=NAMED_IN)
+def test_forget_finds_a_lead_wherever_an_event_without_one_at_its_top_names_it(serve, store, forget, body):
+    service = serve(store)
+    text = body if isinstance(body, str) else json.dumps(body)
+    for each in (text, text.replace("L1", "L12").replace("u004c1", "u004c12")):
+        assert service.post(each.encode()).status == 201
+    assert forget("--lead-id", "L1") == 0
+    assert [row["sequence"] for row in stored(service)] == [2]
+
+
+@pytest.mark.parametrize("lead_id", ["None", "True", "{'a': 1}"])
+def test_forget_takes_nothing_for_an_id_that_is_none(serve, store, forget, lead_id):
+    service = serve(store)
+    for named in (None, True, {"a": 1}):
+        service.post({"lead_id": named, "n": 1})
+    service.post({"lead_id": "other", "data": LEAD})
+    assert forget("--lead-id", lead_id) == 0
+    assert len(stored(service)) == 4
+
+
+def test_forget_in_a_campaign_leaves_what_names_another_and_nothing_that_names_none(serve, store, forget):
+    service = serve(store)
+    for lead in (LEAD, {"data": LEAD}, {"data": json.dumps(LEAD)}):
+        for campaign in (
+            {},
+            {"campaign_id": " "},
+            {"campaign_id": "C2"},
+            {"x": {"campaign_id": "C2"}},
+            {"campaign_id": "C1"},
+            {"campaign_id": "", "x": json.dumps({"campaign_id": "C1"})},
+        ):
+            service.post({**lead, **campaign})
+    assert forget("--lead-id", "L1", "--campaign-id", "C2") == 0
+    assert [row["sequence"] for row in stored(service)] == [5, 6, 11, 12, 17, 18]
+
+
+def test_forget_finds_a_campaign_whose_id_is_stored_hashed(serve, store, forget, monkeypatch):
+    environment = {f"{PREFIX}FIELDS": "campaign_id", f"{PREFIX}FIELDS_ACTION": "hash", f"{PREFIX}SALT": SALT}
+    service = serve(store, environment)
+    service.post({"lead_id": "L1", "campaign_id": "C1"})
+    service.post({"lead_id": "L1", "campaign_id": "C2"})
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert forget("--lead-id", "L1", "--campaign-id", "C1") == 0
+    assert [row["campaign_id"] for row in stored(service)] == [hashed("C2")]
+
+
+@pytest.mark.parametrize("blank", ["", " \t"])
+@pytest.mark.parametrize("option", ["--lead-id", "--campaign-id"])
+def test_forget_refuses_a_blank_id(serve, store, forget, capsys, option, blank):
+    service = serve(store)
+    service.post({"lead_id": blank, "campaign_id": blank})
+    with pytest.raises(SystemExit) as ended:
+        forget("--lead-id", "L1", option, blank)
+    assert ended.value.code == 2
+    assert f"argument {option}: is blank, so it names nothing." in capsys.readouterr().err
+    assert len(stored(service)) == 1
 
 
 def test_forget_in_a_store_that_does_not_answer_fails(tmp_path, monkeypatch, capsys):
