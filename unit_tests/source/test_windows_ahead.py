@@ -4,6 +4,7 @@ import json
 import random
 import threading
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import requests
@@ -193,7 +194,8 @@ def altered(server, monkeypatch, alter):
 
     def answer_altered(request):
         response = answer(request)
-        status, body = alter(len(server.asked), server.asked[-1], response.json())
+        asked = dict(parse_qsl(urlsplit(request.url).query))
+        status, body = alter(len(server.asked), asked, response.json())
         response._content = json.dumps(body).encode()
         response.status_code = response.status_code if status == OK else status
         return response
@@ -370,6 +372,37 @@ def test_a_read_can_be_closed_while_answers_to_requests_ahead_are_outstanding(mo
     for thread in ahead:
         thread.join(60)
         assert not thread.is_alive()
+
+
+def test_a_failed_sync_waits_for_no_answer_to_a_request_ahead(monkeypatch):
+    monkeypatch.setattr(StableWindowRetriever, "_at_once", lambda _: 10)
+    failing, held, gate = START + 400 * HOUR, threading.Event(), threading.Event()
+
+    def hold_later(_, asked):
+        if int(asked["processed_after"]) / 1000 > failing.timestamp():
+            held.set()
+            assert gate.wait(60)
+
+    def refuse(_, asked, body):
+        first, last = (int(asked[name]) / 1000 for name in ("processed_after", "processed_before"))
+        hit = first <= failing.timestamp() < last and last - first < 100 * 24 * 3600
+        assert not hit or held.wait(60)
+        return (401, {}) if hit else (OK, body)
+
+    server = LeadsServer({"C": leads(700)}, before_answer=hold_later).install(monkeypatch)
+    altered(server, monkeypatch, refuse)
+    found = sync(["C"], num_workers=10, page_size=20, window_days=3650)
+    ahead = [thread for thread in threading.enumerate() if thread.name == "ahead"]
+    gate.set()
+    for thread in ahead:
+        thread.join(60)
+    assert found.error is not None
+    assert found.error.failure_type.value == "config_error"
+    (state,) = vars(found.state[0].stream.stream_state)["states"]
+    assert datetime.fromisoformat(state["cursor"]["processed_at"]) == START
+    assert ahead
+    came = [record["lead_id"] for record in found.records]
+    assert came == list(leads(len(came)))
 
 
 def first_partition(stream):
