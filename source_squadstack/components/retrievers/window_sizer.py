@@ -99,8 +99,9 @@ class WindowSizer:
         """Tell whether the next window may be asked for while so many before it are not answered.
 
         As a sender of packets does, it doubles their number while guesses are right, and halves it when one is wrong.
+        While the pace is unknown a guess is alone: all would be wrong together.
         """
-        guesses = 1 if self._windows_to_look else self._at_once
+        guesses = 1 if self._windows_to_look or self._surprised else self._at_once
         return windows < guesses or (bool(self._counted) and self.rows_before(self.next_end())[1] < 1)
 
     @property
