@@ -34,7 +34,7 @@ from squadstack_common.timestamps import EPOCH, microseconds, parse_time
 
 PAGES_A_SEGMENT = 80  # about a minute's calls, cuts included: what a killed sync may have to read again
 MAX_PASSES = 10
-SIDE_BY_SIDE = 2
+SIDE_BY_SIDE = 2  # passes whose pages may be asked for at once
 MAX_REPEATED_CALLS = 100
 # One thread makes 1,200 calls a minute of so many seconds each; threads beside it would only cost CPU time.
 SLOW_ANSWER = 0.05
@@ -73,6 +73,9 @@ class StableWindowRetriever(PagewiseRetriever):
     The CDK's windows keep the progress of a sync. The first window of a campaign reads everything that is left of it as
     one segment. If that takes more than `PAGES_A_SEGMENT`, the segment is as many windows as take fewer, and the next
     window starts another. The state cannot move before a segment is read: it ends at the segment's first window.
+
+    Where answers are slow, the next windows of a segment (`WindowsAhead`) and the pages of the first passes are asked
+    for ahead of their turn, by other threads. Their answers are taken in order, one at a time.
 
     `bounded` says whether slices have an upper bound, so that what changes meanwhile belongs to the next sync.
     """
