@@ -1,19 +1,23 @@
 """The download of one recording: from hosts that may be asked, without any token, as a stream to disk."""
 
+import logging
+import string
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from http.client import HTTPException
 from socket import EAI_NONAME, gaierror
 from typing import Any
-from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit, urlunsplit
 
 import requests
 import urllib3
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from requests.adapters import HTTPAdapter
+from requests.exceptions import InvalidProxyURL, InvalidURL
 from requests.utils import select_proxy
 
 from source_squadstack.components.recording_files import StagedFile, StagingDirectory, extension_of
@@ -36,7 +40,11 @@ MOST_HOSTS = 32
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PASSING = frozenset({408, 425, 429})
 SERVER_ERRORS = range(500, 600)
+# Python makes no number of thousands of digits.
+MOST_DIGITS = 18
 PORTS = {"http": 80, "https": 443}
+# It warns of a header that is none with the address of the recording, which is a field of a record.
+logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 
 
 class RecordingStatus(StrEnum):
@@ -153,7 +161,8 @@ class Downloader:
             attempts += 1
             try:
                 return self._attempt(url.strip(), key)
-            except HostRefusedError:
+            except ValueError:
+                # Each library has its own idea of what an address is, and says so in its own way and place.
                 return Recording(RecordingStatus.HOST_REFUSED)
             except PassingError as failed:
                 host = urlsplit(failed.address).netloc
@@ -176,7 +185,7 @@ class Downloader:
                     self._answered[host] = url
                     self._down.discard(host)
                     return recording
-                url = joined(url, location)
+                url = urljoin(url, as_text(location))
         return Recording(RecordingStatus.REFUSED)
 
     def _take(self, response: requests.Response, url: str, key: str) -> Recording:
@@ -203,8 +212,8 @@ class Downloader:
                 if self._clock.monotonic() - begun > GRACE_SECONDS + received / LEAST_BYTES_A_SECOND:
                     raise PassingError(url, "too slow")
                 yield chunk
-        length = response.headers.get("Content-Length", "")
-        if length.isdecimal() and not response.headers.get("Content-Encoding") and int(length) != received:
+        length = announced_bytes(response)
+        if length is not None and not response.headers.get("Content-Encoding") and length != received:
             raise PassingError(url, "cut off")
 
     def _is_up(self, address: str) -> bool:
@@ -215,7 +224,7 @@ class Downloader:
                 return True
         except PassingError:
             return False
-        except HostRefusedError:
+        except ValueError:
             return True
 
     @contextmanager
@@ -241,8 +250,8 @@ class Downloader:
             yield response
         finally:
             # A connection can be used again only if its answer was read to the end.
-            length = response.headers.get("Content-Length", "")
-            if response.status_code != requests.codes.ok and length.isdecimal() and int(length) <= CHUNK_BYTES:
+            length = announced_bytes(response)
+            if response.status_code != requests.codes.ok and length is not None and length <= CHUNK_BYTES:
                 response.raw.drain_conn()
             response.close()
 
@@ -255,8 +264,6 @@ class Downloader:
             found = self._hosts.addresses(scheme, host, port)
         except gaierror as error:
             raise PassingError(url, "no address", unknown_host=error.errno == EAI_NONAME) from None
-        except UnicodeError:
-            raise HostRefusedError from None
         self._found[scheme, host, port] = self._clock.monotonic() + ADDRESSES_SECONDS, found
         return found
 
@@ -268,7 +275,10 @@ class Downloader:
             request = to_address(prepared, address, port) if address else prepared
             try:
                 with passing_errors(url):
-                    return self._session.send(request, timeout=self._timeouts, allow_redirects=False, **settings)
+                    # Not the session's `send`: it parses a redirect's target, and reads its body, as it sees fit.
+                    return self._session.get_adapter(request.url or "").send(
+                        request, timeout=self._timeouts, **settings
+                    )
             except PassingError as error:
                 if number == len(addresses) or not isinstance(error.__cause__, requests.ConnectionError):
                     raise
@@ -276,16 +286,17 @@ class Downloader:
 
 
 def prepare(url: str) -> tuple[requests.PreparedRequest, SplitResult]:
-    """Return the request for a URL, without any credentials, and the parts of its URL as it goes out."""
+    """Return the request for a URL, without any credentials, and the parts of its URL as it goes out.
+
+    Raises:
+        ValueError: It is no URL.
+    """
     headers = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "source-squadstack"}
-    try:
-        prepared = requests.Request("GET", url.strip(), headers).prepare()
-        parts = urlsplit(prepared.url or "")
-        # A user in the URL would be sent as credentials; a port that is none raises.
-        if "@" in parts.netloc or not parts.hostname or parts.port == 0:
-            raise HostRefusedError
-    except (requests.RequestException, ValueError):
-        raise HostRefusedError from None
+    prepared = requests.Request("GET", url.strip(), headers).prepare()
+    parts = urlsplit(prepared.url or "")
+    # A user in the URL would be sent as credentials; a port that is none raises.
+    if "@" in parts.netloc or not parts.hostname or parts.port == 0:
+        raise HostRefusedError
     return prepared, parts
 
 
@@ -299,12 +310,19 @@ def to_address(prepared: requests.PreparedRequest, address: str, port: int) -> r
     return request
 
 
-def joined(url: str, location: str) -> str:
-    """Return where a redirect leads to."""
+def announced_bytes(response: requests.Response) -> int | None:
+    """Return the size of an answer's body, `None` where its header tells none that a number can be."""
+    length = response.headers.get("Content-Length", "")
+    return int(length) if length.isdecimal() and len(length) <= MOST_DIGITS else None
+
+
+def as_text(header: str) -> str:
+    """Return a header that holds an address; its bytes, of which http.client makes Latin-1, may be those of UTF-8."""
+    sent = header.encode("latin-1")
     try:
-        return urljoin(url, location)
-    except ValueError:
-        raise HostRefusedError from None
+        return sent.decode()
+    except UnicodeDecodeError:
+        return quote(sent, safe=string.printable)
 
 
 @contextmanager
@@ -314,7 +332,9 @@ def passing_errors(url: str) -> Iterator[None]:
         yield
     except PassingError:
         raise
-    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+    except (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError) as error:
+        if isinstance(error, InvalidURL) and not isinstance(error, InvalidProxyURL):
+            raise HostRefusedError from None
         raise PassingError(url, type(error).__name__, certificate=certificate_problem(error)) from error
 
 

@@ -13,8 +13,8 @@ Resolve: TypeAlias = Callable[[str, int], list[str]]
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
-class HostRefusedError(Exception):
-    """A recording's address that must not be connected to."""
+class HostRefusedError(ValueError):
+    """A recording's address that must not be connected to, or is none."""
 
 
 def resolve_host(host: str, port: int) -> list[str]:

@@ -11,10 +11,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import requests
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_squadstack.components.recording_download import DOWNLOAD_ATTEMPTS, Downloader, RecordingStatus
+from source_squadstack.components.recording_download import (
+    DOWNLOAD_ATTEMPTS,
+    AddressAdapter,
+    Downloader,
+    RecordingStatus,
+)
 from source_squadstack.components.recording_files import StagingDirectory
 from source_squadstack.components.recording_hosts import RecordingHosts
 
@@ -192,6 +198,11 @@ def test_an_answer_without_bytes_and_a_page_are_no_recording(download, server, t
     assert lying_in(tmp_path) == []
 
 
+def test_a_size_of_thousands_of_digits_announces_nothing(download, server):
+    assert download(server.answer("/call.mp3", Content_Length="9" * 5000)).status == RecordingStatus.DOWNLOADED
+    assert download(server.answer("/gone.mp3", 404, b"", Content_Length="9" * 5000)).status == RecordingStatus.MISSING
+
+
 def test_redirects_are_followed_to_other_hosts_and_relative_ones_too(download, server):
     other = server.url.replace("127.0.0.1", "localhost")
     url = server.answer("/first", 302, b"", Location=f"{other}/second")
@@ -207,6 +218,60 @@ def test_redirects_are_followed_to_other_hosts_and_relative_ones_too(download, s
 @pytest.mark.parametrize("location", ["http://10.0.0.1/x.mp3", "https://169.254.169.254/latest", "file:///etc/passwd"])
 def test_a_redirect_to_where_no_recording_may_come_from_is_not_followed(download, server, location):
     assert download(server.answer("/first", 302, b"", Location=location)).status == RecordingStatus.HOST_REFUSED
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://[::1/x",
+        "//[",
+        "https://[v1.x]/x",
+        "https://a[b@host/x",
+        "https://\u2100.com/x".encode().decode("latin-1"),
+        "https://exa mple.com/x",
+        "https://host:port/x",
+        "https://host:99999/x",
+        "https://host:" + "9" * 5000 + "/x",
+        "https://" + "a" * 300 + "/x",
+        "https://.example.com/x",
+        bytes(range(128, 256)).decode("latin-1") + "://x",
+    ],
+)
+def test_a_redirect_to_what_is_no_address_is_refused_and_not_told_of(download, server, caplog, location):
+    assert download(server.answer("/first", 302, b"", Location=location)).status == RecordingStatus.HOST_REFUSED
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("sent", "asked"),
+    [(b"/r\xe9c.mp3", "/r%E9c.mp3"), ("/réc.mp3".encode(), "/r%C3%A9c.mp3")],
+    ids=["Latin-1", "UTF-8"],
+)
+def test_a_redirect_is_followed_byte_by_byte_whatever_its_encoding(download, server, sent, asked):
+    url = server.answer("/first", 302, b"", Location=sent.decode("latin-1"))
+    server.answer(asked)
+    assert download(url).status == RecordingStatus.DOWNLOADED
+    assert server.asked == ["/first", asked]
+
+
+def test_a_line_that_is_no_header_lets_no_address_into_the_log(download, server, caplog):
+    url = server.answer("/secret.mp3", body=AUDIO, X="y\r\nno header\r\nZ: z")
+    assert download(url).status == RecordingStatus.DOWNLOADED
+    assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize("error", [ValueError, UnicodeError, requests.exceptions.InvalidURL])
+@pytest.mark.parametrize("where", ["resolve", "send"])
+def test_an_address_that_a_library_cannot_read_is_refused_wherever_it_says_so(
+    staging, clock, monkeypatch, error, where
+):
+    def fail(*_, **__):
+        raise error("no")
+
+    hosts = RecordingHosts(resolve=fail if where == "resolve" else lambda *_: ["93.184.216.34"])
+    monkeypatch.setattr(AddressAdapter, "send", fail)
+    downloader = Downloader(hosts, staging, timeouts=(1, 1), connections=1, clock=clock)
+    assert downloader.download("https://example.com/a", "key").status == RecordingStatus.HOST_REFUSED
 
 
 def test_redirects_without_end_are_followed_five_times(download, server):
@@ -280,6 +345,7 @@ def test_the_same_recording_twice_is_two_files_of_one_name(download, server):
         {"status": 408, "body": b""},
         {"status": None},
         {"Content_Length": str(len(AUDIO) + 1)},
+        {"Content_Length": "9" * 17},
         {"Content_Length": None, "Transfer_Encoding": "chunked", "body": b"5\r\nhello\r\n"},
         {"Content_Encoding": "gzip", "body": b"no gzip"},
     ],
