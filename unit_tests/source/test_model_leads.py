@@ -192,6 +192,7 @@ class LeadsOfCampaigns(RuleBasedStateMachine):
     def run(self, between: dict[int, list[Callable[[], None]]], killed_after: int | None) -> Sync:
         shift = int(time.time()) * SECOND - self.api.now // SECOND * SECOND
         answered_before = self.api.answered
+        present = {campaign: set(self.api.campaigns[campaign].leads) for campaign in self.configured}
         self.api.begin_sync(shift, between)
         with pytest.MonkeyPatch.context() as monkeypatch:
             self.sent_ahead.install(monkeypatch, self.at_once)
@@ -219,7 +220,21 @@ class LeadsOfCampaigns(RuleBasedStateMachine):
             )
         self.judge(lambda: self.load(sync, shift, answered_before, killed_after))
         self.judge(self.count_calls)
+        self.judge(lambda: self.require_what_stayed(sync, present))
         return sync
+
+    def require_what_stayed(self, sync: Sync, present: dict[str, set[str]]) -> None:
+        """Whatever else happens, a lead that is there from a sync's start to its end is among its `leads`."""
+        if sync.failed:
+            return
+        records = (message["record"] for message in sync.messages if message["type"] == "RECORD")
+        came = {(one["data"]["campaign_id"], one["data"]["lead_id"]) for one in records if one["stream"] == "leads"}
+        for campaign, leads in present.items():
+            if any(campaign in warning for warning in sync.warnings):
+                continue  # it says that some may be missing
+            stayed = leads & set(self.api.campaigns[campaign].leads)
+            missing = {lead for lead in stayed if (campaign, lead) not in came}
+            assert not missing, f"leads of {campaign} ({self.api.campaigns[campaign].behaviour}): {missing}"
 
     def judge(self, rule: Callable[[], None]) -> None:
         """Apply a rule; once one is broken, the end of the example has nothing to add."""
