@@ -8,6 +8,7 @@ neither a thread nor a timer is needed.
 import io
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from http.client import HTTPResponse
 from typing import Any, Protocol
 
@@ -21,6 +22,17 @@ from squadstack_common.clock import Clock, SystemClock
 READ_TIMEOUTS = 3
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast the body of a file has to come, in the place of a time for all of it: after some seconds, on the whole.
+
+    What surrounds the file in its body (the lines of chunks and trailers) counts as part of it.
+    """
+
+    grace_seconds: float
+    bytes_a_second: float
+
+
 class AnswerTooSlowError(TimeoutError):
     """An answer that did not come to its end in its time."""
 
@@ -29,12 +41,17 @@ class OverallTimeoutAdapter(HTTPAdapter):
     """An adapter of `requests` whose answers have to come whole within `READ_TIMEOUTS` times the call's read timeout.
 
     Where they do not, the call fails as it does after its read timeout. That includes a proxy's answer.
+
+    Args:
+        clock: What time goes by.
+        pace: What the time of a body is, where answers may be files: else it is part of the whole answer's.
+        pools: What `HTTPAdapter` takes.
     """
 
-    def __init__(self, clock: Clock | None = None, **pools: Any) -> None:
+    def __init__(self, clock: Clock | None = None, pace: Pace | None = None, **pools: Any) -> None:
         monotonic = (clock or SystemClock()).monotonic
         self._pool_classes = {
-            scheme: limited(pool, monotonic)
+            scheme: limited(pool, monotonic, pace)
             for scheme, pool in (("http", HTTPConnectionPool), ("https", HTTPSConnectionPool))
         }
         super().__init__(**pools)
@@ -60,22 +77,33 @@ def answer_too_slow(error: BaseException | None) -> bool:
     return False
 
 
-def limited(pool: type[HTTPConnectionPool], monotonic: Callable[[], float]) -> type[HTTPConnectionPool]:
+def limited(
+    pool: type[HTTPConnectionPool], monotonic: Callable[[], float], pace: Pace | None = None
+) -> type[HTTPConnectionPool]:
     """Return a kind of pool whose connections read answers within their time."""
 
-    def respond(sock: "Socket", *given: Any, **named: Any) -> HTTPResponse:
-        response = HTTPResponse(sock, *given, **named)  # type: ignore[arg-type]  # a socket, or what acts as one
-        # The timeout of a socket that has been sent a request is the read timeout; while a proxy is asked for a tunnel,
-        # the one for connecting.
-        timeout = sock.gettimeout()
-        if timeout is not None:
-            deadline = Deadline(sock, monotonic, monotonic() + READ_TIMEOUTS * timeout)
-            response.fp = io.BufferedReader(ReaderUntil(response.fp.detach(), deadline))
-        return response
+    class Response(HTTPResponse):
+        def __init__(self, sock: Socket, *given: Any, **named: Any) -> None:
+            super().__init__(sock, *given, **named)  # type: ignore[arg-type]  # a socket, or what acts as one
+            # The timeout of a socket that has been sent a request is the read timeout; while a proxy is asked for a
+            # tunnel, the one for connecting.
+            timeout = sock.gettimeout()
+            self._deadline: Deadline | None = None
+            if timeout is not None:
+                self._deadline = Deadline(sock, monotonic, monotonic() + READ_TIMEOUTS * timeout)
+                self.fp = io.BufferedReader(ReaderUntil(self.fp.detach(), self._deadline))
+
+        def begin(self) -> None:
+            super().begin()
+            if pace and self._deadline:
+                self._deadline.follow(pace)
 
     connection: Any = pool.ConnectionCls
-    named = {"response_class": staticmethod(respond)}
-    return type(pool.__name__, (pool,), {"ConnectionCls": type(connection.__name__, (connection,), named)})
+    return type(
+        pool.__name__,
+        (pool,),
+        {"ConnectionCls": type(connection.__name__, (connection,), {"response_class": Response})},
+    )
 
 
 class Socket(Protocol):
@@ -93,8 +121,19 @@ class Deadline:
 
     def __init__(self, sock: Socket, monotonic: Callable[[], float], at: float) -> None:
         self._sock = sock
+        self._timeout = sock.gettimeout() or math.inf
         self._monotonic = monotonic
         self._at = at
+        self._bytes_a_second = math.inf
+
+    def follow(self, pace: Pace) -> None:
+        """Begin a body, whose time grows with what comes of it."""
+        self._at = self._monotonic() + pace.grace_seconds
+        self._bytes_a_second = pace.bytes_a_second
+
+    def received(self, size: int) -> None:
+        """Take note of bytes that came."""
+        self._at += size / self._bytes_a_second
 
     def prepare(self) -> None:
         """Let the next read of the socket take no longer than what is left.
@@ -105,8 +144,9 @@ class Deadline:
         left = self._at - self._monotonic()
         if left <= 0:
             raise AnswerTooSlowError
-        if left < (self._sock.gettimeout() or math.inf):
-            self._sock.settimeout(left)
+        allowed = min(left, self._timeout)
+        if allowed != (self._sock.gettimeout() or math.inf):
+            self._sock.settimeout(allowed)
 
 
 class ReaderUntil(io.RawIOBase):
@@ -125,10 +165,12 @@ class ReaderUntil(io.RawIOBase):
         """Read what there is, as much as fits."""
         self._deadline.prepare()
         try:
-            return self._stream.readinto(buffer)
+            size = self._stream.readinto(buffer)
         except TimeoutError:
             self._deadline.prepare()
             raise
+        self._deadline.received(size or 0)
+        return size
 
     def close(self) -> None:
         """Let go of the socket."""

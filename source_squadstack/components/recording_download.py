@@ -16,7 +16,6 @@ import requests
 import urllib3
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
-from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidProxyURL, InvalidURL
 from requests.utils import select_proxy
 
@@ -24,6 +23,7 @@ from source_squadstack.components.recording_files import StagedFile, StagingDire
 from source_squadstack.components.recording_hosts import HostRefusedError, RecordingHosts
 from squadstack_common.certificates import certificate_problem, untrusted_certificate
 from squadstack_common.clock import Clock, SystemClock
+from squadstack_common.overall_timeout import OverallTimeoutAdapter, Pace, answer_too_slow
 from squadstack_common.retry_after import header_wait
 
 DOWNLOAD_ATTEMPTS = 5
@@ -32,8 +32,7 @@ MOST_REDIRECTS = 5
 CHUNK_BYTES = 256 * 1024
 # A download that is slower than this on the whole, after its first minute, counts as no answer: a host that sends a
 # byte now and then would else hold the sync for ever.
-LEAST_BYTES_A_SECOND = 8 * 1024
-GRACE_SECONDS = 60.0
+PACE = Pace(grace_seconds=60.0, bytes_a_second=8 * 1024)
 # Addresses are asked for once a minute, not for each recording, and a connection to one of them is used again.
 ADDRESSES_SECONDS = 60.0
 MOST_HOSTS = 32
@@ -100,7 +99,7 @@ class PassingError(Exception):
         self.certificate = certificate
 
 
-class AddressAdapter(HTTPAdapter):
+class AddressAdapter(OverallTimeoutAdapter):
     """Connects to the address in a request's URL, and has the host of its header prove by TLS that it is the one."""
 
     def build_connection_pool_key_attributes(
@@ -144,8 +143,9 @@ class Downloader:
         self._timeouts = timeouts
         self._clock = clock or SystemClock()
         self._session = requests.Session()
+        adapter = AddressAdapter(self._clock, PACE, pool_connections=MOST_HOSTS, pool_maxsize=connections)
         for scheme in PORTS:
-            self._session.mount(f"{scheme}://", AddressAdapter(pool_connections=MOST_HOSTS, pool_maxsize=connections))
+            self._session.mount(f"{scheme}://", adapter)
         self._answered: dict[str, str] = {}
         self._down: set[str] = set()
         self._found: dict[tuple[str, str, int], tuple[float, list[str]]] = {}
@@ -203,14 +203,11 @@ class Downloader:
             return Recording(RecordingStatus.DOWNLOADED, self._staging.keep(file, key, extension_of(url, content_type)))
 
     def _chunks(self, response: requests.Response, url: str) -> Iterator[bytes]:
-        """Yield a body as it comes; raises `PassingError` unless all of it came, and in time."""
-        begun = self._clock.monotonic()
+        """Yield a body as it comes; raises `PassingError` unless all of it came."""
         received = 0
         with passing_errors(url):
             while chunk := response.raw.read1(CHUNK_BYTES, decode_content=True):
                 received += len(chunk)
-                if self._clock.monotonic() - begun > GRACE_SECONDS + received / LEAST_BYTES_A_SECOND:
-                    raise PassingError(url, "too slow")
                 yield chunk
         length = announced_bytes(response)
         if length is not None and not response.headers.get("Content-Encoding") and length != received:
@@ -335,7 +332,8 @@ def passing_errors(url: str) -> Iterator[None]:
     except (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError) as error:
         if isinstance(error, InvalidURL) and not isinstance(error, InvalidProxyURL):
             raise HostRefusedError from None
-        raise PassingError(url, type(error).__name__, certificate=certificate_problem(error)) from error
+        how = "too slow" if answer_too_slow(error) else type(error).__name__
+        raise PassingError(url, how, certificate=certificate_problem(error)) from error
 
 
 def outage(failed: PassingError, attempts: int) -> AirbyteTracedException:

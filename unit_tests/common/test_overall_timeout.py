@@ -3,8 +3,15 @@
 import pytest
 import requests
 
-from squadstack_common.overall_timeout import READ_TIMEOUTS, OverallTimeoutAdapter, answer_too_slow
-from test_support.trickling import TrickleClock, trickling
+from squadstack_common.overall_timeout import (
+    READ_TIMEOUTS,
+    AnswerTooSlowError,
+    Deadline,
+    OverallTimeoutAdapter,
+    Pace,
+    answer_too_slow,
+)
+from test_support.trickling import TrickleClock, TricklingSocket, trickling
 
 CONNECT, READ = 15.0, 60.0
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
@@ -101,3 +108,21 @@ def test_a_tunnel_that_a_proxy_opens_a_byte_at_a_time_is_given_no_longer():
             session.get("https://api.example.com/page", timeout=(CONNECT, READ), proxies=proxies)
 
     assert clock.now - began == READ_TIMEOUTS * CONNECT
+
+
+def test_a_body_that_has_to_keep_a_pace_has_a_second_more_for_each_of_its_bytes():
+    clock = TrickleClock()
+    sock = TricklingSocket(iter(()), clock, 0.0)
+    sock.settimeout(60.0)
+    deadline = Deadline(sock, clock.monotonic, clock.now + 180)
+    clock.now += 170
+    deadline.prepare()
+    assert sock.gettimeout() == 10.0
+    deadline.follow(Pace(grace_seconds=60.0, bytes_a_second=1000.0))
+    deadline.received(100_000)
+    clock.now += 100
+    deadline.prepare()
+    assert sock.gettimeout() == 60.0
+    clock.now += 60
+    with pytest.raises(AnswerTooSlowError):
+        deadline.prepare()

@@ -23,6 +23,7 @@ from source_squadstack.components.recording_download import (
 )
 from source_squadstack.components.recording_files import StagingDirectory
 from source_squadstack.components.recording_hosts import RecordingHosts
+from test_support.trickling import TrickleClock, trickling
 
 AUDIO = bytes(range(256)) * 4000
 CERTIFICATE = Path(__file__).parents[1] / "certificates" / "self_signed.pem"
@@ -368,14 +369,58 @@ def test_a_host_that_asks_to_wait_is_given_the_time_but_no_more_than_a_minute(do
     assert clock.slept == [7.0, 60.0]
 
 
-def test_a_body_that_comes_too_slowly_counts_as_no_answer(staging, server):
-    clock = Clock(step=45.0)
-    downloader = Downloader(RecordingHosts(loopback=True), staging, timeouts=(60.0, 60.0), connections=1, clock=clock)
-    url = server.answer("/call.mp3", body=b"byte")
-    server.answer("/", 404, b"")
-    assert downloader.download(url, "key").status == RecordingStatus.DOWNLOADED
-    clock.step = 61.0
-    assert downloader.download(url, "key").status == RecordingStatus.UNAVAILABLE
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def trickled(staging, answer, then, seconds=1.0):
+    """Download what comes so; return its status or the error's words, and the seconds of each attempt."""
+    clock = TrickleClock()
+    hosts = RecordingHosts(loopback=True)
+    downloader = Downloader(hosts, staging, timeouts=(15.0, 60.0), connections=1, clock=clock)
+    with trickling(answer, clock, seconds=seconds, then=then) as sockets:
+        began = clock.now
+        try:
+            outcome = downloader.download("http://127.0.0.1/call.mp3", "key").status
+        except AirbyteTracedException as error:
+            outcome = error.message
+        return outcome, len(sockets), clock.now - began
+
+
+@pytest.mark.parametrize(
+    ("answer", "then", "limit"),
+    [
+        (b"HTTP/1.1 200 O", b"K", 180),
+        (b"HTTP/1.1 200 OK\r\nX-Header: ", b"x", 180),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n", 180),
+        (HEAD, b"x", 60 + len(HEAD)),
+        (CHUNKED + b"1", b";x", 60 + len(CHUNKED)),
+        (CHUNKED + b"0\r\nX-Trailer: ", b"x", 60 + len(CHUNKED)),
+    ],
+    ids=["status", "headers", "100 Continue", "body", "extension of a chunk", "trailer"],
+)
+def test_an_answer_that_comes_a_byte_at_a_time_fails_in_each_attempt(staging, answer, then, limit):
+    outcome, sockets, seconds = trickled(staging, answer, then)
+    if answer.startswith((HEAD, CHUNKED)):
+        assert outcome == RecordingStatus.UNAVAILABLE  # the host's root is answered, too
+    else:
+        assert "kept failing: too slow, 5 attempt(s)" in outcome
+    assert sockets == DOWNLOAD_ATTEMPTS + 1
+    assert seconds <= sockets * limit + sum(2**failed for failed in range(DOWNLOAD_ATTEMPTS - 1))
+
+
+def test_the_body_of_a_refusal_that_comes_a_byte_at_a_time_is_not_waited_for(staging):
+    head = b"HTTP/1.1 404 Not Found\r\nContent-Length: 100000\r\n\r\n"
+    outcome, sockets, seconds = trickled(staging, head, b"x")
+    assert (outcome, sockets) == (RecordingStatus.MISSING, 1)
+    assert seconds <= len(head) + 60 + 1
+
+
+def test_the_body_of_a_redirect_that_comes_a_byte_at_a_time_is_not_waited_for(staging):
+    head = b"HTTP/1.1 302 Found\r\nLocation: /next\r\nContent-Length: 100000\r\n\r\n"
+    outcome, sockets, seconds = trickled(staging, head, b"x")
+    assert (outcome, sockets) == (RecordingStatus.REFUSED, 6)
+    assert seconds <= 6 * (len(head) + 60 + 1)
 
 
 def test_a_recording_encoded_for_its_way_is_decoded(download, server):
