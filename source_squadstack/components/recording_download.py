@@ -1,8 +1,11 @@
 """The download of one recording: from hosts that may be asked, without any token, as a stream to disk."""
 
+import gzip
 import logging
 import string
 import time
+import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +39,8 @@ PACE = Pace(grace_seconds=60.0, bytes_a_second=8 * 1024)
 # Addresses are asked for once a minute, not for each recording, and a connection to one of them is used again.
 ADDRESSES_SECONDS = 60.0
 MOST_HOSTS = 32
+BEGINNING_BYTES = 512
+PAGE_BEGINNINGS = (b"<!doctype html", b"<html", b"<?xml")
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PASSING = frozenset({408, 425, 429})
 SERVER_ERRORS = range(500, 600)
@@ -195,17 +200,27 @@ class Downloader:
         content_type = response.headers.get("Content-Type", "")
         if content_type.partition(";")[0].strip().lower() == "text/html":
             return Recording(RecordingStatus.WEB_PAGE)
+        beginning = b""
         with self._staging.new_file() as file:
             for chunk in self._chunks(response, url):
+                beginning += chunk[: BEGINNING_BYTES - len(beginning)]
                 file.write(chunk)
             if not file.size:
                 return Recording(RecordingStatus.EMPTY)
+            if beginning.removeprefix(BOM_UTF8).lstrip().lower().startswith(PAGE_BEGINNINGS):
+                return Recording(RecordingStatus.WEB_PAGE)
             return Recording(RecordingStatus.DOWNLOADED, self._staging.keep(file, key, extension_of(url, content_type)))
 
     def _chunks(self, response: requests.Response, url: str) -> Iterator[bytes]:
         """Yield a body as it comes; raises `PassingError` unless all of it came."""
         received = 0
+        encoding = response.headers.get("Content-Encoding", "").strip().lower()
         with passing_errors(url):
+            if encoding in {"gzip", "x-gzip"}:
+                # urllib3 takes gzip that ends in the middle for whole.
+                with gzip.GzipFile(fileobj=response.raw) as unpacked:
+                    yield from iter(lambda: unpacked.read1(CHUNK_BYTES), b"")
+                return
             while chunk := response.raw.read1(CHUNK_BYTES, decode_content=True):
                 received += len(chunk)
                 yield chunk
@@ -216,8 +231,13 @@ class Downloader:
     def _is_up(self, address: str) -> bool:
         """Tell whether a host answers: for what it answered before, else at its root."""
         parts = urlsplit(address)
+        other = self._answered.get(parts.netloc)
+        if other is None:
+            # A port where nothing ever listened is no outage of a host that answers at another.
+            same_name = (url for url in list(self._answered.values()) if urlsplit(url).hostname == parts.hostname)
+            other = next(same_name, f"{parts.scheme}://{parts.netloc}/")
         try:
-            with self._answer(self._answered.get(parts.netloc, f"{parts.scheme}://{parts.netloc}/")):
+            with self._answer(other):
                 return True
         except PassingError:
             return False
@@ -329,7 +349,14 @@ def passing_errors(url: str) -> Iterator[None]:
         yield
     except PassingError:
         raise
-    except (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError) as error:
+    except (
+        requests.RequestException,
+        urllib3.exceptions.HTTPError,
+        HTTPException,
+        EOFError,
+        zlib.error,
+        OSError,
+    ) as error:
         if isinstance(error, InvalidURL) and not isinstance(error, InvalidProxyURL):
             raise HostRefusedError from None
         how = "too slow" if answer_too_slow(error) else type(error).__name__

@@ -11,6 +11,8 @@ Resolve: TypeAlias = Callable[[str, int], list[str]]
 
 # An IPv4 address that a gateway of an IPv6 network connects to.
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# Python calls site-local addresses and `::` before an IPv4 address global; the internet's own begin so.
+GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 
 
 class HostRefusedError(ValueError):
@@ -102,9 +104,10 @@ def ip_address(text: str) -> IPAddress | None:
 def is_public(address: IPAddress) -> bool:
     """Tell whether an address is one of the internet, by itself and by any IPv4 address that lies in it."""
     if isinstance(address, ipaddress.IPv6Address):
-        within = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
         if address in NAT64:
-            within.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-        if any(inner is not None and not is_public(inner) for inner in within):
+            return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+        if address.ipv4_mapped is not None:
+            return is_public(address.ipv4_mapped)
+        if address not in GLOBAL_UNICAST or (address.sixtofour is not None and not is_public(address.sixtofour)):
             return False
     return address.is_global and not address.is_multicast

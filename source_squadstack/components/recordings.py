@@ -1,5 +1,6 @@
 """The stream `call_recordings`: one record for the latest recording of a lead."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,9 @@ class RecordingFilter(LeadFilter):
         """Yield the recordings of the rows that belong to the slice."""
         for lead in super().kept(records, stream_slice):
             url = lead.get("latest_recording_url")
-            if isinstance(url, str) and url.strip():
+            if url is not None and not isinstance(url, str):
+                url = json.dumps(url, sort_keys=True)  # no address, but not nothing: its row says so
+            if url and url.strip():
                 yield recording_of(lead, url)
 
     def as_it_leaves(self, row: Row) -> Row:

@@ -6,6 +6,7 @@ import os
 import socket
 import ssl
 import threading
+import zlib
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -204,6 +205,14 @@ def test_a_size_of_thousands_of_digits_announces_nothing(download, server):
     assert download(server.answer("/gone.mp3", 404, b"", Content_Length="9" * 5000)).status == RecordingStatus.MISSING
 
 
+@pytest.mark.parametrize(
+    "body", [b"<!DOCTYPE html><p>", b"\xef\xbb\xbf \r\n<HTML lang=en>", b'<?xml version="1.0"?><Error/>']
+)
+def test_what_begins_like_a_page_is_no_recording_whatever_its_type(download, server, tmp_path, body):
+    assert download(server.answer("/call.mp3", body=body, Content_Type="audio/mpeg")).status == RecordingStatus.WEB_PAGE
+    assert lying_in(tmp_path) == []
+
+
 def test_redirects_are_followed_to_other_hosts_and_relative_ones_too(download, server):
     other = server.url.replace("127.0.0.1", "localhost")
     url = server.answer("/first", 302, b"", Location=f"{other}/second")
@@ -348,8 +357,10 @@ def test_the_same_recording_twice_is_two_files_of_one_name(download, server):
         {"Content_Length": "9" * 17},
         {"Content_Length": None, "Transfer_Encoding": "chunked", "body": b"5\r\nhello\r\n"},
         {"Content_Encoding": "gzip", "body": b"no gzip"},
+        {"Content_Encoding": "gzip", "body": gzip.compress(AUDIO)[:-100]},
+        {"Content_Encoding": "gzip", "body": gzip.compress(AUDIO)[:-1]},
+        {"Content_Encoding": "x-gzip", "body": gzip.compress(AUDIO)[:-9] + b"123456789"},
     ],
-    ids=lambda failure: " ".join(f"{name} {value}"[:20] for name, value in failure.items()),
 )
 def test_an_attempt_that_fails_is_made_again_and_leaves_no_file(download, server, clock, tmp_path, failure):
     url = server.answer("/call.mp3", **failure)
@@ -424,7 +435,11 @@ def test_the_body_of_a_redirect_that_comes_a_byte_at_a_time_is_not_waited_for(st
 
 
 def test_a_recording_encoded_for_its_way_is_decoded(download, server):
-    url = server.answer("/call.mp3", body=gzip.compress(AUDIO), Content_Encoding="gzip")
+    packed = gzip.compress(AUDIO[:1000]) + gzip.compress(AUDIO[1000:])
+    for number, encoding in enumerate(("gzip", "x-gzip", "GZip")):
+        url = server.answer(f"/{number}.mp3", body=packed, Content_Encoding=encoding)
+        assert download(url).file.path.read_bytes() == AUDIO
+    url = server.answer("/deflate.mp3", body=zlib.compress(AUDIO), Content_Encoding="deflate")
     assert download(url).file.path.read_bytes() == AUDIO
 
 
@@ -434,6 +449,14 @@ def test_a_recording_that_keeps_failing_at_a_host_that_gives_others_is_unavailab
     assert download(bad).status == RecordingStatus.UNAVAILABLE
     assert server.asked == ["/good.mp3", *["/bad.mp3"] * DOWNLOAD_ATTEMPTS, "/good.mp3"]
     assert clock.slept == [1.0, 2.0, 4.0, 8.0]
+
+
+def test_a_port_where_nothing_listens_is_no_outage_of_a_host_that_answers_at_another(download, server):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        bad = f"http://127.0.0.1:{closed.getsockname()[1]}/call.mp3"
+    assert download(server.answer("/good.mp3")).status == RecordingStatus.DOWNLOADED
+    assert download(bad).status == RecordingStatus.UNAVAILABLE
 
 
 def test_a_host_that_gave_nothing_before_is_asked_for_its_root(download, server):

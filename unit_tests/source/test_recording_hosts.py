@@ -53,12 +53,26 @@ def test_any_scheme_but_https_is_refused(scheme):
         "::ffff:10.0.0.1",
         "64:ff9b::a9fe:a9fe",
         "2002:a00:1::",
+        "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+        "::127.0.0.3",
+        "::93.184.216.34",
+        "fec0::1",
+        "feff::1",
+        "4000::1",
+        "ff0e::1",
         "no address",
     ],
 )
 def test_a_name_that_resolves_to_an_address_of_a_private_network_is_refused_and_so_is_one_of_several(address):
     assert refused(hosts([address]), ("https", "recordings.example.com", 443))
     assert refused(hosts([ELSEWHERE, address]), ("https", "recordings.example.com", 443))
+
+
+@pytest.mark.parametrize(
+    "address", ["2606:2800:220:1::1", "::ffff:93.184.216.34", "64:ff9b::5db8:d822", "2002:5db8:d822::1"]
+)
+def test_an_address_of_the_internet_is_allowed_in_each_of_its_forms(address):
+    assert not refused(hosts([address]), ("https", "recordings.example.com", 443))
 
 
 @pytest.mark.parametrize("host", ["10.0.0.1", "169.254.169.254", "::1", "fe80::1"])
