@@ -20,6 +20,8 @@ from squadstack_common.clock import Clock, SystemClock
 # So many read timeouts an answer may take as a whole. One goes by before the first byte of a slow answer; a page of two
 # megabytes comes through 20 kilobytes a second in the rest of a minute's.
 READ_TIMEOUTS = 3
+# http.client takes each interim response but 100 for the answer; 101 is one, and nobody asks for it.
+SKIPPED_INTERIM = range(102, 200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,9 @@ def limited(
 
         def begin(self) -> None:
             super().begin()
+            while self.status in SKIPPED_INTERIM:
+                self.headers = None  # type: ignore[assignment]  # else http.client has nothing left to begin
+                super().begin()
             if pace and self._deadline:
                 self._deadline.follow(pace)
 

@@ -126,3 +126,23 @@ def test_a_body_that_has_to_keep_a_pace_has_a_second_more_for_each_of_its_bytes(
     clock.now += 60
     with pytest.raises(AnswerTooSlowError):
         deadline.prepare()
+
+
+def test_interim_answers_come_before_the_one_that_counts():
+    clock = TrickleClock()
+    interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\nContent-Length: 9\r\n\r\n"
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+    with trickling(interim * 2 + answer, clock, seconds=0.0):
+        response = get(clock)
+    assert (response.status_code, response.content, dict(response.headers)) == (200, b"{}", {"Content-Length": "2"})
+
+
+def test_interim_answers_without_end_take_no_longer_than_an_answer():
+    clock = TrickleClock()
+    began = clock.now
+    with (
+        trickling(b"", clock, seconds=0.25, then=b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+        pytest.raises(requests.RequestException),
+    ):
+        get(clock)
+    assert clock.now - began <= READ_TIMEOUTS * READ
