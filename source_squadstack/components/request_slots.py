@@ -2,7 +2,6 @@
 
 import functools
 import threading
-import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -15,15 +14,16 @@ class RequestSlots:
     """A slot for each request that may be under way in this process.
 
     A request ahead of its turn takes a slot only if one is free, and keeps it until its thread ends: so there are never
-    more such threads than slots, however many campaigns are read. Nor do more answers wait to be taken: each is a page
-    in memory while stdout is read slowly. Nobody waits for a thread whose result is not wanted any more, neither after
-    an error nor when the process ends.
+    more such threads than slots, however many campaigns are read. Nobody waits for a thread whose result is not wanted
+    any more, neither after an error nor when the process ends.
     """
 
     def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._free = threading.Semaphore(limit)
-        self._kept = threading.Semaphore(limit)  # answers that somebody holds a future of
         self._thread = threading.local()
+        self._lock = threading.Lock()
+        self._readers = 0
 
     @contextmanager
     def one(self) -> Iterator[None]:
@@ -34,14 +34,30 @@ class RequestSlots:
         with self._free:
             yield
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Count as one of those who read, and share the slots."""
+        with self._lock:
+            self._readers += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._readers -= 1
+
+    @property
+    def share(self) -> int:
+        """How many requests one reader may have under way or not taken yet.
+
+        Each is a page in memory while stdout is read slowly, and there are never more of them than slots.
+        """
+        return max(self._limit // max(self._readers, 1), 1)
+
     def send_ahead(self, send: Callable[[], Result]) -> Future[Result] | None:
-        """Let a thread send a request; returns `None` where no slot is free, or too many futures are kept."""
-        if not self._kept.acquire(blocking=False):
-            return None
-        answer: Future[Result] = Future()
-        weakref.finalize(answer, self._kept.release)
+        """Let a thread send a request; returns `None` where no slot is free."""
         if not self._free.acquire(blocking=False):
             return None
+        answer: Future[Result] = Future()
 
         def run() -> None:
             self._thread.has_one = True

@@ -46,7 +46,7 @@ class ApiRequester(HttpRequester):
         self._connections = limit_answers(session_of(self))
         self._connections.max_redirects = 0
         self._first_attempt = FirstAttempt(self)
-        self._slots = request_slots(int(self.config.get("num_workers", 10)))
+        self.slots = request_slots(int(self.config.get("num_workers", 10)))
         self._evaluated: dict[tuple[str, int], tuple[Any, Any]] = {}
         self._templates = {
             "url": str(self.url),
@@ -59,7 +59,7 @@ class ApiRequester(HttpRequester):
 
         It waits until fewer than `num_workers` are under way: the pool has a thread more than one worker.
         """
-        with self._slots.one():
+        with self.slots.one():
             url = self.get_url(**{name: context.get(name) for name in OF_A_TEMPLATE})
             self._remember_environment(url)
             if isinstance(self.error_handler, ApiErrorHandler):
@@ -80,7 +80,7 @@ class ApiRequester(HttpRequester):
         budget = self.api_budget
         if isinstance(budget, LoggedBudget) and budget.is_used_up:
             return None
-        return self._slots.send_ahead(send)
+        return self.slots.send_ahead(send)
 
     def _parameters_alone(self, context: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Return the parameters of a request that has nothing else of its own; `None` where it has more."""

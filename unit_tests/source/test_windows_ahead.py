@@ -3,6 +3,7 @@
 import json
 import random
 import threading
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from source_squadstack.components.call_budget import LoggedBudget
 from source_squadstack.components.host_health import health_of
-from source_squadstack.components.request_slots import RequestSlots
+from source_squadstack.components.request_slots import RequestSlots, request_slots
 from source_squadstack.components.retrievers.stable_window import StableWindowRetriever
 from source_squadstack.source import SourceSquadstack
 from test_support.leads_server import LeadsServer, sync
@@ -433,15 +434,30 @@ def test_no_more_requests_ahead_are_under_way_than_there_are_slots():
     assert [answer.result(60) for answer in answers[:3]] == [True, True, True]
 
 
-def test_an_answer_counts_as_a_page_in_memory_until_its_future_is_dropped():
-    slots = RequestSlots(2)
-    answers = [slots.send_ahead(lambda: "page") for _ in range(2)]
-    assert [answer.result(60) for answer in answers] == ["page", "page"]
-    for thread in [thread for thread in threading.enumerate() if thread.name == "ahead"]:
-        thread.join(60)  # it holds the future until it ends
-    assert slots.send_ahead(lambda: "page") is None
-    answers.pop()
-    assert slots.send_ahead(lambda: "another").result(60) == "another"
+def test_those_who_read_at_the_same_time_share_the_slots_so_that_no_more_pages_than_slots_wait_in_memory():
+    slots = RequestSlots(10)
+    with slots.reading():
+        assert slots.share == 10
+        with slots.reading(), slots.reading():
+            assert slots.share == 3
+            with ExitStack() as others:
+                for _ in range(20):
+                    others.enter_context(slots.reading())
+                assert slots.share == 1
+        assert slots.share == 10
+
+
+@pytest.mark.parametrize("stream", ["lead_responses", "leads"])
+@pytest.mark.parametrize("failing", [False, True])
+def test_a_campaign_is_one_reader_until_it_is_read_or_has_failed(monkeypatch, no_waits, stream, failing):
+    slots, readers = request_slots(13), []
+    server = LeadsServer({"C": leads(100)}, before_answer=lambda *_: readers.append(slots._readers))
+    server.install(monkeypatch)
+    if failing:
+        altered(server, monkeypatch, lambda call, _, body: (500, {}) if call > 3 else (OK, body))
+    found = sync(["C"], stream, page_size=20, num_workers=13)
+    assert (found.error is not None) is failing
+    assert (readers[0], set(readers[1:]), slots._readers) == (stream == "leads", {1}, 0)
 
 
 def test_an_error_of_a_request_ahead_is_raised_where_its_answer_is_wanted_and_frees_the_slot():

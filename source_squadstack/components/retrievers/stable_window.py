@@ -89,7 +89,8 @@ class StableWindowRetriever(PagewiseRetriever):
         campaign = self._progress(stream_slice)
         try:
             if not self.bounded:
-                yield from self._read_unbounded(select, stream_slice)
+                with self._api_requester.slots.reading():
+                    yield from self._read_unbounded(select, stream_slice)
                 return
             with campaign.lock:
                 # A later window whose thread is faster would read its part alone, and the first the rest: two calls.
@@ -101,7 +102,8 @@ class StableWindowRetriever(PagewiseRetriever):
                     raise campaign.failed
                 segment = self._claim(campaign, stream_slice)
             if segment is not None:
-                yield from self._read_segment(select, segment)
+                with self._api_requester.slots.reading():
+                    yield from self._read_segment(select, segment)
         except AirbyteTracedException as error:
             campaign.failed = error
             raise
@@ -293,7 +295,7 @@ class StableWindowRetriever(PagewiseRetriever):
 
     def _at_once(self) -> int:
         """Return how many requests of a campaign may be under way: one, unless answers are slow."""
-        return int(self.config.get("num_workers", 10)) if self._delay >= SLOW_ANSWER else 1
+        return self._api_requester.slots.share if self._delay >= SLOW_ANSWER else 1
 
     def _read_in_passes(
         self,
