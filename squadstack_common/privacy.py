@@ -27,7 +27,7 @@ from squadstack_common.privacy_rules import (
     dropped,
     looked_into,
 )
-from squadstack_common.privacy_settings import PrivacySettings
+from squadstack_common.privacy_settings import Action, PrivacySettings
 
 # What is noted of a record: what it says of its person, numbers and names; the texts that may repeat them, each as what
 # holds it and where in that; and the texts of JSON, with what they held and what makes a text of that again.
@@ -199,7 +199,7 @@ class Masker:
     def _container(self, holder: Any, at: Any, value: Any, rule: FieldRule, noted: Noted) -> None:
         if rule.is_outreach and _holds_objects(value):
             rule = looked_into(rule)
-        if rule.plan is _MASK and rule.mask is dropped:
+        if rule.plan is _MASK and rule.action is Action.DROP:
             _note(value, rule, noted)
             holder[at] = None
         elif value.__class__ is list:

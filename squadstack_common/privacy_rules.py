@@ -153,7 +153,7 @@ class PrivacyRules:
             plan,
             action,
             kind,
-            dropped if action is Action.DROP else hashed,
+            hashed if action is not Action.DROP else dropped if of_name is action else dropped_unless_boolean,
             says if kind is Kind.NAME or is_number else None,
             (PERSON if is_about_a_person(name, is_person) else IMPERSONAL) | (TEXTS if is_text else 0),
             name.startswith(OUTREACH_PREFIXES),
@@ -190,6 +190,11 @@ def looked_into(rule: FieldRule) -> FieldRule:
 
 def dropped(_: Any) -> None:
     """Leave nothing of a value."""
+
+
+def dropped_unless_boolean(value: Any) -> bool | None:
+    """Leave nothing of a value but true and false, which are no number and no name: `is_mobile`, `username_taken`."""
+    return value if value.__class__ is bool else None
 
 
 def _comparable(field: str) -> str:

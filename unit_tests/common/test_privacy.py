@@ -71,6 +71,14 @@ def test_what_says_nothing_stays_what_it_is():
     assert masked(record, phone_numbers="hash", names="hash") == record
 
 
+@pytest.mark.parametrize("action", ["hash", "drop"])
+def test_true_and_false_are_no_number_and_no_name(action):
+    record = {"is_mobile": True, "username_taken": False, "phones": True, "x": {"question": "phone", "answer": False}}
+    assert masked(record, phone_numbers=action, names=action) == record
+    left = masked({**record, "Kyc": True}, phone_numbers=action, names=action, fields=["is_mobile", "kyc"])
+    assert left == {**record, "is_mobile": None, "Kyc": None}
+
+
 def test_an_object_under_a_name_of_a_number_is_hashed_in_each_of_its_values_and_dropped_whole():
     record = {"phone": {"primary": "9876543210", "other": ["9123456780", None]}, "customer_name": {"first": "Asha"}}
     assert masked(record, phone_numbers="hash", names="hash") == {
@@ -122,6 +130,11 @@ def test_an_object_that_names_its_field_in_it_is_masked_by_that_name():
         {"key": "language", "value": "Hindi"},
         {"name": None, "value": 5},
     ]
+
+
+def wide(text: str) -> str:
+    """Return a text in full-width letters."""
+    return "".join(chr(ord(char) + 0xFEE0) if char != " " else char for char in text)
 
 
 TEXT_RECORD = {
@@ -180,6 +193,47 @@ def test_the_parts_of_a_name_are_found_in_every_script_and_the_letters_of_others
 @pytest.mark.parametrize(
     ("text", "left"),
     [
+        ("meera.reddy@example.com, REDDY_MEERA", "[name]@example.com, [name]_[name]"),
+        ("?text=Meera%20Reddy,%4aMeera%2BReddy%", "?text=[name],%4a[name]%"),
+        ("100%Meera Reddy 100%", "100%[name] 100%"),
+        (f"{wide('Meera')} and {wide('REDDY')}", "[name] and [name]"),
+        ("meerareddy@example.com, mreddy", "meerareddy@example.com, mreddy"),
+    ],
+)
+def test_a_name_is_found_in_links_and_in_letters_of_any_width(text, left):
+    for own in ("Meera Reddy", wide("MEERA Reddy")):
+        assert masked({"contact_name": own, "email": text}, names="drop")["email"] == left
+
+
+def test_a_percent_sign_before_a_name_that_begins_like_an_escape_hides_nothing():
+    assert masked({"contact_name": "Deepa", "notes": "100%Deepa"}, names="drop")["notes"] == "100%[name]"
+
+
+@pytest.mark.parametrize("own", ["Jose\u0301", "Jos\u00e9"])
+def test_a_name_is_found_however_its_letters_are_composed(own):
+    record = {"contact_name": own, "notes": "Jose\u0301, Jos\u00e9"}
+    assert masked(record, names="drop")["notes"] == "[name], [name]"
+
+
+@pytest.mark.parametrize(
+    "placeholder", ["Not Available", "N/A", "n.a.", "NA", "Unknown", "TEST", "null", "none", "-", "No name"]
+)
+def test_what_stands_for_no_name_is_masked_in_its_field_and_stays_in_texts(placeholder):
+    notes = "Not interested, no name; test drive, NA, n/a, none available: unknown - null"
+    record = {"contact_name": placeholder, "notes": notes}
+    assert masked(record, names="drop") == {"contact_name": None, "notes": notes}
+    assert masked(record, names="hash") == {"contact_name": hashed(placeholder), "notes": notes}
+
+
+def test_a_name_in_which_a_placeholders_word_stands_is_a_name():
+    record = {"contact_name": "Test Rao", "notes": "Rao, test"}
+    assert masked(record, names="drop")["notes"] == "[name], [name]"
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("98765_43210, wa.me/?n=98765%2043210&", "[phone number], wa.me/?n=[phone number]&"),
         ("call 0091-98765-43210 now", "call [phone number] now"),
         ("९८७६५ ४३२१० or 9876543210/9876543210", "[phone number] or [phone number]/[phone number]"),
         ("ref 12-3456 7890, 98765432", "ref 12-3456 7890, 98765432"),
