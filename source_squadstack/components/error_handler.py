@@ -60,6 +60,7 @@ class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
         self._until = float(self.config.get(CHECK_UNTIL, math.inf))
         self._health = HostHealth()
         self._refused: dict[str, tuple[int, str]] = {}
+        self.is_throttled = False  # the latest answer was a 429
 
     def begin(self, address: str) -> None:
         """Record the address of this thread's next request; raises if sending it would be useless."""
@@ -105,8 +106,10 @@ class ApiErrorHandler(DefaultErrorHandler, BackoffStrategy):
                 self._refused[self._attempts.address] = status, message
             raise refusal(status, message, resolution.failure_type or FailureType.system_error)
         if resolution.response_action == ResponseAction.SUCCESS:
+            self.is_throttled = False
             return resolution
         if resolution.response_action == ResponseAction.RATE_LIMITED:
+            self.is_throttled = True
             return ErrorResolution(ResponseAction.RATE_LIMITED, FailureType.transient_error, resolution.error_message)
         return self._retry(response)
 

@@ -76,9 +76,14 @@ class ApiRequester(HttpRequester):
                 raise environment_error() from None  # requests looks for the file before it sends anything
 
     def send_ahead(self, send: Callable[[], Result]) -> Future[Result] | None:
-        """Let a thread send a request ahead of its turn; returns `None` where it would only have to wait."""
-        budget = self.api_budget
+        """Let a thread send a request ahead of its turn; returns `None` where it would only have to wait.
+
+        That is while the allowance is used up, by this sync or by others who share it.
+        """
+        budget, handler = self.api_budget, self.error_handler
         if isinstance(budget, LoggedBudget) and budget.is_used_up:
+            return None
+        if isinstance(handler, ApiErrorHandler) and handler.is_throttled:
             return None
         return self.slots.send_ahead(send)
 

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from source_squadstack.components.call_budget import LoggedBudget
+from source_squadstack.components.error_handler import ApiErrorHandler
 from source_squadstack.components.host_health import health_of
 from source_squadstack.components.request_slots import RequestSlots, request_slots
 from source_squadstack.components.retrievers.stable_window import StableWindowRetriever
@@ -293,8 +294,9 @@ def test_a_window_that_is_throttled_is_asked_for_again(monkeypatch, no_waits):
     assert len(throttled) > 5
 
 
-def test_nothing_is_asked_for_ahead_while_the_allowance_is_used_up(monkeypatch):
-    monkeypatch.setattr(LoggedBudget, "is_used_up", property(lambda _: True, lambda *_: None), raising=False)
+@pytest.mark.parametrize(("of", "name"), [(LoggedBudget, "is_used_up"), (ApiErrorHandler, "is_throttled")])
+def test_nothing_is_asked_for_ahead_while_the_allowance_is_used_up(monkeypatch, of, name):
+    monkeypatch.setattr(of, name, property(lambda _: True, lambda *_: None), raising=False)
     server = LeadsServer({"C": leads(700)}).install(monkeypatch)
     ahead = SentInAnyOrder(random.Random(6)).install(monkeypatch, 10)
     assert len(sync(["C"], page_size=20).records) == 700
