@@ -155,6 +155,10 @@ class RecordCampaigns:
         self._lanes = lanes
         self._read = field_reader(field.name)
 
+    def id_of(self, data: Mapping[str, Any]) -> str:
+        """Return the id of the campaign that a record goes to; empty if it names none that could be."""
+        return _text(self._read(data)) or (self._own.id if self._own else "")
+
     def lane(self, data: Mapping[str, Any], operation: Operation, lead_id: str) -> CampaignOperation:
         """Return the lane of an operation on the campaign that a record names.
 
@@ -163,7 +167,7 @@ class RecordCampaigns:
         """
         what = operation.target.value
         named = self._read(data)
-        text = named.strip() if named.__class__ is str else str(named) if named.__class__ is int else ""
+        text = _text(named)
         if not text:
             if named is not MISSING and named is not None and named.__class__ is not str:
                 raise InvalidRecord(f"{what}: must be text or an integer", lead_id)
@@ -178,3 +182,7 @@ class RecordCampaigns:
             reason = f"{what}: a sync has room for {MAX_IDS_OF_RECORDS:,} of them"
             raise InvalidRecord(reason, lead_id, about_config=False, retryable=True)
         return self._lanes.get(operation, self._field.campaign(text))
+
+
+def _text(named: object) -> str:
+    return named.strip() if isinstance(named, str) else str(named) if named.__class__ is int else ""

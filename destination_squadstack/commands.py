@@ -109,7 +109,7 @@ def replay(options: Namespace, emitter: Emitter) -> int:
         found.expect({route.key for route in routes})
         suppression = _load_suppression(config, options.config, emitter)
         sync = _sync(config, routes, rejected.reader(), emitter, suppression, is_replay=True)
-        left_out = find_left_out(config, routes, rejected, suppression, knows_later=sync.knows_later)
+        left_out = find_left_out(config, routes, rejected.rows(), suppression, knows_later=sync.knows_later)
     except SyncError as error:
         emitter.trace(error)
         return FAILED

@@ -90,7 +90,15 @@ class Sync:
         self._limiter = _limiter(config)
         # No limit of the contact center is documented, and what goes there is none of SquadStack's allowance.
         self._contact_center_limiter = RateLimiter(_UNLIMITED)
-        self._storage = SyncStorage(config, routes, run_id=run_id, clock=clock, log=emitter.log, is_replay=is_replay)
+        self._storage = SyncStorage(
+            config,
+            routes,
+            run_id=run_id,
+            clock=clock,
+            log=emitter.log,
+            suppression=suppression,
+            is_replay=is_replay,
+        )
         # Records that the source has not sent: before its own, what earlier syncs rejected; after them, who left.
         self._own: Iterator[OwnRecord] | None = self._storage.retried()
         self._engine = Engine(

@@ -8,6 +8,8 @@ from destination_squadstack.delivery_log import DeliveryLog
 from destination_squadstack.engine.tracking import OwnRecord
 from destination_squadstack.errors import ConfigError, SyncError, TransientError
 from destination_squadstack.operations import CONTACT_CENTER, CRM_V2, V1, V4
+from destination_squadstack.record_rules.suppression import SuppressionList
+from destination_squadstack.rejected_records.later_records import find_left_out
 from destination_squadstack.rejected_records.part_files import StorageWriter
 from destination_squadstack.rejected_records.retryable import RetryableRows
 from destination_squadstack.rejected_records.storage import RejectedRecordStorage, is_final, open_storage
@@ -32,9 +34,11 @@ class SyncStorage:
         run_id: str,
         clock: Clock,
         log: Log,
+        suppression: SuppressionList | None = None,
         is_replay: bool = False,
     ) -> None:
         self._config = config
+        self._suppression = suppression
         self._routes = routes
         self._run_id = run_id
         self._clock = clock
@@ -98,6 +102,8 @@ class SyncStorage:
             clock=self._clock,
             log=self._log,
             knows_later=self.sent_leads.knows_later,
+            # What the memory knows is asked with the time of each row.
+            find_left_out=lambda rows: find_left_out(self._config, self._routes, rows, self._suppression),
             read_only=self._config.dry_run,
         )
 

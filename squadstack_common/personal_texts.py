@@ -5,10 +5,11 @@ else that is done about the record.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
-from unicodedata import decimal, normalize
+from unicodedata import decimal
 
 NUMBER_REPLACED, NAME_REPLACED = "[phone number]", "[name]"
 # Fewer digits are too many other things.
@@ -28,7 +29,7 @@ _NO_DIGITS = re.compile(r"\D+")
 _COUNTRY_CODE = re.compile(r"\+?\d{1,4}\W{0,3}\Z|\+\Z")
 # What a link writes for what is neither letter nor digit: `Asha%20Rao`. It parts words and digits like three blanks.
 _ESCAPED = re.compile("%[0-9A-Fa-f]{2}")
-_BLANKS = "   "
+_LINK_BLANKS = "   "
 _LONGEST_COUNTRY_CODE = len("+0091)--")
 # Letters and digits, and the vowel signs of Indian scripts, which Python takes for no part of a word.
 _NAME_WORD = re.compile("(?:[^\\W_]|[\u0300-\u036f\u0900-\u0963\u0966-\u0dff\u200c\u200d])+")
@@ -49,13 +50,13 @@ class Person:
         """Return a text without the person's numbers, in any spelling, and names, whole and each word of them."""
         if self._numbers:
             if "%" in text:
-                text = self._without_numbers(text, _ESCAPED.sub(_BLANKS, text).replace("_", " "))
+                text = self._without_numbers(text, _ESCAPED.sub(_LINK_BLANKS, text).replace("_", " "))
             text = self._without_numbers(text, text.replace("_", " "))
         folded = text.casefold() if text.isascii() else _folded(text)
         # No word of most texts is one of a name: it need not be taken apart then.
         if any(word in folded for word in self._first_words):
             if "%" in text:
-                text = self._without_names(text, _ESCAPED.sub(_BLANKS, text))
+                text = self._without_names(text, _ESCAPED.sub(_LINK_BLANKS, text))
             text = self._without_names(text, text)
         return text
 
@@ -115,7 +116,7 @@ def _names_in(name: str) -> frozenset[tuple[str, ...]]:
 
 def _folded(text: str) -> str:
     """Return a text as texts are compared: in letters of one case, one width and one composition."""
-    return normalize("NFKC", text).casefold()
+    return unicodedata.normalize("NFKC", text).casefold()
 
 
 def _ascii_digits(text: str) -> str:

@@ -14,7 +14,9 @@ test holds them to what the library says of them.
 The library is imported when the first number needs it: the stock runner of the source's manifest may lack it.
 """
 
+import unicodedata
 from collections.abc import Iterator
+from decimal import Decimal
 from functools import cache
 from importlib import import_module
 from re import IGNORECASE, Pattern
@@ -29,6 +31,8 @@ INDIA: Final = 91
 DIGITS: Final = 10
 # What stands between the digits of most numbers, and says nothing.
 _SEPARATORS = str.maketrans("", "", " -()")
+# What a spreadsheet makes of a number: `9.87654321E9`.
+_EXPONENTIAL = compile_pattern(r"\d{1,20}(?:\.\d{1,20})?E\+?\d{1,2}", IGNORECASE)
 _PLUSES = frozenset("+\N{FULLWIDTH PLUS SIGN}")
 _PREFIXES = ("", "+91", "91", "0", "0091")
 # Whom a call goes to: `"Desk 2" <sip:+919876543210@host;transport=tls>`, `tel:9876543210;phone-context=+91`.
@@ -155,13 +159,19 @@ def read_number(text: str) -> Number | None:
 def conceivable_numbers(text: str) -> Iterator[tuple[int, str]]:
     """Find all numbers that anybody could take a text for, as country codes and digits, where it says none by itself.
 
-    They are what the library reads, and every ten digits that follow one another, whatever is between them.
+    They are what the library reads, and every ten digits that follow one another, whatever is between them: in the
+    text, with `⁹` and `⑨` taken for digits, and as the whole number that `9.87654321E9` stands for.
     """
-    if (number := _parsed(text)) is not None:
-        yield number.country_code or 0, library().national_significant_number(number)
-    digits = "".join(char for char in _digit_or_letter(text) if char != "x")
-    for start in range(len(digits) - DIGITS + 1):
-        yield INDIA, digits[start : start + DIGITS]
+    for spelling in dict.fromkeys((text, unicodedata.normalize("NFKC", text), _written_out(text))):
+        if (number := _parsed(spelling)) is not None:
+            yield number.country_code or 0, library().national_significant_number(number)
+        digits = "".join(char for char in _digit_or_letter(spelling) if char != "x")
+        for start in range(len(digits) - DIGITS + 1):
+            yield INDIA, digits[start : start + DIGITS]
+
+
+def _written_out(text: str) -> str:
+    return f"{Decimal(text):.0f}" if _EXPONENTIAL.fullmatch(text) else text
 
 
 @cache

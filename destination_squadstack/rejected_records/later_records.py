@@ -31,7 +31,7 @@ from destination_squadstack.errors import ConfigError, SyncError, TransientError
 from destination_squadstack.mapping import SUPPRESSED, Deleted, Filtered, InvalidRecord, RecordMapper
 from destination_squadstack.record_rules.suppression import SuppressionList
 from destination_squadstack.rejected_records.file_names import LONGEST_SYNC, OWN_FOLDER, began_at
-from destination_squadstack.rejected_records.replay import RejectedRow, RejectedRows, read_row
+from destination_squadstack.rejected_records.replay import RejectedRow, read_row
 from destination_squadstack.rejected_records.row_file import unpack
 from destination_squadstack.rejected_records.storage import RejectedRecordStorage, is_final, open_storage
 from destination_squadstack.routing import Route, record_mapper
@@ -162,15 +162,16 @@ class LaterRecords:
 
     def _take_logged(self, line: int | None, text: bytes) -> None:
         row = orjson.loads(text)
-        verdict, lead = row["verdict"], row["lead_id"]
+        verdict = row["verdict"]
         # What a replay or a retry sent was read by an earlier run: its time says nothing. Who left has no record.
-        if not isinstance(lead, str) or not (line or verdict == Verdict.DISABLED_GONE) or verdict == Verdict.REJECTED:
+        if not (line or verdict == Verdict.DISABLED_GONE) or verdict == Verdict.REJECTED:
             return
         withholds = verdict in WITHHELD or row["operation"] in _STOPS
-        if (withholds or verdict in _ACCEPTED) and self._is_asked_for(lead):
-            whose = (row["namespace"] or "", row["stream"], row["target"])
-            when = (row["run_id"], line or 0, None, row["decided_at"])
-            self._insert("later", (lead, *whose, *when, withholds))
+        for lead in _unicode([row["lead_id"]]):
+            if (withholds or verdict in _ACCEPTED) and self._is_asked_for(lead):
+                whose = (row["namespace"] or "", row["stream"], row["target"])
+                when = (row["run_id"], line or 0, None, row["decided_at"])
+                self._insert("later", (lead, *whose, *when, withholds))
 
     def _take_rejected(self, line: int | None, text: bytes) -> None:
         row = RejectedRow(read_row(text), line)
@@ -196,17 +197,17 @@ class LaterRecords:
 def find_left_out(
     config: Config,
     routes: Sequence[Route],
-    rejected: RejectedRows,
+    rows: Iterable[RejectedRow],
     suppression: SuppressionList | None,
     *,
     knows_later: KnowsLater | None = None,
 ) -> LeftOut:
-    """Find the rows of a replay that are not to be sent.
+    """Find the rejected rows that are not to be sent again.
 
     Args:
         config: The configuration, which names the store of the syncs.
         routes: Where the streams of the rows go.
-        rejected: The rows, which have been looked at.
+        rows: The rows.
         suppression: The suppression list, if there is one.
         knows_later: Asks the memory of what was sent, if there is one.
 
@@ -217,7 +218,7 @@ def find_left_out(
     later = LaterRecords(routes, mappers, knows_later=knows_later)
     storage = open_storage(config.store, "replay")
     try:
-        for place, row in enumerate(rejected.rows()):
+        for place, row in enumerate(rows):
             later.add(place, row)
         if storage is not None:
             _read(later, storage)
@@ -262,13 +263,19 @@ def _leads(row: RejectedRow, mapper: RecordMapper) -> set[str]:
 
 
 def _unicode(ids: Iterable[Any]) -> set[str]:
-    """Return the texts that UTF-8 can hold: no lead was ever sent under any other id."""
-    return {lead for lead in ids if isinstance(lead, str) and lead.encode(errors="ignore").decode() == lead}
+    """Return the texts that UTF-8 can hold: no lead was ever sent under any other id.
+
+    White space around an id may be the source's: a deleted row that has some still withholds its lead.
+    """
+    return {lead.strip() for lead in ids if isinstance(lead, str) and lead.encode(errors="ignore").decode() == lead}
 
 
 def _whose(row: RejectedRow, route: Route | None) -> tuple[str, str, str]:
     namespace, stream = row.key
-    return namespace or "", stream, _ANY if route is None else route.lane.lead_namespace[1]
+    if route is None:
+        return namespace or "", stream, _ANY
+    of_record = route.campaigns.id_of(row.content["data"]) if route.campaigns else None
+    return namespace or "", stream, route.lane.lead_namespace[1] if of_record is None else of_record
 
 
 def _when(row: RejectedRow) -> tuple[str, int, float, float]:

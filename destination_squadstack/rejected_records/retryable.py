@@ -17,10 +17,12 @@ from typing import Any
 import orjson
 
 from destination_squadstack.engine.tracking import Origin, OwnRecord
+from destination_squadstack.errors import SyncError
 from destination_squadstack.protocol import StreamKey
 from destination_squadstack.rejected_records.file_names import ENDING, LONGEST_SYNC, OWN_FOLDER, began_at
+from destination_squadstack.rejected_records.later_records import LeftOut
 from destination_squadstack.rejected_records.part_files import StorageWriter
-from destination_squadstack.rejected_records.replay import as_message, read_row
+from destination_squadstack.rejected_records.replay import RejectedRow, as_message, read_row
 from destination_squadstack.rejected_records.row_file import unpack
 from destination_squadstack.routing import Route
 from squadstack_common.clock import Clock
@@ -35,6 +37,7 @@ _Lead = tuple[StreamKey, str]
 
 Log = Callable[[str, str], None]
 KnowsLater = Callable[[Route, str, int], bool]
+FindLeftOut = Callable[[Sequence[RejectedRow]], LeftOut]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class RetryableRows:
         clock: Clock,
         log: Log,
         knows_later: KnowsLater,
+        find_left_out: FindLeftOut,
         read_only: bool = False,
     ) -> None:
         self._writer = writer
@@ -74,6 +78,7 @@ class RetryableRows:
         self._clock = clock
         self._log = log
         self._knows_later = knows_later
+        self._find_left_out = find_left_out
         self._read_only = read_only
         self._done: defaultdict[str, set[int]] = defaultdict(set)
         self._done_files: set[str] = set()
@@ -97,8 +102,17 @@ class RetryableRows:
         lines: dict[tuple[str, int], tuple[dict[str, Any], bytes]] = {}
         for name, wanted in by_file.items():
             lines |= {(name, index): (row, line) for index, _, row, line in self._read(name) if index in wanted}
-        for _, _, name, index in chosen:
+        try:
+            rows = [RejectedRow(lines[name, index][0], number or None) for _, number, name, index in chosen]
+            left_out = self._find_left_out(rows).places
+        except SyncError as error:
+            self._log("WARN", f"No rejected record of an earlier sync is sent again. {error}")
+            return
+        for place, (_, _, name, index) in enumerate(chosen):
             row, line = lines.pop((name, index))
+            if place in left_out:
+                self._new[name].add(index)
+                continue
             route = self._routes[row["namespace"] or None, row["stream"]]
             message = as_message(row, line)
             data = load(message)["record"]["data"]

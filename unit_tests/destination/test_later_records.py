@@ -64,12 +64,12 @@ class Store:
         store = {"storage_type": "Local", "bucket_path": str(self.folder)}
         return parse_config(self.kit.config(default=where, object_storage_config=store, linger_seconds=1, **more))
 
-    def sync(self, *records, config=None, streams=("leads",)):
+    def sync(self, *records, config=None, streams=("leads",), **more):
         """Sync records, each in a line of its own; return the run's id."""
         config = config or self.config()
         catalog = self.kit.catalog(*streams)
         lines = [record.line for record in records]
-        return self.run(config, plan(config, catalog), iter([b"".join(line + b"\n" for line in lines)]))
+        return self.run(config, plan(config, catalog), iter([b"".join(line + b"\n" for line in lines)]), **more)
 
     def run(self, config, routes, pieces, left_out=None, suppressed=None, printed=None, **more):
         self.runs += 1
@@ -105,7 +105,7 @@ class Store:
         found = []
 
         def leave_out(sync):
-            found.append(find_left_out(config, routes, rejected, suppressed, knows_later=sync.knows_later))
+            found.append(find_left_out(config, routes, rejected.rows(), suppressed, knows_later=sync.knows_later))
             rejected.leave_out(found[0].places)
 
         reader = rejected.reader()
@@ -173,6 +173,60 @@ def test_a_lead_that_another_stream_of_the_campaign_disabled_or_converted_is_not
         store.sync(ended, filtered, config=config, streams=all_of_them)
         assert store.replay(run, config=config) == (1, 0)
         assert store.server.sent() == [("upsert", "L2", None)], "another campaign's lead of that id is another lead"
+
+
+def test_a_lead_is_told_apart_by_the_campaign_that_its_own_record_names(store, kit):
+    streams = [{"stream": "ended", "operation": "disable", "ref_id_from": "campaign"}]
+    config = store.config(default={"ref_id_from": "campaign"}, streams=streams)
+    names = ("leads", "ended")
+    rows = [kit.record("L1", campaign="a"), kit.record("L2", number=2, campaign="b")]
+    run = store.rejected(*rows, config=config, streams=names)
+    ended = [kit.record("L1", "ended", campaign="a"), kit.record("L2", "ended", number=2, campaign="c")]
+    store.sync(*ended, config=config, streams=names)
+    assert store.replay(run, config=config) == (1, 0)
+    assert store.server.sent() == [("upsert", "L2", None)]
+
+
+def test_a_deleted_row_withholds_its_lead_whatever_white_space_is_around_its_id(store, kit):
+    run = store.rejected(kit.record("L1"))
+    store.sync(kit.record(" L1 ", **DELETED))
+    assert store.replay(run) == (1, 0)
+    assert store.server.sent() == []
+
+
+@pytest.mark.parametrize("kept", [LOG, NEITHER], ids=["delivery log", "neither"])
+@pytest.mark.parametrize("later", [DELETED, {"dnc": True}], ids=["deleted", "filtered"])
+def test_nothing_is_retried_whose_lead_a_sync_without_a_memory_read_is_not_to_be_called(
+    store, kit, monkeypatch, kept, later
+):
+    config = store.config(default={**CALLABLE, "ref_id_from": "campaign"}, **kept)
+    rows = [kit.record(lead, number=number, campaign="a") for number, lead in enumerate(("L1", "L2", "L3"), 1)]
+    with monkeypatch.context() as full:
+        full.setattr("destination_squadstack.campaigns.MAX_IDS_OF_RECORDS", 0)
+        store.sync(*rows, config=config)
+    assert store.server.sent() == []
+    store.sync(kit.record("L1", campaign="a", **later), config=config)
+    retrying = store.config(default={**CALLABLE, "ref_id_from": "campaign"}, **MEMORY)
+    store.sync(kit.record("L9", campaign="a"), config=retrying)
+    assert [lead for _, lead, _ in store.server.sent()] == ["L2", "L3", "L9"]
+
+
+def test_a_store_that_cannot_be_looked_up_retries_nobody_and_fails_no_sync(store, kit, monkeypatch):
+    config = store.config(default={"ref_id_from": "campaign"}, **MEMORY)
+    with monkeypatch.context() as full:
+        full.setattr("destination_squadstack.campaigns.MAX_IDS_OF_RECORDS", 0)
+        store.sync(kit.record("L1", campaign="a"), config=config)
+    store.sync(kit.record("L2", campaign="b", **DELETED))
+    (kept,) = (store.folder / ".squadstack/withheld").rglob("*.gz")
+    whole = kept.read_bytes()
+    kept.write_bytes(b"no rows")
+    printed = []
+    store.sync(kit.record("L3", campaign="a"), config=config, printed=printed.append)
+    assert [lead for _, lead, _ in store.server.sent()] == ["L3"]
+    assert any(b"No rejected record of an earlier sync is sent again." in line for line in printed)
+    kept.write_bytes(whole)
+    store.sync(kit.record("L4", campaign="a"), config=config)
+    assert [lead for _, lead, _ in store.server.sent()] == ["L1", "L4"]
 
 
 def test_what_the_same_sync_read_before_the_row_keeps_nobody_back_and_what_it_read_after_it_does(store, kit):

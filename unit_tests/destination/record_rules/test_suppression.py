@@ -67,6 +67,10 @@ def test_a_number_that_is_not_on_the_list_is_not_found(line, value):
         "9876543210 Asha Rao",
         "98765 or 43210",
         "987654321 0000",
+        "9.87654321E9",
+        "9.87654321e+9",
+        "⑨⑧⑦⑥⑤④③②①⓪",
+        "⁹⁸⁷⁶⁵⁴³²¹⁰",
     ],
 )
 @pytest.mark.parametrize("line", [NUMBER, sha(NUMBER)])
