@@ -226,10 +226,11 @@ class MemoryFiles:
         if entries and not self._read_only:
             self._is_to_be_replaced = True
             self.store()
-        for name in self._storage.names(FOLDER):
-            if name.startswith(JOURNAL):
-                entries += self._forget_in_journal(name, ids)
-        return entries
+        # Where the memory has entries, those of the journals are the same: how many are left of these is chance.
+        in_journals = sum(
+            self._forget_in_journal(name, ids) for name in self._storage.names(FOLDER) if name.startswith(JOURNAL)
+        )
+        return entries or in_journals
 
     def _forget_in_journal(self, name: str, ids: set[str]) -> int:
         """Take a lead out of a journal that is still needed; its members stay, because they are counted."""
