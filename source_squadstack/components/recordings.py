@@ -1,6 +1,5 @@
 """The stream `call_recordings`: one record for the latest recording of a lead."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,9 @@ from source_squadstack.components.response_body import Row
 # Where the package puts the names of the streams whose files the connection asks for: a component is not told.
 INCLUDE_FILES = "__include_files"
 
+# What stands in the place of a link that is none, and is no address.
+NO_TEXT = "(not a text)"
+
 
 @dataclass
 class RecordingFilter(LeadFilter):
@@ -30,7 +32,8 @@ class RecordingFilter(LeadFilter):
         for lead in super().kept(records, stream_slice):
             url = lead.get("latest_recording_url")
             if url is not None and not isinstance(url, str):
-                url = json.dumps(url, sort_keys=True)  # no address, but not nothing: its row says so
+                # Not what it holds: a key is not masked, and an object may hold the lead's number and name.
+                url = NO_TEXT
             if url and url.strip():
                 yield recording_of(lead, url)
 
