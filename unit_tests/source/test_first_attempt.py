@@ -25,6 +25,7 @@ from source_squadstack.components.error_handler import ApiErrorHandler
 from source_squadstack.components.host_health import health_of
 from source_squadstack.components.requester import ApiRequester
 from source_squadstack.source import SourceSquadstack
+from test_support.requesters import requesters_of
 
 CONFIG = {
     "squadstack": {
@@ -36,11 +37,7 @@ CONFIG = {
     "webhooks": {"url": "https://webhooks.example.com", "token": "pull-token"},
 }
 SOURCE = SourceSquadstack(config=CONFIG)
-REQUESTERS = {
-    stream["name"]: stream["retriever"]["requester"]
-    for group in SOURCE.resolved_manifest["streams"]
-    for stream in group["streams"]
-}
+REQUESTERS = requesters_of(SOURCE)
 PAGE = json.dumps({"count": 0, "next": None, "previous": None, "results": []})
 JANUARY = {"start_time": "2026-01-01T00:00:00.000000Z", "end_time": "2026-01-31T23:59:59.999999Z"}
 

@@ -9,6 +9,7 @@ from airbyte_cdk.sources.types import StreamSlice
 
 from source_squadstack.components.requester import REQUEST_PARAMETERS, ApiRequester
 from source_squadstack.source import SourceSquadstack
+from test_support.requesters import requesters_of
 
 CONFIG = {
     "squadstack": {"token": "secret-token", "campaign_ids": ["C"], "start_date": "2026-01-01T00:00:00Z"},
@@ -22,12 +23,7 @@ CONFIG = {
     },
     "webhooks": {"url": "https://webhooks.example.com", "token": "pull-token"},
 }
-SOURCE = SourceSquadstack(config=CONFIG)
-REQUESTERS = {
-    stream["name"]: stream["retriever"]["requester"]
-    for group in SOURCE.resolved_manifest["streams"]
-    for stream in group["streams"]
-}
+REQUESTERS = requesters_of(SourceSquadstack(config=CONFIG))
 
 
 def requester_of(stream: str, **section: Any) -> ApiRequester:
