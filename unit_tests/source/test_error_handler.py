@@ -225,7 +225,7 @@ def test_a_429_that_asks_for_an_hour_is_waited_out():
     assert handler().backoff_time(answer(429, b"", Retry_After="3600"), 1) == 3599
 
 
-def test_it_tells_that_the_api_throttles_until_an_answer_is_a_success():
+def test_the_api_counts_as_throttling_until_an_answer_is_a_success():
     errors, told = handler(), []
     for outcome in (answer(200, PAGE), answer(429), answer(500), answer(200, PAGE)):
         errors.interpret_response(outcome)
